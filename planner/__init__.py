@@ -1,0 +1,1 @@
+"""Pure functions from a BudgetSpec to a Plan: laws, shape, hyper-parameters, cost, layout."""

@@ -1,0 +1,1 @@
+"""What people see: documents in, terminal text, Markdown and HTML out."""

@@ -1,0 +1,225 @@
+"""BudgetSpec: what a person writes. Short, with a good default for everything but the budget."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from sixnd.specs import catalog
+from sixnd.specs.document import Document, Name
+from sixnd.specs.quantity import (
+    AcceleratorCount,
+    AcceleratorHours,
+    Accelerators,
+    AutoCount,
+    AutoNumber,
+    AutoParams,
+    AutoSwitch,
+    AutoTokens,
+    AutoUsd,
+    Bytes,
+    Flops,
+    Seconds,
+    Tokens,
+    Usd,
+)
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Budget(Document):
+    """What may be spent. Give one; two are taken only if they agree."""
+
+    compute: Flops | None = None
+    """Training compute in FLOPs by the convention C = 6ND, e.g. `3e21 FLOPs` or `4e4 PF-days`."""
+    accelerator_hours: AcceleratorHours | None = None
+    """Accelerator time, e.g. `40000 GPU-hours`: wall-clock hours times accelerators."""
+    money: Usd | None = None
+    """Money for the accelerators, e.g. `250k USD`, at the cluster's price."""
+    time: Seconds | None = None
+    """Wall-clock on the whole cluster, e.g. `14 days`."""
+
+
+class Cluster(Document):
+    """The machines the run may use."""
+
+    accelerators: Accelerators
+    """How many of which catalog accelerator, e.g. `512 x h100-sxm` (`sixnd catalog accelerators`)."""
+    price_usd_per_accelerator_hour: AutoUsd = None
+    """What one accelerator costs an hour; `auto` takes the catalog's dated price."""
+    goodput: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of wall-clock that trains (the rest: failures, restarts, checkpoints); default by catalog."""
+    memory_per_accelerator: Bytes | None = None
+    """Usable memory of one accelerator if it differs from the catalog, e.g. `94 GB`."""
+
+    @field_validator("accelerators")
+    @classmethod
+    def _known_accelerator(cls, value: AcceleratorCount) -> AcceleratorCount:
+        catalog.checked_name("accelerators", value.name)
+        return value
+
+
+class Shape(Document):
+    """A decoder-only transformer written out: RMSNorm, rotary positions, gated (SwiGLU) feed-forward."""
+
+    layers: Annotated[int, Field(ge=1, le=1000)]
+    """Transformer layers."""
+    hidden: Annotated[int, Field(ge=8)]
+    """Width of the residual stream."""
+    heads: Annotated[int, Field(ge=1)]
+    """Attention (query) heads; must divide `hidden`."""
+    kv_heads: Annotated[int, Field(ge=1)]
+    """Key-value heads (grouped-query attention); must divide `heads`."""
+    ffn: Annotated[int, Field(ge=1)]
+    """Inner width of the gated feed-forward."""
+
+
+class ModelRequest(Document):
+    """What is asked of the model; everything may be left to the planner."""
+
+    params: AutoParams = None
+    """Total parameters N, e.g. `7B params`; `auto` takes the law's optimum."""
+    shape: Shape | None = None
+    """The exact architecture, if it is already decided (then `params` must be left out)."""
+    sequence_length: Annotated[int, Field(ge=8)] = 4096
+    """Tokens in one training sequence."""
+    vocab_size: AutoCount = None
+    """Entries of the tokenizer's vocabulary; padded for tensor parallelism by the planner."""
+    tied_embeddings: AutoSwitch = None
+    """Share input and output embeddings; `auto` ties them where they would exceed a fifth of N."""
+
+
+class Source(Document):
+    """One source of text and its share of the training tokens."""
+
+    name: Name
+    """Name of the source in plans and reports."""
+    recipe: str | None = None
+    """A recipe of the catalog (`sixnd catalog sources`) that gathers the text on this machine."""
+    path: str | None = None
+    """Files to read: a glob of text files or JSON lines (`{"text": …}`), relative to the spec."""
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Share of training tokens, relative to the other sources' weights."""
+    unique_tokens: Tokens | None = None
+    """Tokens the source holds, if known: repetition (epochs) is planned and flagged from it."""
+
+    @field_validator("recipe")
+    @classmethod
+    def _known_recipe(cls, value: str | None) -> str | None:
+        return value if value is None else catalog.checked_name("sources", value)
+
+
+class Data(Document):
+    """What the model reads."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    """Sources and their weights."""
+    tokens: AutoTokens = None
+    """Training tokens D, e.g. `2T tokens`; `auto` follows from the budget and N."""
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    """Share of each source's documents held out for validation."""
+
+
+class Training(Document):
+    """How it is trained. The defaults follow published practice; the plan names it."""
+
+    global_batch: AutoTokens = None
+    """Tokens in one optimizer step; `auto` follows the hyper-parameter law."""
+    learning_rate: AutoNumber = None
+    """Peak learning rate; `auto` follows the hyper-parameter law."""
+    schedule: Literal["cosine", "wsd"] = "cosine"
+    """Shape of the learning rate: cosine decay, or warm-up, stable, decay."""
+    warmup_fraction: Fraction = 0.02
+    """Share of steps over which the learning rate rises linearly from zero."""
+    decay_fraction: Fraction = 0.2
+    """With `wsd`: share of steps at the end over which the learning rate falls."""
+    final_lr_fraction: Fraction = 0.1
+    """Learning rate at the last step as a share of the peak."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """AdamW's decoupled weight decay, on matrices only."""
+    clip_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are scaled down to this global norm."""
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto` takes BF16 where the accelerator has matrix units for it, else FP32."""
+    seed: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1234
+    """Seed of initial weights and of the order of the data."""
+
+
+class Layout(Document):
+    """The 3D-parallel layout. Pin what must be so; the rest is searched."""
+
+    tensor: AutoCount = None
+    """Tensor-parallel degree TP: each matrix is split over so many ranks."""
+    pipeline: AutoCount = None
+    """Pipeline-parallel degree PP: layers are split into so many stages."""
+    virtual_pipeline: AutoCount = None
+    """Model chunks a stage (VPP): above 1 the schedule interleaves and the bubble shrinks."""
+    data: AutoCount = None
+    """Data-parallel degree DP: so many replicas."""
+    micro_batch: AutoCount = None
+    """Sequences in one forward pass of one replica."""
+    sequence_parallel: AutoSwitch = None
+    """Split norms and residuals along the sequence over the TP ranks; `auto`: whenever TP > 1."""
+    recompute: Literal["auto", "none", "selective", "full"] = "auto"
+    """Activations to recompute in the backward pass to save memory."""
+
+
+class Checkpoints(Document):
+    """When state is saved, and how much of it is kept."""
+
+    every_steps: AutoCount = None
+    """Steps between checkpoints; `auto` balances lost work against the cost of saving."""
+    keep_last: Annotated[int, Field(ge=1)] = 2
+    """Checkpoints kept; older ones are removed after a newer one is complete."""
+
+
+class Evaluation(Document):
+    """When the validation loss is measured."""
+
+    every_steps: AutoCount = None
+    """Steps between validations; `auto` measures about ten times."""
+    batches: Annotated[int, Field(ge=1)] = 8
+    """Global batches in one validation."""
+
+
+class BudgetSpec(Document):
+    """A training budget and what is asked of it. `sixnd plan` turns it into a Plan."""
+
+    version: Literal["budget/1"]
+    """Version of this document's format: `budget/1`."""
+    name: Name
+    """Name of the run: letters, digits, dot, dash, underscore."""
+    budget: Budget
+    """What may be spent: compute, accelerator-hours, money or time."""
+    cluster: Cluster
+    """The machines."""
+    data: Data
+    """The text."""
+    model: ModelRequest = ModelRequest()
+    """The model, or `auto`."""
+    training: Training = Training()
+    """Batch, learning rate, schedule, precision, seed."""
+    layout: Layout = Layout()
+    """Parallel layout, or `auto`."""
+    checkpoints: Checkpoints = Checkpoints()
+    """Checkpoint interval and retention."""
+    evaluation: Evaluation = Evaluation()
+    """Validation interval and size."""
+    law: str = "besiroglu-2024"
+    """Scaling law that chooses N and D (`sixnd catalog laws`)."""
+    hyperparameter_law: str = "step-law-2025"
+    """Law that chooses batch and learning rate (`sixnd catalog hyperparameter-laws`)."""
+
+    @field_validator("law")
+    @classmethod
+    def _known_law(cls, value: str) -> str:
+        return catalog.checked_name("laws", value)
+
+    @field_validator("hyperparameter_law")
+    @classmethod
+    def _known_hyperparameter_law(cls, value: str) -> str:
+        return catalog.checked_name("hyperparameter-laws", value)
+
+    @property
+    def accelerators(self) -> AcceleratorCount:
+        """How many of which accelerator."""
+        return self.cluster.accelerators

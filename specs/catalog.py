@@ -1,0 +1,212 @@
+"""The catalogs: accelerators, laws and text recipes as YAML, each entry with its citation.
+
+A new accelerator, law or recipe is one entry in a YAML file; no code changes.
+"""
+
+import difflib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from sixnd.specs.document import Document, sha256_of
+from sixnd.specs.errors import SixndError
+from sixnd.specs.yaml_reader import read_yaml
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class Price(Document):
+    """What an accelerator-hour costs, and when and where that was read."""
+
+    usd_per_hour: Annotated[float, Field(ge=0)]
+    low: Annotated[float, Field(ge=0)]
+    high: Annotated[float, Field(ge=0)]
+    date: str
+    source: str
+
+
+class Efficiency(Document):
+    """The few physical constants of the step-time model, and how each was found."""
+
+    matmul: Share
+    """Large matrix products: share of peak reached."""
+    memory: Share
+    """Memory-bound modules: share of memory bandwidth reached."""
+    scale_up: Share
+    """Collectives inside the scale-up domain: share of link bandwidth reached."""
+    network: Share
+    """Collectives across nodes: share of network bandwidth reached."""
+    layer_overhead_s: Annotated[float, Field(ge=0)]
+    """Fixed cost of one layer's forward or backward in one micro-batch: launches, small kernels."""
+    relative_error: Positive
+    """Half-width of the 80 % interval of step time, as a share of it."""
+    source: str
+
+
+class Accelerator(Document):
+    """One kind of accelerator."""
+
+    kind: Literal["gpu", "cpu"]
+    description: str
+    peak_flops: dict[Literal["bf16", "fp32"], float]
+    """Dense peak by precision, FLOP/s. For a CPU: of the whole machine, which its ranks share."""
+    memory_bytes: Positive
+    memory_bytes_per_s: Positive
+    scale_up_ranks: Annotated[int, Field(ge=1)]
+    """Accelerators that share the fast links (an NVLink domain)."""
+    scale_up_bytes_per_s: Positive
+    """One accelerator's bandwidth into the fast links, one direction."""
+    network_bytes_per_s: Positive
+    """One accelerator's share of its node's network bandwidth."""
+    power_w: Positive
+    pue: Annotated[float, Field(ge=1)]
+    """Power usage effectiveness: facility power over accelerator power."""
+    goodput: Share
+    """Share of wall-clock that trains, by published runs."""
+    price: Price
+    efficiency: Efficiency
+    source: str
+
+    @property
+    def shared_host(self) -> bool:
+        """Whether ranks share one machine's peak and memory (a CPU) instead of owning a device each."""
+        return self.kind == "cpu"
+
+
+class Law(Document):
+    """A parametric loss L(N, D) = E + A/N^alpha + B/D^beta (Hoffmann et al. 2022, eq. 2), loss in nats."""
+
+    form: Literal["chinchilla"]
+    E: Positive
+    A: Positive
+    B: Positive
+    alpha: Positive
+    beta: Positive
+    log_covariance: list[list[float]]
+    """Covariance of (ln A, ln B, ln E, alpha, beta)."""
+    residual_sd: Positive
+    """Standard deviation of log loss around the fit."""
+    fitted_params: Range
+    fitted_tokens: Range
+    fitted_compute: Range
+    counts: str
+    """How N and C were counted."""
+    weakness: str
+    source: str
+    covariance_source: str
+
+
+class HyperparameterLaw(Document):
+    """Peak learning rate = lr_coefficient · N^lr_params · D^lr_tokens; batch in tokens likewise."""
+
+    lr_coefficient: Positive
+    lr_params: float
+    lr_tokens: float
+    batch_coefficient: Positive
+    batch_params: float
+    batch_tokens: float
+    largest_params: Positive
+    """Largest N at which the law was checked against runs."""
+    largest_tokens: Positive
+    """Largest D at which the law was checked against runs."""
+    counts: str
+    weakness: str
+    source: str
+
+
+class SourceRecipe(Document):
+    """Where text can be gathered on a machine without a download of a corpus."""
+
+    kind: Literal["stdlib-code", "installed-docs", "pip-archive"]
+    description: str
+    licence: str
+    requirement: str | None = None
+    """With `pip-archive`: the pinned requirement, e.g. `name==1.2`."""
+    sha256: str | None = None
+    """With `pip-archive`: digest of the archive, checked before a byte is read."""
+    members: str | None = None
+    """With `pip-archive`: glob of the text files inside it."""
+
+
+_MODELS: dict[str, type[Document]] = {
+    "accelerators": Accelerator,
+    "laws": Law,
+    "hyperparameter-laws": HyperparameterLaw,
+    "sources": SourceRecipe,
+}
+
+
+@cache
+def _raw(kind: str) -> dict[str, Any]:
+    resource = files("sixnd.specs").joinpath(f"catalogs/{kind}.yaml")
+    marked = read_yaml(resource.read_text("utf-8"), str(resource))
+    assert not marked.problems, marked.problems
+    return dict(marked.data)
+
+
+def names(kind: str) -> list[str]:
+    """Names of the catalog's entries, in its order."""
+    return list(_raw(kind))
+
+
+def kinds() -> list[str]:
+    """Names of the catalogs."""
+    return list(_MODELS)
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return ``name`` if the catalog has it; else raise ``ValueError`` with the nearest one."""
+    known = names(kind)
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, 1, 0.4)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    raise SixndError(f"'{name}' is not in the catalog of {kind}; {hint}")
+
+
+@cache
+def _entry(kind: str, name: str) -> Document:
+    checked_name(kind, name)
+    return TypeAdapter(_MODELS[kind]).validate_python(_raw(kind)[name])
+
+
+def entry(kind: str, name: str) -> Document:
+    """One entry of a catalog as its document."""
+    return _entry(kind, name)
+
+
+def accelerator(name: str) -> Accelerator:
+    """The accelerator of that name."""
+    found = _entry("accelerators", name)
+    assert isinstance(found, Accelerator)
+    return found
+
+
+def law(name: str) -> Law:
+    """The scaling law of that name."""
+    found = _entry("laws", name)
+    assert isinstance(found, Law)
+    return found
+
+
+def hyperparameter_law(name: str) -> HyperparameterLaw:
+    """The hyper-parameter law of that name."""
+    found = _entry("hyperparameter-laws", name)
+    assert isinstance(found, HyperparameterLaw)
+    return found
+
+
+def source(name: str) -> SourceRecipe:
+    """The text recipe of that name."""
+    found = _entry("sources", name)
+    assert isinstance(found, SourceRecipe)
+    return found
+
+
+def sha256() -> str:
+    """SHA-256 of the catalogs a plan depends on: a plan made from others is stale."""
+    return sha256_of({kind: _raw(kind) for kind in sorted(_MODELS)})

@@ -1,0 +1,154 @@
+"""What no single field can know: values that contradict each other. Each problem names both places."""
+
+import itertools
+
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import Path, Problem
+
+_TOLERANCE = 0.01  # two ways to say one budget may differ by rounding, not by more
+
+
+def check_budget(spec: BudgetSpec) -> list[Problem]:
+    """Every contradiction in a spec that can be told without planning it."""
+    return [
+        *_budget_given(spec),
+        *_budget_agrees(spec),
+        *_model_consistent(spec),
+        *_layout_fits(spec),
+        *_shape_divides(spec),
+        *_sources(spec),
+    ]
+
+
+def price_usd_per_hour(spec: BudgetSpec) -> float:
+    """The spec's price of one accelerator-hour, or the catalog's."""
+    pinned = spec.cluster.price_usd_per_accelerator_hour
+    return catalog.accelerator(spec.accelerators.name).price.usd_per_hour if pinned is None else pinned
+
+
+def accelerator_hours_given(spec: BudgetSpec) -> dict[str, float]:
+    """Accelerator-hours that each given currency but compute amounts to, by field name."""
+    budget, price, result = spec.budget, price_usd_per_hour(spec), {}
+    if budget.accelerator_hours is not None:
+        result["accelerator_hours"] = budget.accelerator_hours
+    if budget.time is not None:
+        result["time"] = budget.time / 3600 * spec.accelerators.count
+    if budget.money is not None and price > 0:
+        result["money"] = budget.money / price
+    return result
+
+
+def _budget_given(spec: BudgetSpec) -> list[Problem]:
+    budget = spec.budget
+    if budget.money is not None and price_usd_per_hour(spec) <= 0:
+        message = "a budget in money needs a price: set cluster.price_usd_per_accelerator_hour"
+        return [Problem(("budget", "money"), message, also=(("cluster",),))]
+    if all(value is None for value in (budget.compute, budget.accelerator_hours, budget.money, budget.time)):
+        message = "give the budget as one of compute, accelerator_hours, money, time"
+        return [Problem(("budget",), message)]
+    return []
+
+
+def _budget_agrees(spec: BudgetSpec) -> list[Problem]:
+    problems = []
+    hours = accelerator_hours_given(spec)
+    for (name, one), (other_name, other) in itertools.combinations(hours.items(), 2):
+        if abs(one - other) > _TOLERANCE * max(one, other):
+            message = (
+                f"budget.{name} ({one:,.6g} accelerator-hours) and budget.{other_name} ({other:,.6g} accelerator-hours) "
+                "disagree; keep one of them"
+            )
+            also: tuple[Path, ...] = (("budget", name), ("cluster",))
+            problems.append(Problem(("budget", other_name), message, also=also))
+    return problems + _compute_is_possible(spec, hours)
+
+
+def _compute_is_possible(spec: BudgetSpec, hours: dict[str, float]) -> list[Problem]:
+    """Compute beside hours is settled by the planner's MFU; here only what exceeds the hardware's peak."""
+    if spec.budget.compute is None or not hours:
+        return []
+    name, given = next(iter(hours.items()))
+    accelerator = catalog.accelerator(spec.accelerators.name)
+    ranks = spec.accelerators.count if accelerator.shared_host else 1
+    possible = given * 3600 * max(accelerator.peak_flops.values()) / ranks
+    if spec.budget.compute <= possible:
+        return []
+    message = (
+        f"budget.compute ({spec.budget.compute:.4g} FLOPs) and budget.{name} ({given:,.6g} accelerator-hours) disagree: "
+        f"that needs {spec.budget.compute / possible:.0%} of the peak of {spec.accelerators.name}"
+    )
+    return [Problem(("budget", "compute"), message, also=(("budget", name), ("cluster",)))]
+
+
+def _model_consistent(spec: BudgetSpec) -> list[Problem]:
+    problems = []
+    model = spec.model
+    if model.shape is not None and model.params is not None:
+        message = "params and shape both decide the model; keep one of them"
+        problems.append(Problem(("model", "params"), message, also=(("model", "shape"),)))
+    if spec.training.warmup_fraction + spec.training.decay_fraction > 1 and spec.training.schedule == "wsd":
+        message = "warmup_fraction + decay_fraction is above 1; lower one of them"
+        problems.append(Problem(("training", "decay_fraction"), message, also=(("training", "warmup_fraction"),)))
+    return problems
+
+
+def _shape_divides(spec: BudgetSpec) -> list[Problem]:
+    shape, problems = spec.model.shape, []
+    if shape is None:
+        return []
+
+    def need(whole: str, part: str) -> None:
+        total, divisor = getattr(shape, whole), getattr(shape, part)
+        if total % divisor:
+            message = f"{whole} ({total}) must be a multiple of {part} ({divisor})"
+            path: Path = ("model", "shape", part)
+            problems.append(Problem(path, message, also=(("model", "shape", whole),)))
+
+    need("hidden", "heads")
+    need("heads", "kv_heads")
+    if shape.hidden % shape.heads == 0 and (shape.hidden // shape.heads) % 2:
+        message = f"hidden / heads is {shape.hidden // shape.heads}; rotary positions need an even head dimension"
+        problems.append(Problem(("model", "shape", "heads"), message, also=(("model", "shape", "hidden"),)))
+    return problems
+
+
+def _layout_fits(spec: BudgetSpec) -> list[Problem]:
+    layout, count = spec.layout, spec.accelerators.count
+    given = {name: getattr(layout, name) for name in ("tensor", "pipeline", "data")}
+    pinned = {name: value for name, value in given.items() if value is not None}
+    product = 1
+    for value in pinned.values():
+        product *= value
+    words = " × ".join(f"{name} {value}" for name, value in pinned.items())
+    also: tuple[Path, ...] = tuple(("layout", name) for name in pinned) + (("cluster", "accelerators"),)
+    path: Path = ("layout", next(iter(pinned), "tensor"))
+    if len(pinned) == len(given) and product != count:
+        return [Problem(path, f"{words} makes {product} ranks, but the cluster has {count}", also=also)]
+    if pinned and count % product:
+        return [Problem(path, f"{words} = {product} does not divide the cluster's {count} ranks", also=also)]
+    return _layout_rules(spec)
+
+
+def _layout_rules(spec: BudgetSpec) -> list[Problem]:
+    layout, problems = spec.layout, []
+    if layout.sequence_parallel and layout.tensor == 1:
+        message = "sequence_parallel needs tensor above 1: it splits the sequence over the tensor-parallel ranks"
+        problems.append(Problem(("layout", "sequence_parallel"), message, also=(("layout", "tensor"),)))
+    if (layout.virtual_pipeline or 1) > 1 and layout.pipeline == 1:
+        message = "virtual_pipeline above 1 needs pipeline above 1: there is no bubble to shrink"
+        problems.append(Problem(("layout", "virtual_pipeline"), message, also=(("layout", "pipeline"),)))
+    return problems
+
+
+def _sources(spec: BudgetSpec) -> list[Problem]:
+    problems, seen = [], dict[str, int]()
+    for i, source in enumerate(spec.data.sources):
+        if source.recipe and source.path:
+            message = f"source '{source.name}' has both a recipe and a path; keep one of them"
+            problems.append(Problem(("data", "sources", i, "recipe"), message))
+        if source.name in seen:
+            message = f"two sources are named '{source.name}' (the other is number {seen[source.name] + 1})"
+            problems.append(Problem(("data", "sources", i, "name"), message))
+        seen.setdefault(source.name, i)
+    return problems

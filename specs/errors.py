@@ -1,0 +1,84 @@
+"""What can go wrong by a user's hand, as one family of ``ValueError``.
+
+SixndError
+├── InvalidDocumentError   exit 3: one or more problems, each with file, line and column
+├── ContradictionError     exit 3: two values of a spec that only a plan shows to disagree
+├── InfeasibleError        exit 4: no plan can exist; says what would make it feasible
+├── StalePlanError         exit 5: the plan's spec or catalogs have changed since
+└── RunFailedError         exit 6: the training run ended without finishing
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and list positions from the root."""
+
+
+class SixndError(ValueError):
+    """A mistake or circumstance that the user can act on; the message says how."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a document: where it is and a sentence on what to do."""
+
+    path: Path
+    message: str
+    line: int = 1
+    column: int = 1
+    also: tuple[Path, ...] = ()
+    """Other places the problem depends on (the second of two values that disagree)."""
+
+
+class InvalidDocumentError(SixndError):
+    """A document that cannot be taken, with every problem found in it."""
+
+    exit_code = 3
+
+    def __init__(self, file: str, problems: list[Problem], text: str = "") -> None:
+        self.file = file
+        self.problems = sorted(problems, key=lambda p: (p.line, p.column))
+        self.text = text
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """Every problem as ``file:line:column: sentence``, with the source line and a caret."""
+        lines = self.text.splitlines()
+        parts = []
+        for problem in self.problems:
+            parts.append(f"{self.file}:{problem.line}:{problem.column}: {problem.message}")
+            if 0 < problem.line <= len(lines):
+                parts.append(f"    {lines[problem.line - 1]}")
+                parts.append("    " + " " * (problem.column - 1) + "^")
+        return "\n".join(parts)
+
+
+class ContradictionError(SixndError):
+    """Two values of a spec that disagree, found while planning; ``problem`` says where they stand."""
+
+    exit_code = 3
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
+class InfeasibleError(SixndError):
+    """No plan satisfies the spec; the message says what would."""
+
+    exit_code = 4
+
+
+class StalePlanError(SixndError):
+    """The plan was made from a spec or catalogs that have changed since."""
+
+    exit_code = 5
+
+
+class RunFailedError(SixndError):
+    """The run ended before its last step; the message says why and how to go on."""
+
+    exit_code = 6

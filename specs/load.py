@@ -1,0 +1,188 @@
+"""Reading documents from files: every mistake at once, each with file, line and column."""
+
+import copy
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.checks import check_budget
+from sixnd.specs.document import Document
+from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem
+from sixnd.specs.errors import Path as DocPath
+from sixnd.specs.plan import Plan
+from sixnd.specs.yaml_reader import Marked, read_yaml
+
+T = TypeVar("T", bound=Document)
+
+
+def load_budget(path: str | Path) -> BudgetSpec:
+    """Read and check a budget spec; raise ``InvalidDocumentError`` with every mistake found."""
+    return load(path, BudgetSpec)
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read a plan; raise ``InvalidDocumentError`` with every mistake found."""
+    return load(path, Plan)
+
+
+def load(path: str | Path, model: type[T]) -> T:
+    """Read one YAML document of the given model from a file."""
+    return parse(read_text(path), str(path), model)
+
+
+def read_text(path: str | Path) -> str:
+    """The file's text; a missing, unreadable or non-UTF-8 file is an ``InvalidDocumentError``."""
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidDocumentError(str(path), [Problem((), f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        message = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise InvalidDocumentError(str(path), [Problem((), message)]) from error
+
+
+def parse(text: str, file: str, model: type[T]) -> T:
+    """Read one YAML document of the given model from text; ``file`` stands in messages."""
+    marked = read_yaml(text, file)
+    problems = list(marked.problems)
+    if not isinstance(marked.data, dict):
+        problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
+        raise InvalidDocumentError(file, problems, text)
+    document, found = _validate(marked, model)
+    problems += found
+    if isinstance(document, BudgetSpec):
+        problems += _placed(check_budget(document), marked)
+    elif model is BudgetSpec:
+        problems += _checks_on_the_sound_part(marked, found)
+    if problems or document is None:
+        raise InvalidDocumentError(file, problems, text)
+    return document
+
+
+def located(error: ContradictionError, path: str | Path) -> InvalidDocumentError:
+    """A contradiction found while planning, told with the line and column of the spec it came from."""
+    text = read_text(path)
+    return InvalidDocumentError(str(path), _placed([error.problem], read_yaml(text, str(path))), text)
+
+
+def _version(model: type[Document]) -> str:
+    versions = get_args(model.model_fields["version"].annotation)
+    return str(versions[0])
+
+
+def _validate(marked: Marked, model: type[T]) -> tuple[T | None, list[Problem]]:
+    try:
+        return model.model_validate(marked.data), []
+    except ValidationError as error:
+        return None, [_problem(detail, marked, model) for detail in error.errors(include_url=False)]
+
+
+def _checks_on_the_sound_part(marked: Marked, found: list[Problem]) -> list[Problem]:
+    """Cross-field mistakes, told together with the field mistakes.
+
+    The broken fields are left out and the rest is checked, except where a check looks at what was left out.
+    """
+    data = copy.deepcopy(marked.data)
+    broken = {problem.path for problem in found}
+    for path in sorted(broken, key=len, reverse=True):
+        _remove(data, path)
+    try:
+        spec = BudgetSpec.model_validate(data)
+    except ValidationError:
+        return []
+    sound = [
+        problem
+        for problem in check_budget(spec)
+        if not any(_overlap(path, bad) for path in (problem.path, *problem.also) for bad in broken)
+    ]
+    return _placed(sound, marked)
+
+
+def _overlap(one: DocPath, other: DocPath) -> bool:
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _remove(data: Any, path: DocPath) -> None:
+    for part in path[:-1]:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(data, dict) and path:
+        data.pop(path[-1], None)
+
+
+def _placed(problems: list[Problem], marked: Marked) -> list[Problem]:
+    placed = []
+    for problem in problems:
+        line, column = marked.at(problem.path)
+        placed.append(Problem(problem.path, problem.message, line, column, problem.also))
+    return placed
+
+
+def _problem(detail: ErrorDetails, marked: Marked, model: type[BaseModel]) -> Problem:
+    path = _document_path(detail["loc"], marked.data)
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        line, column = marked.at(path, key=True)
+        return Problem(path, _unknown_key(path, model), line, column)
+    if kind == "missing":
+        line, column = marked.at(path[:-1], key=True)
+        where = ".".join(str(part) for part in path[:-1]) or "the document"
+        return Problem(path, f"'{path[-1]}' is missing from {where}", line, column)
+    line, column = marked.at(path)
+    return Problem(path, _message(detail, path), line, column)
+
+
+def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
+    """Pydantic's location without the parts that name a branch of a union instead of a place in the file."""
+    path: list[str | int] = []
+    for i, part in enumerate(loc):
+        inside = isinstance(data, dict) and (part in data or i == len(loc) - 1)
+        inside = inside or (isinstance(data, list) and isinstance(part, int) and part < len(data))
+        if not inside:
+            continue
+        path.append(part)
+        data = data.get(part) if isinstance(data, dict) else data[part]
+    return tuple(path)
+
+
+def _message(detail: ErrorDetails, path: DocPath) -> str:
+    text = str(detail["msg"]).removeprefix("Value error, ")
+    given = detail.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
+    name = ".".join(str(part) for part in path)
+    return f"{name}: {text}" if repr(given) in text or str(given) in text else f"{name}: {text}{shown}"
+
+
+def _unknown_key(path: DocPath, model: type[BaseModel]) -> str:
+    parent = _model_at(path[:-1], model)
+    known = list(parent.model_fields) if parent else []
+    near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
+    return f"unknown key '{path[-1]}'; {hint}"
+
+
+def _model_at(path: DocPath, model: type[BaseModel]) -> type[BaseModel] | None:
+    current: type[BaseModel] | None = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part) if current else None
+        current = _model_in(field.annotation) if field else None
+    return current
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        found = _model_in(argument)
+        if found:
+            return found
+    return None

@@ -1,0 +1,272 @@
+"""Plan: complete. Nothing is `auto` any more; every decision carries its reason, every estimate its interval."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.document import Document, Name, sha256_of
+
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Precision = Literal["bf16", "fp32"]
+Recompute = Literal["none", "selective", "full"]
+
+
+class Estimate(Document):
+    """A predicted number with its 80 % interval and where both come from."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    basis: str
+    """Law, catalog entry or rule behind the value and behind the interval."""
+
+
+class Decision(Document):
+    """One choice: what was chosen, why, and by which source."""
+
+    what: str
+    """Field of the plan that was decided, e.g. `model.params`."""
+    value: str
+    """The choice as a person reads it, with its unit."""
+    reason: str
+    source: str
+    """Spec (with the field), catalog entry with citation, or rule."""
+    pinned: bool = False
+    """Whether the spec decided it."""
+
+
+class PlannedBudget(Document):
+    """The budget in every currency; the one that was given is exact, the others follow from the estimates."""
+
+    given: str
+    """What the spec gave, e.g. `time = 14 days`."""
+    compute_flops: NonNegative
+    """C by the convention C = 6ND."""
+    accelerator_hours: NonNegative
+    money_usd: NonNegative
+    time_s: NonNegative
+
+
+class PlannedCluster(Document):
+    """The machines, as the catalog described them when the plan was made."""
+
+    accelerator: str
+    count: Count
+    """Accelerators, or on a CPU the processes that share it."""
+    shared_host: bool
+    """Whether the ranks share one machine's cores and memory."""
+    peak_flops: NonNegative
+    """Dense peak of one rank in the plan's precision, FLOP/s."""
+    memory_bytes: NonNegative
+    """Memory one rank may use."""
+    price_usd_per_accelerator_hour: NonNegative
+    price_source: str
+
+
+class PlannedModel(Document):
+    """The decoder-only transformer: RMSNorm, rotary positions, SwiGLU, grouped-query attention, no biases."""
+
+    shape: Shape
+    head_dim: Count
+    sequence_length: Count
+    vocab_size: Count
+    """Entries the tokenizer has."""
+    padded_vocab_size: Count
+    """Rows of the embedding, padded so that every tensor-parallel rank holds as many."""
+    tied_embeddings: bool
+    params: Count
+    """Total parameters N, exact."""
+    params_non_embedding: Count
+    """Parameters without input and output embeddings, exact."""
+    flops_per_token: NonNegative
+    """Exact training FLOPs a token (forward and backward, causal attention counted as half)."""
+
+
+class PlannedSource(Document):
+    """One source of text and what the plan takes of it."""
+
+    name: Name
+    recipe: str | None
+    path: str | None
+    weight: Annotated[float, Field(gt=0, le=1)]
+    """Share of training tokens; the shares sum to 1."""
+    tokens: NonNegative
+    """Training tokens taken from it."""
+    unique_tokens: NonNegative | None
+    """Tokens it holds, as declared; unknown before the data is prepared."""
+    epochs: NonNegative | None
+    """Times it is read over; unknown where `unique_tokens` is."""
+
+
+class PlannedData(Document):
+    """What the model reads."""
+
+    sources: Annotated[list[PlannedSource], Field(min_length=1)]
+    tokens: Count
+    """Training tokens D = steps × global batch × sequence length."""
+    validation_fraction: float
+
+
+class PlannedTraining(Document):
+    """Optimizer, schedule and batch."""
+
+    steps: Count
+    global_batch: Count
+    """Sequences in one optimizer step."""
+    learning_rate: NonNegative
+    final_learning_rate: NonNegative
+    warmup_steps: int
+    schedule: Literal["cosine", "wsd"]
+    decay_steps: Count
+    """Steps of the falling part at the end: all after warm-up for cosine."""
+    weight_decay: NonNegative
+    adam_beta1: float
+    adam_beta2: float
+    adam_eps: float
+    clip_grad_norm: NonNegative
+    init_std: NonNegative
+    precision: Precision
+    seed: int
+
+
+class PlannedLayout(Document):
+    """The 3D-parallel layout."""
+
+    tensor: Count
+    pipeline: Count
+    virtual_pipeline: Count
+    """Model chunks a stage; 1 means plain 1F1B."""
+    data: Count
+    micro_batch: Count
+    sequence_parallel: bool
+    distributed_optimizer: bool
+    recompute: Recompute
+    embedding_as_layer: bool = False
+    """Count embedding and head as one layer each when stages are filled (Llama-3's 126 layers on PP 16)."""
+
+    @property
+    def world_size(self) -> int:
+        """Ranks: TP × PP × DP."""
+        return self.tensor * self.pipeline * self.data
+
+    def label(self) -> str:
+        """Short name, e.g. ``TP8 PP16 DP64 VPP2 MBS1 selective``."""
+        parts = [f"TP{self.tensor}", f"PP{self.pipeline}", f"DP{self.data}"]
+        parts += [f"VPP{self.virtual_pipeline}"] if self.virtual_pipeline > 1 else []
+        parts += [f"MBS{self.micro_batch}"]
+        return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{self.recompute}"]))
+
+
+class LayoutOption(Document):
+    """A layout that was considered: its cost, and why it was not chosen."""
+
+    layout: PlannedLayout
+    step_time_s: NonNegative | None
+    """Predicted; none where a rule rejected the layout before it was costed."""
+    memory_bytes: NonNegative | None
+    chosen: bool
+    why_not: str
+    """Empty for the chosen layout."""
+
+
+class MemoryBreakdown(Document):
+    """Bytes on the fullest rank, by what they hold."""
+
+    rank: str
+    """Which rank peaks, e.g. `first pipeline stage`."""
+    parameters: NonNegative
+    gradients: NonNegative
+    optimizer: NonNegative
+    activations: NonNegative
+    logits: NonNegative
+    overhead: NonNegative
+    """Context, communication buffers and allocator slack."""
+
+
+class TimeBreakdown(Document):
+    """Seconds of one optimizer step, by what they are spent on; they sum to the step time."""
+
+    compute: NonNegative
+    tensor_parallel: NonNegative
+    pipeline_bubble: NonNegative
+    pipeline_transfer: NonNegative
+    data_parallel: NonNegative
+    optimizer: NonNegative
+    overhead: NonNegative
+
+
+class Estimates(Document):
+    """What the run will be like, with 80 % intervals."""
+
+    loss: Estimate
+    """Loss at the last step, nats per token, as the law's own corpus and tokenizer would show it."""
+    step_time_s: Estimate
+    tokens_per_s: Estimate
+    mfu: Estimate
+    """Model FLOPs utilisation (PaLM, appendix B): exact model FLOPs a second over the ranks' peak."""
+    memory_bytes: Estimate
+    """Peak on the fullest rank."""
+    train_time_s: Estimate
+    """Seconds of training steps alone."""
+    wall_time_s: Estimate
+    """Training time over goodput."""
+    accelerator_hours: Estimate
+    money_usd: Estimate
+    energy_kwh: Estimate
+    memory: MemoryBreakdown
+    time: TimeBreakdown
+
+
+class PlannedCheckpoints(Document):
+    """When state is saved."""
+
+    every_steps: Count
+    keep_last: Count
+
+
+class PlannedEvaluation(Document):
+    """When the validation loss is measured."""
+
+    every_steps: Count
+    batches: Count
+
+
+class Plan(Document):
+    """Everything `sixnd run` needs, and why each thing is as it is."""
+
+    version: Literal["plan/1"]
+    name: Name
+    spec: BudgetSpec
+    """The spec this plan was made from, whole."""
+    spec_sha256: str
+    """SHA-256 of the spec; a plan whose spec has changed is stale."""
+    catalog_sha256: str
+    """SHA-256 of the catalogs; a plan made from others is stale."""
+    sixnd_version: str
+    law: str
+    budget: PlannedBudget
+    cluster: PlannedCluster
+    model: PlannedModel
+    data: PlannedData
+    training: PlannedTraining
+    layout: PlannedLayout
+    checkpoints: PlannedCheckpoints
+    evaluation: PlannedEvaluation
+    estimates: Estimates
+    decisions: list[Decision]
+    options: list[LayoutOption]
+    """Layouts considered: the chosen one, the best of the rest, and for each rule one it rejected."""
+    warnings: list[str]
+    """What a reader must know before signing: extrapolation, repetition, thin margins."""
+
+    def fingerprint(self) -> str:
+        """Eight hex digits of what changes the model: where and on what it runs stays out."""
+        parts = {
+            "model": self.model.plain(),
+            "data": self.data.plain(),
+            "training": self.training.plain(),
+        }
+        return sha256_of(parts)[:8]

@@ -1,0 +1,190 @@
+"""RunRecord: what happened, one JSON line an event, append-only; it survives `kill -9` in the middle of a line."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from sixnd.specs.document import Document
+from sixnd.specs.errors import InvalidDocumentError, Problem
+
+
+class Launch(Document):
+    """One attempt: a start of the training processes."""
+
+    kind: Literal["launch"] = "launch"
+    attempt: int
+    time: str
+    """UTC, ISO 8601."""
+    fingerprint: str
+    plan_sha256: str
+    layout: str
+    world_size: int
+    host: str
+    device: str
+    cpu_count: int
+    versions: dict[str, str]
+    """sixnd, python, torch, megatron-core and others."""
+    git_commit: str | None
+    seed: int
+    command: str
+    resumed_from_step: int
+    """0 for a fresh start."""
+
+
+class SourceData(Document):
+    """What became of one source when the data was prepared."""
+
+    name: str
+    licence: str
+    documents: int
+    bytes: int
+    train_tokens: int
+    validation_tokens: int
+    sha256: str
+    """Of the source's tokens."""
+
+
+class DataPrepared(Document):
+    """The data is ready: tokenizer trained, sources tokenised and indexed."""
+
+    kind: Literal["data"] = "data"
+    tokenizer_sha256: str
+    vocab_size: int
+    bytes_per_token: float
+    sources: list[SourceData]
+    unigram_loss: float
+    """Cross-entropy in nats of a unigram model of the training tokens on the validation blend."""
+    seconds: float
+
+
+class Step(Document):
+    """One optimizer step."""
+
+    kind: Literal["step"] = "step"
+    attempt: int
+    step: int
+    """From 1."""
+    tokens: int
+    """Consumed since the run's start, this step included."""
+    loss: float
+    """Mean training loss of the step's global batch, nats per token."""
+    grad_norm: float
+    """Global norm before clipping."""
+    learning_rate: float
+    step_time_s: float
+    tokens_per_s: float
+    mfu: float
+    memory_bytes: int
+    """Peak on the fullest rank so far (device memory on a GPU, resident set on a CPU)."""
+
+
+class Validation(Document):
+    """A measurement of the validation loss."""
+
+    kind: Literal["validation"] = "validation"
+    attempt: int
+    step: int
+    loss: float
+    tokens: int
+    """Tokens it was measured on."""
+
+
+class CheckpointSaved(Document):
+    """A complete checkpoint."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    attempt: int
+    step: int
+    path: str
+    """Relative to the run folder."""
+    seconds: float
+
+
+class Sample(Document):
+    """A continuation by the trained model."""
+
+    kind: Literal["sample"] = "sample"
+    source: str
+    """Source the prompt was held out from."""
+    prompt: str
+    continuation: str
+
+
+class Mix(Document):
+    """How many training sequences were really drawn from each source."""
+
+    kind: Literal["mix"] = "mix"
+    sequences: dict[str, int]
+
+
+class End(Document):
+    """How an attempt ended."""
+
+    kind: Literal["end"] = "end"
+    attempt: int
+    time: str
+    status: Literal["finished", "failed", "interrupted"]
+    message: str
+    step: int
+    """Last step that is in the record."""
+    exit_code: int
+
+
+Event = Annotated[
+    Launch | DataPrepared | Step | Validation | CheckpointSaved | Sample | Mix | End,
+    Field(discriminator="kind"),
+]
+_EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+
+
+class RunRecord(Document):
+    """A run's events in the order they were written. Steps repeated after a resume are told apart by attempt."""
+
+    version: Literal["record/1"] = "record/1"
+    events: list[Event]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """All events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def steps(self) -> list[Step]:
+        """Each step once, in order: where a resume repeated one, the last attempt counts."""
+        latest = {step.step: step for step in self.of(Step)}
+        return [latest[number] for number in sorted(latest)]
+
+    def validations(self) -> list[Validation]:
+        """Each validation once, in order of steps."""
+        latest = {v.step: v for v in self.of(Validation)}
+        return [latest[number] for number in sorted(latest)]
+
+    def last(self, kind: type[Any]) -> Any:
+        """The latest event of one kind, or ``None``."""
+        found = self.of(kind)
+        return found[-1] if found else None
+
+
+def event_line(event: Document) -> str:
+    """One event as a line of JSON, newline included."""
+    return json.dumps(event.model_dump(mode="json"), ensure_ascii=False, allow_nan=True) + "\n"
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read ``record.jsonl``. A torn last line (a write cut by `kill -9`) is ignored; any other bad line is told."""
+    lines = path.read_bytes().split(b"\n")
+    torn = lines.pop()  # what follows the last newline: empty, or a line that was never finished
+    del torn
+    events, problems = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            events.append(_EVENT.validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            problems.append(Problem((number,), f"not an event of a run record: {where}: {first['msg']}", number))
+    if problems:
+        raise InvalidDocumentError(str(path), problems)
+    return RunRecord(events=events)
