@@ -22,6 +22,8 @@ class Estimate(Document):
     unit: str
     basis: str
     """Law, catalog entry or rule behind the value and behind the interval."""
+    extrapolated: bool = False
+    """Whether it lies beyond the range the law or model was fitted on: the interval is then only a guide."""
 
 
 class Decision(Document):
