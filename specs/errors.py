@@ -15,6 +15,9 @@ Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and list positions from the root."""
 
 
+_SHOWN_COLUMNS = 80
+
+
 class SixndError(ValueError):
     """A mistake or circumstance that the user can act on; the message says how."""
 
@@ -51,9 +54,15 @@ class InvalidDocumentError(SixndError):
         for problem in self.problems:
             parts.append(f"{self.file}:{problem.line}:{problem.column}: {problem.message}")
             if 0 < problem.line <= len(lines):
-                parts.append(f"    {lines[problem.line - 1]}")
-                parts.append("    " + " " * (problem.column - 1) + "^")
+                parts += _shown(lines[problem.line - 1], problem.column)
         return "\n".join(parts)
+
+
+def _shown(line: str, column: int) -> list[str]:
+    """The line with a caret under ``column`` (from 1); of a long line, the part around it."""
+    start = max(0, column - _SHOWN_COLUMNS)
+    before = "".join("\t" if character == "\t" else " " for character in line[start : column - 1])
+    return [f"    {line[start : start + 2 * _SHOWN_COLUMNS]}", f"    {before}^"]
 
 
 class ContradictionError(SixndError):

@@ -8,10 +8,11 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
 from sixnd.specs.document import Document
-from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem
+from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.plan import Plan
 from sixnd.specs.yaml_reader import Marked, read_yaml
@@ -27,6 +28,24 @@ def load_budget(path: str | Path) -> BudgetSpec:
 def load_plan(path: str | Path) -> Plan:
     """Read a plan; raise ``InvalidDocumentError`` with every mistake found."""
     return load(path, Plan)
+
+
+def load_document(path: str | Path) -> BudgetSpec | Plan:
+    """Read a budget spec or a plan, whichever the file's ``version`` says it is."""
+    text = read_text(path)
+    marked = read_yaml(text, str(path))
+    version = marked.data.get("version") if isinstance(marked.data, dict) else None
+    return _checked(marked, Plan if str(version).startswith("plan/") else BudgetSpec)
+
+
+def refuse_stale(plan: Plan, file: str) -> None:
+    """Raise ``StalePlanError`` unless the plan's spec and the catalogs are those it was made from."""
+    if plan.spec.digest() != plan.spec_sha256:
+        raise StalePlanError(f"{file}: its spec was changed after planning; plan the changed spec anew")
+    if catalog.sha256() != plan.catalog_sha256:
+        raise StalePlanError(
+            f"{file}: it was planned from other catalogs (by sixnd {plan.sixnd_version}); plan its spec anew"
+        )
 
 
 def load(path: str | Path, model: type[T]) -> T:
@@ -47,11 +66,14 @@ def read_text(path: str | Path) -> str:
 
 def parse(text: str, file: str, model: type[T]) -> T:
     """Read one YAML document of the given model from text; ``file`` stands in messages."""
-    marked = read_yaml(text, file)
+    return _checked(read_yaml(text, file), model)
+
+
+def _checked(marked: Marked, model: type[T]) -> T:
     problems = list(marked.problems)
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
-        raise InvalidDocumentError(file, problems, text)
+        raise InvalidDocumentError(marked.file, problems, marked.text)
     document, found = _validate(marked, model)
     problems += found
     if isinstance(document, BudgetSpec):
@@ -59,7 +81,7 @@ def parse(text: str, file: str, model: type[T]) -> T:
     elif model is BudgetSpec:
         problems += _checks_on_the_sound_part(marked, found)
     if problems or document is None:
-        raise InvalidDocumentError(file, problems, text)
+        raise InvalidDocumentError(marked.file, problems, marked.text)
     return document
 
 
@@ -76,7 +98,8 @@ def _version(model: type[Document]) -> str:
 
 def _validate(marked: Marked, model: type[T]) -> tuple[T | None, list[Problem]]:
     try:
-        return model.model_validate(marked.data), []
+        # Strict: `layers: "24"` and `layers: true` are mistakes, as the JSON Schema says too.
+        return model.model_validate(marked.data, strict=True), []
     except ValidationError as error:
         return None, [_problem(detail, marked, model) for detail in error.errors(include_url=False)]
 
@@ -84,12 +107,13 @@ def _validate(marked: Marked, model: type[T]) -> tuple[T | None, list[Problem]]:
 def _checks_on_the_sound_part(marked: Marked, found: list[Problem]) -> list[Problem]:
     """Cross-field mistakes, told together with the field mistakes.
 
-    The broken fields are left out and the rest is checked, except where a check looks at what was left out.
+    The broken fields are left out, or stood in for where a spec needs them, and the rest is checked, except where
+    a check looks at what was broken.
     """
     data = copy.deepcopy(marked.data)
     broken = {problem.path for problem in found}
-    for path in sorted(broken, key=len, reverse=True):
-        _remove(data, path)
+    for path in sorted(broken, key=len):
+        _stand_in(data, path)
     try:
         spec = BudgetSpec.model_validate(data)
     except ValidationError:
@@ -102,19 +126,41 @@ def _checks_on_the_sound_part(marked: Marked, found: list[Problem]) -> list[Prob
     return _placed(sound, marked)
 
 
+def _stand_in(data: Any, path: DocPath) -> None:
+    """Put something sound where ``path`` is broken: what the document needs there, or nothing."""
+    if path[:2] == ("model", "shape"):
+        path = path[:2]
+    for part in path[:-1]:
+        data = data[part] if isinstance(data, list) or part in data else None
+        if data is None:  # a parent is missing or was already replaced
+            return
+    part = path[-1]
+    if isinstance(data, list):
+        data[int(part)] = {"name": f"source-{part}"}
+    elif path in _NEEDED:
+        data[part] = copy.deepcopy(_NEEDED[path])
+    elif part == "name":
+        data[part] = f"source-{path[-2]}"
+    else:
+        data.pop(part, None)
+
+
+_STAND_IN_CLUSTER = {"accelerators": f"1 x {catalog.names('accelerators')[0]}"}
+_STAND_IN_SOURCES = [{"name": "source"}]
+_NEEDED: dict[DocPath, Any] = {
+    ("version",): "budget/1",
+    ("name",): "run",
+    ("budget",): {},
+    ("cluster",): _STAND_IN_CLUSTER,
+    ("cluster", "accelerators"): _STAND_IN_CLUSTER["accelerators"],
+    ("data",): {"sources": _STAND_IN_SOURCES},
+    ("data", "sources"): _STAND_IN_SOURCES,
+}
+
+
 def _overlap(one: DocPath, other: DocPath) -> bool:
     length = min(len(one), len(other))
     return one[:length] == other[:length]
-
-
-def _remove(data: Any, path: DocPath) -> None:
-    for part in path[:-1]:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return
-    if isinstance(data, dict) and path:
-        data.pop(path[-1], None)
 
 
 def _placed(problems: list[Problem], marked: Marked) -> list[Problem]:

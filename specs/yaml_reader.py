@@ -1,7 +1,8 @@
 """YAML 1.2 with line and column: ``3e23`` is a number, ``no`` is a string, a duplicate key is a problem.
 
 PyYAML's C parser does the parsing; scalars are resolved by the YAML 1.2 core schema (YAML 1.2.2 §10.3.2)
-instead of PyYAML's YAML 1.1 rules. Only plain data comes out: tags that construct objects are refused.
+instead of PyYAML's YAML 1.1 rules. Only plain data comes out: tags are refused. Anchors and aliases are
+read; an alias' values stand where its anchor stands, and a limit on values stops aliases that blow up.
 """
 
 import re
@@ -12,16 +13,33 @@ import yaml
 
 from sixnd.specs.errors import InvalidDocumentError, Path, Problem
 
-_INT = re.compile(r"^[-+]?[0-9]+$")
-_RADIX = re.compile(r"^(0o[0-7]+|0x[0-9a-fA-F]+)$")
-_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-_SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
+_INT = re.compile(r"[-+]?[0-9]{1,400}")  # a longer one is read as a float: past a double's range it is infinite
+_RADIX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_NAN = {".nan", ".NaN", ".NAN"}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
 _DEPTH_LIMIT = 64
 _NODE_LIMIT = 200_000
+_PLAIN, _QUOTED = "plain", "quoted"  # in place of the tags that PyYAML would guess by YAML 1.1
+_STR = "tag:yaml.org,2002:str"
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc]
+    """PyYAML's parser without its guesses: a node's tag tells plain from quoted, or is one that the file gave."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:  # noqa: ARG002
+        return _PLAIN if kind is not yaml.ScalarNode or implicit[0] else _QUOTED
+
+    def descend_resolver(self, *_: Any) -> None:
+        """Path resolvers are not used."""
+
+    def ascend_resolver(self) -> None:
+        """Path resolvers are not used."""
 
 
 @dataclass
@@ -30,6 +48,7 @@ class Marked:
 
     data: Any
     text: str
+    file: str = "document"
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -48,7 +67,7 @@ class Marked:
 
 def read_yaml(text: str, file: str) -> Marked:
     """Parse one YAML document. Syntax errors raise; duplicate keys are collected in ``problems``."""
-    marked = Marked(None, text)
+    marked = Marked(None, text, file)
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -69,9 +88,12 @@ def _construct(node: yaml.Node, path: Path, marked: Marked) -> Any:
     marked.nodes += 1
     if len(path) > _DEPTH_LIMIT or marked.nodes > _NODE_LIMIT:
         too_big = f"nested deeper than {_DEPTH_LIMIT} levels or larger than {_NODE_LIMIT} values"
-        raise InvalidDocumentError("document", [Problem(path, too_big, line, column)], marked.text)
+        raise InvalidDocumentError(marked.file, [Problem(path, too_big, line, column)], marked.text)
+    if node.tag not in (_PLAIN, _QUOTED):
+        message = f"the tag '{node.tag}' is not allowed here; remove it"
+        marked.problems.append(Problem(path, message, line, column))
     if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, path, marked)
+        return _resolve_plain(str(node.value)) if node.tag == _PLAIN else str(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_construct(child, (*path, i), marked) for i, child in enumerate(node.value)]
     assert isinstance(node, yaml.MappingNode)
@@ -86,7 +108,7 @@ def _mapping(node: yaml.MappingNode, path: Path, marked: Marked) -> dict[str, An
             marked.problems.append(Problem(path, "a key must be a plain word", line, column))
             continue
         key = str(key_node.value)
-        if key == "<<":
+        if key == "<<" and key_node.tag == _PLAIN:
             marked.problems.append(Problem(path, "merge keys (<<) are not YAML 1.2; write it out", line, column))
             continue
         if key in result:
@@ -99,29 +121,20 @@ def _mapping(node: yaml.MappingNode, path: Path, marked: Marked) -> dict[str, An
     return result
 
 
-def _scalar(node: yaml.ScalarNode, path: Path, marked: Marked) -> Any:
-    text = str(node.value)
-    if not str(node.tag).startswith("tag:yaml.org,2002:"):
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        marked.problems.append(Problem(path, f"the tag '{node.tag}' is not allowed here", line, column))
-        return text
-    if node.style in ("'", '"', "|", ">"):
-        return text
-    return _resolve_plain(text)
-
-
 def _resolve_plain(text: str) -> Any:
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    if _INT.match(text) and len(text) < 400:
+    if _INT.fullmatch(text):
         return int(text)
-    if _RADIX.match(text):
+    if _RADIX.fullmatch(text):
         return int(text, 0)
-    if _FLOAT.match(text):
+    if _FLOAT.fullmatch(text):
         return float(text)
-    return _SPECIAL.get(text.lower(), text)
+    if _INFINITE.fullmatch(text):
+        return float("-inf" if text[0] == "-" else "inf")
+    return float("nan") if text in _NAN else text
 
 
 def dump_yaml(data: Any) -> str:
@@ -129,20 +142,34 @@ def dump_yaml(data: Any) -> str:
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
-class _Dumper(yaml.SafeDumper):
-    """Safe dumper whose strings are quoted whenever YAML 1.2 would read them as something else."""
+class _Dumper(_BaseDumper):  # type: ignore[misc]
+    """Safe dumper that writes by YAML 1.2, and quotes a string that 1.1 or 1.2 would read as something else."""
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        guess = str(super().resolve(kind, value, implicit))
+        if kind is not yaml.ScalarNode or not implicit[0]:
+            return guess
+        tag = _TAGS[type(_resolve_plain(value))]
+        return "ambiguous" if tag == _STR != guess else tag
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Equal parts are written out each time: a person reads and diffs them where they stand."""
+        return True
 
 
-def _represent_str(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "'" if not isinstance(_resolve_plain(value), str) and "\n" not in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+_TAGS = {
+    type(None): "tag:yaml.org,2002:null",
+    bool: "tag:yaml.org,2002:bool",
+    int: "tag:yaml.org,2002:int",
+    float: "tag:yaml.org,2002:float",
+    str: _STR,
+}
 
 
 def _represent_float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     special = {float("inf"): ".inf", float("-inf"): "-.inf"}.get(value)
     text = special or (".nan" if value != value else repr(value))
-    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
+    return dumper.represent_scalar(_TAGS[float], text)
 
 
-_Dumper.add_representer(str, _represent_str)
 _Dumper.add_representer(float, _represent_float)
