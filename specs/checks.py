@@ -56,8 +56,8 @@ def _budget_agrees(spec: BudgetSpec) -> list[Problem]:
     for (name, one), (other_name, other) in itertools.combinations(hours.items(), 2):
         if abs(one - other) > _TOLERANCE * max(one, other):
             message = (
-                f"budget.{name} ({one:,.6g} accelerator-hours) and budget.{other_name} ({other:,.6g} accelerator-hours) "
-                "disagree; keep one of them"
+                f"budget.{name} ({one:,.6g} accelerator-hours) and budget.{other_name} ({other:,.6g} "
+                "accelerator-hours) disagree; keep one of them"
             )
             also: tuple[Path, ...] = (("budget", name), ("cluster",))
             problems.append(Problem(("budget", other_name), message, also=also))
@@ -75,8 +75,8 @@ def _compute_is_possible(spec: BudgetSpec, hours: dict[str, float]) -> list[Prob
     if spec.budget.compute <= possible:
         return []
     message = (
-        f"budget.compute ({spec.budget.compute:.4g} FLOPs) and budget.{name} ({given:,.6g} accelerator-hours) disagree: "
-        f"that needs {spec.budget.compute / possible:.0%} of the peak of {spec.accelerators.name}"
+        f"budget.compute ({spec.budget.compute:.4g} FLOPs) and budget.{name} ({given:,.6g} accelerator-hours) "
+        f"disagree: that needs {spec.budget.compute / possible:.0%} of the peak of {spec.accelerators.name}"
     )
     return [Problem(("budget", "compute"), message, also=(("budget", name), ("cluster",)))]
 
@@ -121,7 +121,7 @@ def _layout_fits(spec: BudgetSpec) -> list[Problem]:
     for value in pinned.values():
         product *= value
     words = " × ".join(f"{name} {value}" for name, value in pinned.items())
-    also: tuple[Path, ...] = tuple(("layout", name) for name in pinned) + (("cluster", "accelerators"),)
+    also: tuple[Path, ...] = (*(("layout", name) for name in pinned), ("cluster", "accelerators"))
     path: Path = ("layout", next(iter(pinned), "tensor"))
     if len(pinned) == len(given) and product != count:
         return [Problem(path, f"{words} makes {product} ranks, but the cluster has {count}", also=also)]

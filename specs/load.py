@@ -198,8 +198,14 @@ def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
     return tuple(path)
 
 
+_IN_OUR_WORDS = {
+    "string_pattern_mismatch": "letters, digits, dots, dashes and underscores only, at most 64, a letter or digit first",
+    "model_type": "expected a mapping of keys and values",
+}
+
+
 def _message(detail: ErrorDetails, path: DocPath) -> str:
-    text = str(detail["msg"]).removeprefix("Value error, ")
+    text = _IN_OUR_WORDS.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
     given = detail.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
     name = ".".join(str(part) for part in path)

@@ -4,18 +4,40 @@ Each dimension has one base unit in which the number is kept. Time and accelerat
 because hours and seconds are confused too easily; the others take one in their base unit.
 """
 
+import difflib
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _PREFIX = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
-_HIGH_PREFIX = {"P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}
-_NUMBER = r"[+-]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_QUANTITY = re.compile(rf"^\s*(?P<currency>\$)?\s*(?P<number>{_NUMBER})\s*(?P<unit>.*?)\s*$")
-_ACCELERATORS = re.compile(r"^\s*(?P<count>[\d,_]+)\s*[x×*]\s*(?P<name>[A-Za-z0-9][\w.-]*)\s*$")
+_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)"  # 1,000,000 or 1_000_000, but not the decimal 2,5
+_NUMBER = rf"(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_QUANTITY = re.compile(rf"\s*(?P<currency>\$)?\s*(?P<number>[+-]?{_NUMBER})\s*(?P<unit>[^\s0-9.,_].*?)?\s*")
+_ACCELERATORS_PATTERN = rf"^\s*{_DIGITS}\s*[x×*]\s*[A-Za-z0-9][A-Za-z0-9_.-]*\s*$"
+_ACCELERATORS = re.compile(rf"\s*(?P<count>{_DIGITS})\s*[x×*]\s*(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]*)\s*")
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units that share their prefixes: each of ``stems`` times each of ``prefixes``."""
+
+    stems: dict[str, float]
+    prefixes: dict[str, float]
+
+    def factors(self) -> dict[str, float]:
+        """Every unit, prefix and stem written together, with its size in the base unit."""
+        return {f"{p}{stem}": scale * size for stem, size in self.stems.items() for p, scale in self.prefixes.items()}
+
+    def pattern(self) -> str:
+        """Regular expression of the units, as an editor checks them."""
+        stems = "|".join(stem for stem in self.stems if stem)
+        optional = "?" if "" in self.stems else ""
+        prefixes = "|".join(prefix for prefix in self.prefixes if prefix)
+        return (rf"(?:{prefixes})?\s?" if prefixes else "") + f"(?:{stems}){optional}"
 
 
 @dataclass(frozen=True)
@@ -24,50 +46,80 @@ class Dimension:
 
     name: str
     base: str
-    units: dict[str, float]
+    families: tuple[Units, ...]
     example: str
     bare_number: bool = True
 
+    @cached_property
+    def units(self) -> dict[str, float]:
+        """Every unit with its size in the base unit."""
+        return {unit: factor for family in self.families for unit, factor in family.factors().items()}
 
-def _scaled(stems: tuple[str, ...], prefixes: dict[str, float]) -> dict[str, float]:
-    return {f"{prefix}{stem}": factor for stem in stems for prefix, factor in prefixes.items()}
+    @cached_property
+    def pattern(self) -> str:
+        """Regular expression (ECMA 262) of every quantity that this dimension reads."""
+        units = "|".join(family.pattern() for family in self.families)
+        optional = "?" if self.bare_number else ""
+        currency = r"\$?\s*" if self.name == "money" else ""
+        return rf"^\s*{currency}{_NUMBER}\s*(?:{units}){optional}\s*$"
 
 
-_SECONDS = {"s": 1, "sec": 1, "second": 1, "seconds": 1, "min": 60, "minute": 60, "minutes": 60}
-_SECONDS |= {"h": 3600, "hour": 3600, "hours": 3600, "day": 86400, "days": 86400, "d": 86400}
-_SECONDS |= {"week": 604800, "weeks": 604800}
-_HOURS_PER = {"hour": 1.0, "hours": 1.0, "h": 1.0, "day": 24.0, "days": 24.0}
+def _same(size: float, *stems: str) -> dict[str, float]:
+    return dict.fromkeys(stems, size)
+
+
+_NO_PREFIX = {"": 1.0}
+_DEVICE_HOURS = {
+    f"{device}-{unit}": hours
+    for device in ("GPU", "gpu", "accelerator", "CPU", "TPU")
+    for unit, hours in {"hour": 1.0, "hours": 1.0, "h": 1.0, "day": 24.0, "days": 24.0}.items()
+}
 
 FLOPS = Dimension(
     "compute",
     "FLOPs",
-    _scaled(("FLOP", "FLOPs", "FLOPS", "flops"), _PREFIX | _HIGH_PREFIX)
-    | {"PF-day": 8.64e19, "PF-days": 8.64e19, "PFLOP/s-days": 8.64e19},
+    (
+        Units(_same(1.0, "FLOPs", "FLOP", "FLOPS", "flops"), _PREFIX | {"P": 1e15, "E": 1e18, "Z": 1e21, "Y": 1e24}),
+        Units(_same(8.64e19, "PF-days", "PF-day", "PFLOP/s-days"), _NO_PREFIX),
+    ),
     "3e21 FLOPs",
 )
-TIME = Dimension("time", "seconds", {k: float(v) for k, v in _SECONDS.items()}, "14 days", bare_number=False)
+TIME = Dimension(
+    "time",
+    "seconds",
+    (
+        Units(
+            _same(1.0, "seconds", "second", "sec", "s")
+            | _same(60.0, "minutes", "minute", "min")
+            | _same(3600.0, "hours", "hour", "h")
+            | _same(86400.0, "days", "day", "d")
+            | _same(604800.0, "weeks", "week"),
+            _NO_PREFIX,
+        ),
+    ),
+    "14 days",
+    bare_number=False,
+)
 ACCELERATOR_TIME = Dimension(
     "accelerator time",
     "accelerator-hours",
-    {
-        f"{p}{device}-{unit}": factor * hours
-        for device in ("GPU", "gpu", "accelerator", "CPU", "TPU")
-        for unit, hours in _HOURS_PER.items()
-        for p, factor in {"": 1.0, "k": 1e3, "M": 1e6}.items()
-    },
+    (Units(_DEVICE_HOURS, {"": 1.0, "k": 1e3, "M": 1e6}),),
     "40000 GPU-hours",
     bare_number=False,
 )
-MONEY = Dimension("money", "USD", _scaled(("USD", "usd", "dollars"), _PREFIX) | dict(_PREFIX), "250k USD")
-TOKENS = Dimension("tokens", "tokens", _scaled(("tokens", "token"), _PREFIX) | dict(_PREFIX), "20B tokens")
-PARAMS = Dimension("parameters", "parameters", _scaled(("params", "parameters"), _PREFIX) | dict(_PREFIX), "7B params")
+MONEY = Dimension("money", "USD", (Units(_same(1.0, "USD", "usd", "dollars", ""), _PREFIX),), "250k USD")
+TOKENS = Dimension("tokens", "tokens", (Units(_same(1.0, "tokens", "token", ""), _PREFIX),), "20B tokens")
+PARAMS = Dimension("parameters", "parameters", (Units(_same(1.0, "params", "parameters", ""), _PREFIX),), "7B params")
 BYTES = Dimension(
     "memory",
     "bytes",
-    _scaled(("B", "bytes"), {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12})
-    | {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40},
+    (
+        Units(_same(1.0, "B", "bytes"), {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}),
+        Units({"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}, _NO_PREFIX),
+    ),
     "80 GiB",
 )
+DIMENSIONS = (FLOPS, TIME, ACCELERATOR_TIME, MONEY, TOKENS, PARAMS, BYTES)
 
 
 def parse_quantity(value: Any, dimension: Dimension) -> float:
@@ -90,11 +142,18 @@ def _split(value: Any, dimension: Dimension) -> tuple[float, str]:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"expected a {dimension.name} such as '{dimension.example}', not {value!r}")
     if isinstance(value, int | float):
-        return float(value), ""
-    match = _QUANTITY.match(value)
+        return _finite(value), ""
+    match = _QUANTITY.fullmatch(value)
     if match is None or (match["currency"] and dimension is not MONEY):
         raise ValueError(f"'{value}' is not a {dimension.name}; write it like '{dimension.example}'")
-    return float(match["number"].replace(",", "").replace("_", "")), match["unit"]
+    return float(match["number"].replace(",", "").replace("_", "")), match["unit"] or ""
+
+
+def _finite(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond a double's range: refused by the caller like any infinity
+        return math.inf
 
 
 def _factor(unit: str, dimension: Dimension) -> float:
@@ -103,12 +162,14 @@ def _factor(unit: str, dimension: Dimension) -> float:
     compact = re.sub(r"\s+", "", unit)
     if compact in dimension.units:
         return dimension.units[compact]
-    others = (FLOPS, TIME, ACCELERATOR_TIME, MONEY, TOKENS, PARAMS, BYTES)
-    for other in others:
+    for other in DIMENSIONS:
         if compact in other.units and compact not in _PREFIX:
-            raise ValueError(f"'{unit}' is a unit of {other.name}, but {dimension.name} is expected here, "
-                             f"like '{dimension.example}'")  # fmt: skip
-    raise ValueError(f"unknown unit '{unit}' for {dimension.name}; write it like '{dimension.example}'")
+            raise ValueError(
+                f"'{unit}' is a unit of {other.name}, but {dimension.name} is expected here, like '{dimension.example}'"
+            )
+    near = difflib.get_close_matches(compact, dimension.units, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"write it like '{dimension.example}'"
+    raise ValueError(f"unknown unit '{unit}' for {dimension.name}; {hint}")
 
 
 def format_quantity(value: float, dimension: Dimension) -> str:
@@ -131,7 +192,7 @@ def parse_accelerators(value: Any) -> AcceleratorCount:
     """Read ``512 x h100-sxm``. The name is checked against the catalog by whoever has one."""
     if isinstance(value, AcceleratorCount):
         return value
-    match = _ACCELERATORS.match(value) if isinstance(value, str) else None
+    match = _ACCELERATORS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"expected a count and an accelerator such as '512 x h100-sxm', not {value!r}")
     count = int(match["count"].replace(",", "").replace("_", ""))
@@ -155,15 +216,20 @@ def _write(dimension: Dimension) -> PlainSerializer:
     return PlainSerializer(write, return_type=str)
 
 
+def _whole(value: Any) -> Any:
+    """`32e3` is a float to YAML; where a count is asked for it is taken as the whole number it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _is_auto(value: Any) -> bool:
     return value is None or value == "auto"
 
 
 def _schema(dimension: Dimension, *, auto: bool = False) -> WithJsonSchema:
-    options: list[dict[str, Any]] = [{"const": "auto"}] if auto else []
+    options: list[dict[str, Any]] = [{"const": "auto"}, {"type": "null"}] if auto else []
     if dimension.bare_number:
         options.append({"type": "number", "exclusiveMinimum": 0})
-    options.append({"type": "string", "pattern": rf"^\s*\$?\s*{_NUMBER}\s*\S*(\s\S+)?\s*$"})
+    options.append({"type": "string", "pattern": dimension.pattern})
     return WithJsonSchema({"anyOf": options, "examples": [dimension.example]})
 
 
@@ -180,10 +246,13 @@ AutoParams = Annotated[float | None, _read_auto(PARAMS), _write(PARAMS), _schema
 
 _auto = BeforeValidator(lambda value: None if _is_auto(value) else value)
 _write_auto = PlainSerializer(lambda value: "auto" if value is None else value)
-_AUTO_COUNT = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
-_AUTO_NUMBER = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "number", "exclusiveMinimum": 0}]})
-_AUTO_SWITCH = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "boolean"}]})
-AutoCount = Annotated[Annotated[int, Field(ge=1)] | None, _auto, _write_auto, _AUTO_COUNT]
+_AUTO_COUNT = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "integer", "minimum": 1}]})
+_AUTO_NUMBER = WithJsonSchema(
+    {"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "number", "exclusiveMinimum": 0}]}
+)
+_AUTO_SWITCH = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "boolean"}]})
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+AutoCount = Annotated[Annotated[WholeNumber, Field(ge=1)] | None, _auto, _write_auto, _AUTO_COUNT]
 AutoNumber = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _auto, _write_auto, _AUTO_NUMBER]
 AutoSwitch = Annotated[bool | None, _auto, _write_auto, _AUTO_SWITCH]
 Accelerators = Annotated[
@@ -193,7 +262,7 @@ Accelerators = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^\s*[\d,_]+\s*[x×*]\s*[A-Za-z0-9][\w.-]*\s*$",
+            "pattern": _ACCELERATORS_PATTERN,
             "examples": ["512 x h100-sxm"],
         }
     ),
