@@ -1,0 +1,128 @@
+"""The job folder: everything one run needs and leaves behind, under ``runs/<name>/<fingerprint>/``.
+
+plan.yaml        the plan, as decided
+job.yaml         how it is launched here: processes, threads, prepared data
+launch.sh        the same start by hand
+record.jsonl     what happened, one JSON line an event
+data/            tokenizer and indexed tokens, each file named by its content
+checkpoints/     step_00000100/ …, complete or not there
+tensorboard/, logs/
+"""
+
+import contextlib
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
+from sixnd.specs.load import load, load_plan
+from sixnd.specs.plan import Plan
+
+
+class SourceFiles(Document):
+    """One source as Megatron's indexed files: prefixes of ``.bin`` and ``.idx``, relative to the job folder."""
+
+    name: str
+    weight: float
+    train_prefix: str
+    validation_prefix: str
+
+
+class Job(Document):
+    """How a plan is launched on this machine."""
+
+    version: Literal["job/1"] = "job/1"
+    processes: int
+    threads_per_process: int
+    """CPU threads of one process."""
+    tokenizer: str
+    """SentencePiece model, relative to the job folder."""
+    sources: list[SourceFiles]
+    command: list[str]
+    """The training processes' start, as an argument list."""
+
+
+class JobFolder:
+    """Paths of one job folder, and atomic writes into it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.plan_path = self.path / "plan.yaml"
+        self.job_path = self.path / "job.yaml"
+        self.record_path = self.path / "record.jsonl"
+        self.data_path = self.path / "data"
+        self.checkpoints_path = self.path / "checkpoints"
+        self.tensorboard_path = self.path / "tensorboard"
+        self.logs_path = self.path / "logs"
+
+    def plan(self) -> Plan:
+        """The plan of this run."""
+        return load_plan(self.plan_path)
+
+    def job(self) -> Job:
+        """How this run is launched."""
+        return load(self.job_path, Job)
+
+    def create(self, plan: Plan) -> None:
+        """Make the folder and write the plan into it; an unfinished run of the same plan is kept."""
+        try:
+            for folder in (self.path, self.data_path, self.checkpoints_path, self.logs_path):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.plan_path, plan.to_yaml())
+        except OSError as error:
+            raise SixndError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+
+    def write_job(self, job: Job) -> None:
+        """Write ``job.yaml`` and ``launch.sh``."""
+        write_atomically(self.job_path, job.to_yaml())
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(job).items()]
+        lines = ["#!/bin/sh", "# Starts or resumes this run by hand.", *exports, f"exec {shlex.join(job.command)}", ""]
+        script = "\n".join(lines)
+        write_atomically(self.path / "launch.sh", script, mode=0o755)
+
+
+def job_folder(plan: Plan, runs_dir: Path) -> JobFolder:
+    """Where a plan runs: name and fingerprint, so that the same plan resumes and another starts afresh."""
+    return JobFolder(runs_dir / plan.name / plan.fingerprint())
+
+
+def training_command(folder: JobFolder, processes: int) -> list[str]:
+    """Argument list that starts ``processes`` training processes on this machine."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [*launcher, "-m", "sixnd.runner.worker", str(folder.path)]
+
+
+def environment(job: Job) -> dict[str, str]:
+    """Environment variables of the training processes, beside what is already set."""
+    # Megatron and torch warn at import about every optional part that is absent.
+    return {"OMP_NUM_THREADS": str(job.threads_per_process), "PYTHONWARNINGS": "ignore"}
+
+
+def threads_for(processes: int) -> int:
+    """CPU threads of each process when so many share this machine."""
+    return max(1, len(os.sched_getaffinity(0)) // processes)
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a whole file or nothing: a reader never sees half of it."""
+    with replaced_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(mode)
+
+
+@contextlib.contextmanager
+def replaced_atomically(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends without an error."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""Where a step's numbers go: a JSON line in the record, always, and TensorBoard beside it."""
+
+from torch.utils.tensorboard import SummaryWriter
+
+from sixnd.runner.job import JobFolder
+from sixnd.runner.journal import open_record
+from sixnd.specs.document import Document
+from sixnd.specs.record import Step, Validation, event_line
+
+
+class Metrics:
+    """Appends events to the record, each line whole and on disk's way before the next step begins."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self.record = open_record(folder.record_path)
+        self.board = SummaryWriter(str(folder.tensorboard_path))
+
+    def write(self, event: Document) -> None:
+        """Append one event; numbers of steps and validations go to TensorBoard too."""
+        self.record.write(event_line(event))
+        self.record.flush()
+        if isinstance(event, Step):
+            for name in ("loss", "grad_norm", "learning_rate", "tokens_per_s", "step_time_s", "mfu", "memory_bytes"):
+                self.board.add_scalar(f"train/{name}", getattr(event, name), event.step)
+        elif isinstance(event, Validation):
+            self.board.add_scalar("validation/loss", event.loss, event.step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self.record.close()
+        self.board.close()

@@ -1,0 +1,150 @@
+"""One optimizer step on Megatron-core's schedules, and what is built for it."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from megatron.core import parallel_state
+from megatron.core.distributed import DistributedDataParallel
+from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
+from megatron.core.pipeline_parallel import get_forward_backward_func
+from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
+
+from sixnd.runner.batches import Batch
+from sixnd.runner.device import backend
+from sixnd.runner.model import build_model, dtype_of, transformer_config
+from sixnd.specs.plan import Plan, PlannedLayout
+
+
+def start_process_groups(layout: PlannedLayout, seed: int) -> None:
+    """Join the other ranks and split them into tensor-, pipeline- and data-parallel groups."""
+    torch.distributed.init_process_group(backend=backend())
+    parallel_state.initialize_model_parallel(
+        tensor_model_parallel_size=layout.tensor,
+        pipeline_model_parallel_size=layout.pipeline,
+        virtual_pipeline_model_parallel_size=layout.virtual_pipeline if layout.virtual_pipeline > 1 else None,
+        create_gloo_process_groups=True,
+    )
+    model_parallel_cuda_manual_seed(seed)
+
+
+def stop_process_groups() -> None:
+    """Leave the groups, so that the process can end without warnings."""
+    parallel_state.destroy_model_parallel()
+    torch.distributed.destroy_process_group()
+
+
+class Trainer:
+    """Model, optimizer and schedule of one rank."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.config = transformer_config(plan)
+        self.chunks: list[DistributedDataParallel] = build_model(plan, self.config)
+        self.optimizer = build_optimizer(plan, self.chunks)
+        self.scheduler = build_scheduler(plan, self.optimizer)
+        self.config.grad_scale_func = self.optimizer.scale_loss
+        if self.chunks[0].ddp_config.overlap_grad_reduce:
+            syncs = [chunk.no_sync for chunk in self.chunks]
+            self.config.no_sync_func = syncs[0] if len(syncs) == 1 else syncs
+        self.micro_batches = plan.training.global_batch // (plan.layout.micro_batch * plan.layout.data)
+
+    def step(self, batches: list[Iterator[Batch]]) -> tuple[float, float, float]:
+        """Train on one global batch; return this rank's loss share, the global gradient norm and the LR used.
+
+        The loss share is the mean loss of this replica on the last pipeline stage and 0 elsewhere.
+        """
+        learning_rate = max(group["lr"] for group in self.optimizer.param_groups)
+        for chunk in self.chunks:
+            chunk.zero_grad_buffer()
+        self.optimizer.zero_grad()
+        losses = self._run(batches, self.micro_batches, forward_only=False)
+        _success, grad_norm, _zeros = self.optimizer.step()
+        self.scheduler.step(increment=1)
+        return _mean(losses), float(grad_norm), learning_rate
+
+    @torch.no_grad()
+    def validate(self, batches: list[Iterator[Batch]], global_batches: int) -> float:
+        """This rank's share of the validation loss over so many global batches."""
+        for chunk in self.chunks:
+            chunk.eval()
+        losses = [_mean(self._run(batches, self.micro_batches, forward_only=True)) for _ in range(global_batches)]
+        for chunk in self.chunks:
+            chunk.train()
+        return sum(losses) / global_batches
+
+    def _run(self, batches: list[Iterator[Batch]], micro_batches: int, *, forward_only: bool) -> list[Any]:
+        schedule = get_forward_backward_func()
+        return list(
+            schedule(
+                forward_step_func=_forward,
+                data_iterator=batches if len(batches) > 1 else batches[0],
+                model=self.chunks if len(self.chunks) > 1 else self.chunks[0],
+                num_microbatches=micro_batches,
+                seq_length=self.plan.model.sequence_length,
+                micro_batch_size=self.plan.layout.micro_batch,
+                forward_only=forward_only,
+            )
+        )
+
+
+def build_optimizer(plan: Plan, chunks: list[DistributedDataParallel]) -> MegatronOptimizer:
+    """AdamW with clipping; norms and other vectors are not decayed (Megatron's rule)."""
+    training = plan.training
+    config = OptimizerConfig(
+        optimizer="adam",
+        lr=training.learning_rate,
+        min_lr=training.final_learning_rate,
+        weight_decay=training.weight_decay,
+        adam_beta1=training.adam_beta1,
+        adam_beta2=training.adam_beta2,
+        adam_eps=training.adam_eps,
+        clip_grad=training.clip_grad_norm,
+        bf16=training.precision == "bf16",
+        params_dtype=dtype_of(plan),
+        use_distributed_optimizer=plan.layout.distributed_optimizer,
+        overlap_param_gather=chunks[0].ddp_config.overlap_param_gather,
+    )
+    return get_megatron_optimizer(config, chunks)
+
+
+def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamScheduler:
+    """The learning rate of each step: linear warm-up, then cosine or stable-and-decay. Counted in steps."""
+    training = plan.training
+    scheduler = OptimizerParamScheduler(
+        optimizer,
+        init_lr=0.0,
+        max_lr=training.learning_rate,
+        min_lr=training.final_learning_rate,
+        lr_warmup_steps=training.warmup_steps,
+        lr_decay_steps=training.steps,
+        lr_decay_style="cosine" if training.schedule == "cosine" else "WSD",
+        start_wd=training.weight_decay,
+        end_wd=training.weight_decay,
+        wd_incr_steps=training.steps,
+        wd_incr_style="constant",
+        wsd_decay_steps=training.decay_steps if training.schedule == "wsd" else None,
+        lr_wsd_decay_style="linear" if training.schedule == "wsd" else None,
+    )
+    scheduler.step(increment=1)  # the first step trains too: without this its learning rate would be zero
+    return scheduler
+
+
+def _forward(batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:
+    batch = next(batches)
+    output = model(batch["tokens"], batch["position_ids"], None, labels=batch["labels"])
+    return output, functools.partial(_loss, batch["loss_mask"])
+
+
+def _loss(mask: torch.Tensor, losses: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Mean loss of the micro-batch's tokens; ``losses`` and ``mask`` are ``[b, s]``."""
+    loss = (losses.float() * mask).sum() / mask.sum()
+    return loss, {"loss": loss.detach().clone()}  # the schedule divides `loss` in place
+
+
+def _mean(losses: list[Any]) -> float:
+    if not losses:
+        return 0.0
+    return float(torch.stack([entry["loss"] for entry in losses]).mean())
