@@ -35,7 +35,7 @@ def load_document(path: str | Path) -> BudgetSpec | Plan:
     text = read_text(path)
     marked = read_yaml(text, str(path))
     version = marked.data.get("version") if isinstance(marked.data, dict) else None
-    return _checked(marked, Plan if str(version).startswith("plan/") else BudgetSpec)
+    return _checked(marked, Plan) if str(version).startswith("plan/") else _checked(marked, BudgetSpec)
 
 
 def refuse_stale(plan: Plan, file: str) -> None:
@@ -131,9 +131,9 @@ def _stand_in(data: Any, path: DocPath) -> None:
     if path[:2] == ("model", "shape"):
         path = path[:2]
     for part in path[:-1]:
-        data = data[part] if isinstance(data, list) or part in data else None
-        if data is None:  # a parent is missing or was already replaced
+        if isinstance(data, dict) and part not in data:  # a parent is missing or was already replaced
             return
+        data = data[part]
     part = path[-1]
     if isinstance(data, list):
         data[int(part)] = {"name": f"source-{part}"}
@@ -199,7 +199,7 @@ def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
 
 
 _IN_OUR_WORDS = {
-    "string_pattern_mismatch": "letters, digits, dots, dashes and underscores only, at most 64, a letter or digit first",
+    "string_pattern_mismatch": "letters, digits, dot, dash and underscore, at most 64, a letter or digit first",
     "model_type": "expected a mapping of keys and values",
 }
 

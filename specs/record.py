@@ -172,7 +172,10 @@ def event_line(event: Document) -> str:
 
 def read_record(path: Path) -> RunRecord:
     """Read ``record.jsonl``. A torn last line (a write cut by `kill -9`) is ignored; any other bad line is told."""
-    lines = path.read_bytes().split(b"\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InvalidDocumentError(str(path), [Problem((), f"cannot be read: {error.strerror}")]) from error
     torn = lines.pop()  # what follows the last newline: empty, or a line that was never finished
     del torn
     events, problems = [], []

@@ -70,16 +70,25 @@ def read_yaml(text: str, file: str) -> Marked:
     marked = Marked(None, text, file)
     try:
         node = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = " ".join(part for part in (error.context, error.problem) if part)
-        raise InvalidDocumentError(file, [Problem((), f"not valid YAML: {message}", line, column)], text) from error
-    except yaml.YAMLError as error:  # a character YAML does not allow
-        raise InvalidDocumentError(file, [Problem((), f"not valid YAML: {error}")], text) from error
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise InvalidDocumentError(file, [_syntax_problem(error, text)], text) from error
     if node is not None:
         marked.data = _construct(node, (), marked)
     return marked
+
+
+def _syntax_problem(error: yaml.YAMLError | UnicodeEncodeError, text: str) -> Problem:
+    """What is wrong and where; for what is never closed, where it was opened."""
+    if not isinstance(error, yaml.MarkedYAMLError):  # a character that YAML does not allow
+        code = ord(text[error.start]) if isinstance(error, UnicodeEncodeError) else error.character
+        before = text[: max(text.find(chr(code)), 0)]
+        message = f"not valid YAML: the character U+{code:04X} is not allowed; remove it"
+        return Problem((), message, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+    inside = [mark for mark in marks if mark.line < len(text.splitlines())] or marks
+    line, column = (inside[0].line + 1, inside[0].column + 1) if inside else (1, 1)
+    message = " ".join(part for part in (error.context, error.problem) if part)
+    return Problem((), f"not valid YAML: {message}", line, column)
 
 
 def _construct(node: yaml.Node, path: Path, marked: Marked) -> Any:

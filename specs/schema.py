@@ -1,0 +1,101 @@
+"""JSON Schema (draft 2020-12) of the documents, made from the models: an editor completes, checks and hovers by it.
+
+Docstrings of models and fields become descriptions. Names that a catalog knows become enumerations.
+The published files stand in ``specs/schema/``; `sixnd schema --write specs/schema` renews them.
+"""
+
+import json
+import re
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import Event
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_CATALOG_OF = {"law": "laws", "hyperparameter_law": "hyperparameter-laws", "recipe": "sources"}
+
+
+def schemas() -> list[str]:
+    """Names of the documents that have a schema."""
+    return list(_MAKERS)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema of ``budget-spec``, ``plan`` or ``run-record`` (one line of a record) as plain data."""
+    return {"$schema": _DRAFT, **_MAKERS[name]()}
+
+
+def schema_text(name: str) -> str:
+    """The schema as the published file holds it."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
+
+
+def _budget_spec() -> dict[str, Any]:
+    return _with_catalogs(_tidied(BudgetSpec.model_json_schema(mode="validation")))
+
+
+def _plan() -> dict[str, Any]:
+    return _tidied(Plan.model_json_schema(mode="validation"))
+
+
+def _run_record() -> dict[str, Any]:
+    made = _tidied(TypeAdapter(Event).json_schema(mode="validation"))
+    return {"title": "RunRecord", "description": "One line of `record.jsonl`: one event of a run.", **made}
+
+
+_MAKERS = {"budget-spec": _budget_spec, "plan": _plan, "run-record": _run_record}
+
+
+def _tidied(made: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the titles that only repeat a field's name, flat, each docstring one flowing text."""
+    return {key: _tidy(child) for key, child in made.items()}
+
+
+def _tidy(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_tidy(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    tidy = {key: _tidy(child) for key, child in node.items() if not (key == "title" and _is_title(node))}
+    if "anyOf" in tidy:
+        tidy = _flat(tidy)
+    if isinstance(tidy.get("description"), str):
+        tidy["description"] = re.sub(r"\s*\n\s*", " ", tidy["description"])
+    return tidy
+
+
+def _flat(node: dict[str, Any]) -> dict[str, Any]:
+    """Options of options as options, with their examples: what an editor shows in one list."""
+    options: list[Any] = []
+    examples = list(node.get("examples", []))
+    for option in node["anyOf"]:
+        nested = set(option) <= {"anyOf", "examples"} and "anyOf" in option
+        options += option["anyOf"] if nested else [option]
+        examples += option.get("examples", []) if nested else []
+    return {**node, "anyOf": options, **({"examples": examples} if examples else {})}
+
+
+def _is_title(node: dict[str, Any]) -> bool:
+    """Whether ``title`` is the keyword (on a field), not a property that happens to be called so, nor a model's."""
+    return isinstance(node["title"], str) and "properties" not in node
+
+
+def _with_catalogs(made: dict[str, Any]) -> dict[str, Any]:
+    """Law and recipe names as enumerations of what the catalogs hold; accelerators as examples to complete."""
+    for model in (made, *made["$defs"].values()):
+        for name, field in model.get("properties", {}).items():
+            if name in _CATALOG_OF:
+                _enumerate(field, catalog.names(_CATALOG_OF[name]))
+            if name == "accelerators":
+                field["examples"] = [f"8 x {known}" for known in catalog.names("accelerators")]
+    return made
+
+
+def _enumerate(field: dict[str, Any], names: list[str]) -> None:
+    strings = [option for option in field.get("anyOf", [field]) if option.get("type") == "string"]
+    for option in strings:
+        option["enum"] = names
