@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from sixnd.specs import catalog
 from sixnd.specs.document import Document, Name
 from sixnd.specs.quantity import (
+    WHOLE,
     AcceleratorCount,
     AcceleratorHours,
     Accelerators,
@@ -21,7 +22,6 @@ from sixnd.specs.quantity import (
     Seconds,
     Tokens,
     Usd,
-    WholeNumber,
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -62,15 +62,15 @@ class Cluster(Document):
 class Shape(Document):
     """A decoder-only transformer written out: RMSNorm, rotary positions, gated (SwiGLU) feed-forward."""
 
-    layers: Annotated[WholeNumber, Field(ge=1, le=1000)]
+    layers: Annotated[int, Field(ge=1, le=1000), WHOLE]
     """Transformer layers."""
-    hidden: Annotated[WholeNumber, Field(ge=8)]
+    hidden: Annotated[int, Field(ge=8), WHOLE]
     """Width of the residual stream."""
-    heads: Annotated[WholeNumber, Field(ge=1)]
+    heads: Annotated[int, Field(ge=1), WHOLE]
     """Attention (query) heads; must divide `hidden`."""
-    kv_heads: Annotated[WholeNumber, Field(ge=1)]
+    kv_heads: Annotated[int, Field(ge=1), WHOLE]
     """Key-value heads (grouped-query attention); must divide `heads`."""
-    ffn: Annotated[WholeNumber, Field(ge=1)]
+    ffn: Annotated[int, Field(ge=1), WHOLE]
     """Inner width of the gated feed-forward."""
 
 
@@ -81,7 +81,7 @@ class ModelRequest(Document):
     """Total parameters N, e.g. `7B params`; `auto` takes the law's optimum."""
     shape: Shape | None = None
     """The exact architecture, if it is already decided (then `params` must be left out)."""
-    sequence_length: Annotated[WholeNumber, Field(ge=8)] = 4096
+    sequence_length: Annotated[int, Field(ge=8), WHOLE] = 4096
     """Tokens in one training sequence."""
     vocab_size: AutoCount = None
     """Entries of the tokenizer's vocabulary; padded for tensor parallelism by the planner."""
@@ -141,7 +141,7 @@ class Training(Document):
     """Gradients are scaled down to this global norm."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto` takes BF16 where the accelerator has matrix units for it, else FP32."""
-    seed: Annotated[WholeNumber, Field(ge=1, le=2**31 - 1)] = 1234
+    seed: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] = 1234
     """Seed of initial weights and of the order of the data."""
 
 
@@ -169,7 +169,7 @@ class Checkpoints(Document):
 
     every_steps: AutoCount = None
     """Steps between checkpoints; `auto` balances lost work against the cost of saving."""
-    keep_last: Annotated[WholeNumber, Field(ge=1)] = 2
+    keep_last: Annotated[int, Field(ge=1), WHOLE] = 2
     """Checkpoints kept; older ones are removed after a newer one is complete."""
 
 
@@ -178,7 +178,7 @@ class Evaluation(Document):
 
     every_steps: AutoCount = None
     """Steps between validations; `auto` measures about ten times."""
-    batches: Annotated[WholeNumber, Field(ge=1)] = 8
+    batches: Annotated[int, Field(ge=1), WHOLE] = 8
     """Global batches in one validation."""
 
 

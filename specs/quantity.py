@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 _PREFIX = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)"  # 1,000,000 or 1_000_000, but not the decimal 2,5
 _NUMBER = rf"(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_QUANTITY = re.compile(rf"\s*(?P<currency>\$)?\s*(?P<number>[+-]?{_NUMBER})\s*(?P<unit>[^\s0-9.,_].*?)?\s*")
+_QUANTITY = re.compile(rf"\s*(?P<currency>\$)?\s*(?P<number>[+-]?{_NUMBER})\s*(?P<unit>[^\s0-9.,_].*?)?\s*", re.DOTALL)
 _ACCELERATORS_PATTERN = rf"^\s*{_DIGITS}\s*[x×*]\s*[A-Za-z0-9][A-Za-z0-9_.-]*\s*$"
 _ACCELERATORS = re.compile(rf"\s*(?P<count>{_DIGITS})\s*[x×*]\s*(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]*)\s*")
 
@@ -251,8 +251,8 @@ _AUTO_NUMBER = WithJsonSchema(
     {"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "number", "exclusiveMinimum": 0}]}
 )
 _AUTO_SWITCH = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "boolean"}]})
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
-AutoCount = Annotated[Annotated[WholeNumber, Field(ge=1)] | None, _auto, _write_auto, _AUTO_COUNT]
+WHOLE = BeforeValidator(_whole)
+AutoCount = Annotated[Annotated[int, Field(ge=1), WHOLE] | None, _auto, _write_auto, _AUTO_COUNT]
 AutoNumber = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _auto, _write_auto, _AUTO_NUMBER]
 AutoSwitch = Annotated[bool | None, _auto, _write_auto, _AUTO_SWITCH]
 Accelerators = Annotated[

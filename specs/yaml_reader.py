@@ -29,7 +29,7 @@ _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Loader(_BaseLoader):  # type: ignore[misc]
+class _Loader(_BaseLoader):
     """PyYAML's parser without its guesses: a node's tag tells plain from quoted, or is one that the file gave."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:  # noqa: ARG002
@@ -80,7 +80,7 @@ def read_yaml(text: str, file: str) -> Marked:
 def _syntax_problem(error: yaml.YAMLError | UnicodeEncodeError, text: str) -> Problem:
     """What is wrong and where; for what is never closed, where it was opened."""
     if not isinstance(error, yaml.MarkedYAMLError):  # a character that YAML does not allow
-        code = ord(text[error.start]) if isinstance(error, UnicodeEncodeError) else error.character
+        code = int(ord(text[error.start]) if isinstance(error, UnicodeEncodeError) else getattr(error, "character", 0))
         before = text[: max(text.find(chr(code)), 0)]
         message = f"not valid YAML: the character U+{code:04X} is not allowed; remove it"
         return Problem((), message, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -151,7 +151,7 @@ def dump_yaml(data: Any) -> str:
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
-class _Dumper(_BaseDumper):  # type: ignore[misc]
+class _Dumper(_BaseDumper):
     """Safe dumper that writes by YAML 1.2, and quotes a string that 1.1 or 1.2 would read as something else."""
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:

@@ -1,0 +1,239 @@
+"""The command line. Every verb imports the rooms it needs inside itself, so that `--help` stays instant.
+
+Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document, 4 infeasible, 5 stale plan, 6 the run failed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sixnd import __version__
+from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
+
+if TYPE_CHECKING:
+    from sixnd.specs.budget import BudgetSpec
+    from sixnd.specs.plan import Plan
+
+_EXIT_CODES = """\b
+Exit codes:
+  0  done                    4  infeasible; says what would make it feasible
+  1  failed                  5  stale plan: its spec or catalogs have changed
+  2  wrong call              6  the run failed; the same command resumes it
+  3  invalid document
+"""
+_FILE = click.Path(path_type=Path)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+class _InOrder(click.Group):
+    """Verbs are listed in the order of use, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="sixnd", prog_name="sixnd")
+def app() -> None:
+    """Turn a compute budget into a trained language model, and say at every step why and how sure it is.
+
+    A budget spec (YAML) becomes a plan, the plan a Megatron-core run, the run a report.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    return guarded(lambda: app.main(arguments, prog_name="sixnd", standalone_mode=False))
+
+
+@app.command()
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@_json_option
+def validate(files: tuple[Path, ...], as_json: bool) -> int:
+    """Check budget specs and plans.
+
+    Every mistake is told at once, each with its line and column and what was expected.
+    """
+    from dataclasses import asdict
+
+    from sixnd.specs.errors import InvalidDocumentError, Problem
+    from sixnd.specs.load import load_document
+
+    found: dict[Path, list[Problem]] = {}
+    for file in files:
+        try:
+            load_document(file)
+            found[file] = []
+            if not as_json:
+                print_result(f"{file}: ok")
+        except InvalidDocumentError as error:
+            found[file] = error.problems
+            if not as_json:
+                tell(str(error))
+    if as_json:
+        print_json([{"file": str(file), "problems": [asdict(p) for p in problems]} for file, problems in found.items()])
+    return InvalidDocumentError.exit_code if any(found.values()) else 0
+
+
+@app.command()
+@click.argument("spec", type=_FILE)
+@click.option("-o", "--output", type=_FILE, help="Write the plan here, as YAML that `run` takes.")
+@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed plan (default: the terminal's).")
+@_json_option
+def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> None:
+    """Choose model, tokens and layout, and say why.
+
+    Reads a budget spec, starts nothing, and writes no file but the one asked for.
+    """
+    from sixnd.reports.terminal import plan_text
+    from sixnd.specs.load import load_budget
+
+    made = _planned(load_budget(spec), spec)
+    if output is not None:
+        write_text(output, made.to_yaml())
+    if as_json:
+        print_json(made.plain())
+    else:
+        print_result(plan_text(made, width=text_width(width), color=use_color()))
+    if output is not None:
+        _tell_plan_written(made, spec, output)
+
+
+@app.command()
+@click.argument("document", metavar="SPEC_OR_PLAN", type=_FILE)
+@click.option("--runs-dir", type=_FILE, default=Path("runs"), show_default=True, help="Folder that holds all runs.")
+@click.option("--base-dir", type=_FILE, help="Folder that data paths start from (default: the document's own).")
+@click.option("-q", "--quiet", is_flag=True, help="No progress line.")
+def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> int:
+    """Train what a plan says, then report it.
+
+    A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is given again.
+    """
+    from sixnd.runner.launch import run_plan
+    from sixnd.specs.errors import RunFailedError
+
+    made = _plan_of(document)
+    folder = runs_dir / made.name / made.fingerprint()
+    try:
+        folder = run_plan(made, runs_dir=runs_dir, base_dir=base_dir or document.parent, progress=not quiet)
+    except RunFailedError as error:
+        tell(f"sixnd: {error}")
+        _report_run(folder)
+        return error.exit_code
+    except KeyboardInterrupt:
+        tell(f"sixnd: interrupted; the same command resumes {folder} from its last checkpoint")
+        return 130
+    _report_run(folder)
+    return 0
+
+
+@app.command()
+@click.argument("folder", metavar="RUN_FOLDER", type=_FILE)
+@_json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Say in one line how a run stands.
+
+    Step, loss, speed, time left, and how it ended.
+    """
+    from sixnd.status import read_status
+
+    state = read_status(folder)
+    if as_json:
+        print_json(state.plain())
+    else:
+        print_result(state.line())
+
+
+@app.command()
+@click.argument("kind", required=False)
+@click.argument("name", required=False)
+@_json_option
+def catalog(kind: str | None, name: str | None, as_json: bool) -> None:
+    """List accelerators, laws and sources with citations.
+
+    KIND picks one catalog, NAME one entry of it, which is then shown whole.
+    """
+    from sixnd.listing import catalog_text, entries
+    from sixnd.specs.catalog import kinds
+
+    if kind is not None and kind not in kinds():
+        raise click.UsageError(f"no catalog is called '{kind}'; there are {', '.join(kinds())}")
+    found = entries(kind, name)
+    if as_json:
+        print_json(found)
+    else:
+        print_result(catalog_text(found, width=text_width(), whole=name is not None))
+
+
+@app.command()
+@click.argument("document", required=False)
+@click.option("--write", "folder", type=_FILE, help="Write all schemas into this folder instead.")
+def schema(document: str | None, folder: Path | None) -> None:
+    """Print a document's JSON Schema, for editors.
+
+    DOCUMENT is budget-spec, plan or run-record.
+    """
+    from sixnd.specs.schema import schema_text, schemas
+
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in schemas():
+            write_text(folder / f"{name}.json", schema_text(name))
+            tell(f"wrote {folder / name}.json")
+        return
+    if document not in schemas():
+        raise click.UsageError(f"name one document: {', '.join(schemas())}; or give --write FOLDER")
+    print_result(schema_text(document))
+
+
+@app.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Say what this machine and installation can do.
+
+    Versions, cores, memory, GPUs, and whether the extras are complete.
+    """
+    from sixnd.doctor import examination_text, examine
+
+    facts = examine()
+    if as_json:
+        print_json(facts)
+    else:
+        print_result(examination_text(facts))
+
+
+def _planned(spec: "BudgetSpec", file: Path) -> "Plan":
+    """The plan of a spec; a contradiction that planning shows is told with its line in ``file``."""
+    from sixnd.planner.plan import make_plan
+    from sixnd.specs.errors import ContradictionError
+    from sixnd.specs.load import located
+
+    try:
+        return make_plan(spec)
+    except ContradictionError as error:
+        raise located(error, file) from error
+
+
+def _plan_of(document: Path) -> "Plan":
+    """The plan a file holds, or that its spec makes; a stale one is refused."""
+    from sixnd.specs.budget import BudgetSpec
+    from sixnd.specs.load import load_document, refuse_stale
+
+    found = load_document(document)
+    if isinstance(found, BudgetSpec):
+        return _planned(found, document)
+    refuse_stale(found, str(document))
+    return found
+
+
+def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:
+    tell(f"wrote {output}; start it with: sixnd run {output}")
+    relative = [s.name for s in made.data.sources if s.path is not None and not Path(s.path).is_absolute()]
+    if relative and output.parent.resolve() != spec.parent.resolve():
+        tell(f"note: the paths of {', '.join(relative)} are relative to the spec; add --base-dir {spec.parent}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,105 @@
+"""Where the front door meets the terminal: width, colour, files, and how errors are told. Imports nothing heavy."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_EXTRA_OF = {
+    "torch": "run",
+    "megatron": "run",
+    "sentencepiece": "run",
+    "tensorboard": "run",
+    "psutil": "run",
+    "altair": "report",
+    "pandas": "report",
+    "vl_convert": "report",
+}
+_WIDTH_WHEN_PIPED = 80
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count it
+
+
+def text_width(asked: int | None = None) -> int:
+    """Columns to fill: what was asked for, the terminal's width, or 80 where the output is piped."""
+    if asked is not None:
+        return asked
+    if not sys.stdout.isatty():
+        return _WIDTH_WHEN_PIPED
+    import shutil
+
+    return shutil.get_terminal_size((_WIDTH_WHEN_PIPED, 24)).columns
+
+
+def use_color() -> bool:
+    """Whether results may be coloured: a terminal that did not ask for none (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_result(text: str) -> None:
+    """A result goes to standard output."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def print_json(data: Any) -> None:
+    """A result as JSON; NaN and infinities, which JSON has not, must have become null before."""
+    import json
+
+    print_result(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def tell(text: str) -> None:
+    """Progress and warnings go to standard error, so that a result can be piped."""
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a pipe or device is written as it stands."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8")
+        return
+    from sixnd.reports.write import write_report
+
+    write_report(text, path)
+
+
+def guarded(act: Callable[[], int | None]) -> int:
+    """Run ``act``; turn every failure into a sentence on standard error, and return the exit code."""
+    try:
+        code = act()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader (`| head`) has enough; nothing is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        tell("interrupted")
+        return _INTERRUPTED
+    except Exception as error:
+        return _told(error)
+    return code or 0
+
+
+def _told(error: Exception) -> int:
+    from sixnd.specs.errors import SixndError
+
+    if isinstance(error, SixndError):
+        tell(f"{error}" if error.exit_code == 3 else f"sixnd: {error}")
+        return error.exit_code
+    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRA_OF.get((error.name or "").partition(".")[0])):
+        tell(f"sixnd: '{error.name}' is not installed, and this verb needs it: pip install 'sixnd[{extra}]'")
+        return 1
+    if isinstance(error, OSError) and error.filename is not None:
+        tell(f"sixnd: {error.filename}: {error.strerror}")
+        return 1
+    import traceback
+
+    sys.stdout.flush()
+    traceback.print_exception(error)
+    tell("sixnd: this is a defect of sixnd, not of your input; please report it with the lines above")
+    return 1

@@ -1,0 +1,75 @@
+"""The catalogs: every entry is sound, has its citation, and is found by name."""
+
+import numpy as np
+import pytest
+
+from sixnd.specs import catalog
+from sixnd.specs.errors import SixndError
+
+ENTRIES = [(kind, name) for kind in catalog.kinds() for name in catalog.names(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), ENTRIES)
+def test_every_entry_is_valid_by_its_model(kind, name):
+    assert catalog.entry(kind, name).plain()
+
+
+@pytest.mark.parametrize(("kind", "name"), [entry for entry in ENTRIES if entry[0] != "sources"])
+def test_every_number_has_its_citation(kind, name):
+    cited = _citations(catalog.entry(kind, name).plain())
+    assert cited
+    for citation in cited:
+        assert len(citation) > 15, citation
+        assert not citation.startswith("to be")
+
+
+def _citations(plain) -> list[str]:
+    own = [value for key, value in plain.items() if key.endswith("source")]
+    return own + [c for value in plain.values() if isinstance(value, dict) for c in _citations(value)]
+
+
+@pytest.mark.parametrize("name", catalog.names("sources"))
+def test_every_text_recipe_has_a_licence_and_an_archive_is_pinned_by_its_digest(name):
+    recipe = catalog.source(name)
+    assert recipe.licence
+    if recipe.kind == "pip-archive":
+        assert "==" in (recipe.requirement or "")
+        assert len(recipe.sha256 or "") == 64
+        assert recipe.members
+
+
+@pytest.mark.parametrize("name", catalog.names("laws"))
+def test_a_law_s_covariance_is_one(name):
+    law = catalog.law(name)
+    covariance = np.array(law.log_covariance)
+    assert covariance.shape == (5, 5)
+    assert np.array_equal(covariance, covariance.T)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+@pytest.mark.parametrize("name", catalog.names("laws"))
+def test_a_law_s_fitted_ranges_rise(name):
+    law = catalog.law(name)
+    for low, high in (law.fitted_params, law.fitted_tokens, law.fitted_compute):
+        assert 0 < low < high
+
+
+@pytest.mark.parametrize("name", catalog.names("accelerators"))
+def test_an_accelerator_s_price_lies_in_its_range_and_is_dated(name):
+    price = catalog.accelerator(name).price
+    assert price.low <= price.usd_per_hour <= price.high
+    assert price.date[:2] == "20"
+
+
+@pytest.mark.parametrize("kind", catalog.kinds())
+def test_an_unknown_name_names_the_nearest(kind):
+    known = catalog.names(kind)[0]
+    with pytest.raises(SixndError, match=f"did you mean '{known}'"):
+        catalog.entry(kind, known + "x")
+    with pytest.raises(SixndError, match="known: .*" + known):
+        catalog.entry(kind, "§§§§")
+
+
+def test_the_digest_of_the_catalogs_is_stable():
+    assert catalog.sha256() == catalog.sha256()
+    assert len(catalog.sha256()) == 64
