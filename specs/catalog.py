@@ -67,6 +67,16 @@ class Accelerator(Document):
     """Power usage effectiveness: facility power over accelerator power."""
     goodput: Share
     """Share of wall-clock that trains, by published runs."""
+    process_bytes: Annotated[float, Field(ge=0)]
+    """Memory of one rank that no tensor explains: device context, libraries, communication buffers."""
+    allocator_slack: Annotated[float, Field(ge=0)]
+    """Memory the allocator reserves beyond what tensors hold, as a share of it."""
+    memory_relative_error: Positive
+    """Half-width of the 80 % interval of peak memory, as a share of it."""
+    hours_between_failures: Positive | None = None
+    """Accelerator-hours between two unplanned stops, by published runs; none where nothing is published."""
+    checkpoint_bytes_per_s: Positive | None = None
+    """One accelerator's share of the rate at which checkpoints are written, by published runs."""
     price: Price
     efficiency: Efficiency
     source: str

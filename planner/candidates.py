@@ -1,0 +1,96 @@
+"""Layouts as arrays: every candidate at once, so that all can be checked and costed in one pass of numpy."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sixnd.specs.plan import PlannedLayout, Recompute
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+RECOMPUTE: tuple[Recompute, ...] = ("none", "selective", "full")
+"""Levels in the order in which they save memory; arrays hold the index."""
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """Columns of candidates, one entry a layout."""
+
+    tensor: Ints
+    pipeline: Ints
+    virtual: Ints
+    data: Ints
+    micro_batch: Ints
+    recompute: Ints
+    sequence_parallel: Bools
+    embedding_as_layer: Bools
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+    def pick(self, index: Any) -> "Layouts":
+        """The candidates at an index array or mask."""
+        return Layouts(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @property
+    def sequence_shards(self) -> Ints:
+        """Ranks over which norms and residuals are split: TP with sequence parallelism, else one."""
+        return np.where(self.sequence_parallel, self.tensor, 1)
+
+    def micro_batches(self, global_batch: int) -> Floats:
+        """Micro-batches that one replica runs in a step."""
+        return global_batch / (self.data * self.micro_batch)
+
+    def document(self, i: int) -> PlannedLayout:
+        """Candidate ``i`` as the plan writes it."""
+        return PlannedLayout(
+            tensor=int(self.tensor[i]),
+            pipeline=int(self.pipeline[i]),
+            virtual_pipeline=int(self.virtual[i]),
+            data=int(self.data[i]),
+            micro_batch=int(self.micro_batch[i]),
+            sequence_parallel=bool(self.sequence_parallel[i]),
+            distributed_optimizer=bool(self.data[i] > 1),
+            recompute=RECOMPUTE[int(self.recompute[i])],
+            embedding_as_layer=bool(self.embedding_as_layer[i]),
+        )
+
+    @classmethod
+    def of(cls, layout: PlannedLayout) -> "Layouts":
+        """One planned layout as arrays of length one."""
+        counts = (layout.tensor, layout.pipeline, layout.virtual_pipeline, layout.data, layout.micro_batch)
+        columns = [np.array([n], dtype=np.int64) for n in (*counts, RECOMPUTE.index(layout.recompute))]
+        switches = [np.array([s]) for s in (layout.sequence_parallel, layout.embedding_as_layer)]
+        return cls(*columns, *switches)
+
+
+@dataclass(frozen=True)
+class StageKind:
+    """One kind of pipeline stage: the first, a middle one, or the last; arrays over candidates."""
+
+    name: str
+    rank: Ints
+    """Its place in the pipeline, from 0."""
+    layers: Floats
+    """Transformer layers it holds."""
+    first: Bools
+    last: Bools
+    exists: Bools
+
+
+def stage_kinds(layers: int, layouts: Layouts) -> list[StageKind]:
+    """The three kinds of stages of each candidate; within a kind all stages cost the same or less."""
+    p = layouts.pipeline
+    extra = np.where(layouts.embedding_as_layer, 1, 0)
+    even = (layers + 2 * extra) / p
+    alone = p == 1
+    yes, no = np.ones_like(alone), np.zeros_like(alone)
+    return [
+        StageKind("first pipeline stage", 0 * p, np.where(alone, float(layers), even - extra), yes, alone, yes),
+        StageKind("second pipeline stage", np.ones_like(p), even, no, no, p > 2),
+        StageKind("last pipeline stage", p - 1, even - extra, no, yes, ~alone),
+    ]

@@ -1,0 +1,65 @@
+"""The machines as the cost functions see them."""
+
+from dataclasses import dataclass
+
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.catalog import Accelerator
+from sixnd.specs.checks import price_usd_per_hour
+from sixnd.specs.errors import ContradictionError, Problem
+from sixnd.specs.plan import PlannedCluster, Precision
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Accelerators in a precision: what the plan says of them, and their catalog entry."""
+
+    accelerator: Accelerator
+    planned: PlannedCluster
+    precision: Precision
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of one activation or weight in the precision of the matrix products."""
+        return 2 if self.precision == "bf16" else 4
+
+    @property
+    def memory_bytes_per_s(self) -> float:
+        """Memory bandwidth of one rank; the ranks of a shared host divide its bandwidth."""
+        return self.accelerator.memory_bytes_per_s / self.sharers
+
+    @property
+    def sharers(self) -> int:
+        """Ranks that share one device: all of them on a shared host, else one."""
+        return self.planned.count if self.planned.shared_host else 1
+
+
+def chosen_precision(spec: BudgetSpec) -> Precision:
+    """The spec's precision; ``auto`` takes BF16 where the catalog gives it a peak."""
+    peaks = catalog.accelerator(spec.accelerators.name).peak_flops
+    asked = spec.training.precision
+    if asked == "auto":
+        return "bf16" if "bf16" in peaks else "fp32"
+    if asked not in peaks:
+        message = f"training.precision is {asked}, for which {spec.accelerators.name} has no peak; it has {', '.join(peaks)}"
+        raise ContradictionError(Problem(("training", "precision"), message, also=(("cluster", "accelerators"),)))
+    return asked
+
+
+def machine_of(spec: BudgetSpec) -> Machine:
+    """The spec's cluster, resolved by the catalog."""
+    name, count = spec.accelerators.name, spec.accelerators.count
+    accelerator, precision = catalog.accelerator(name), chosen_precision(spec)
+    sharers = count if accelerator.shared_host else 1
+    pinned_price = spec.cluster.price_usd_per_accelerator_hour is not None
+    price = accelerator.price
+    planned = PlannedCluster(
+        accelerator=name,
+        count=count,
+        shared_host=accelerator.shared_host,
+        peak_flops=accelerator.peak_flops[precision] / sharers,
+        memory_bytes=spec.cluster.memory_per_accelerator or accelerator.memory_bytes / sharers,
+        price_usd_per_accelerator_hour=price_usd_per_hour(spec),
+        price_source="spec: cluster.price_usd_per_accelerator_hour" if pinned_price else f"{price.source} ({price.date})",
+    )
+    return Machine(accelerator, planned, precision)

@@ -1,0 +1,138 @@
+"""``make_plan``: from a budget spec to a complete plan. Pure: the same spec gives the same plan, byte for byte."""
+
+from importlib.metadata import version
+
+from sixnd.planner import laws
+from sixnd.planner.checks import check_hours, check_tokens_against_compute
+from sixnd.planner.cost import (
+    energy_estimate,
+    goodput_of,
+    inverse,
+    memory_estimate,
+    money_estimate,
+    scaled,
+    step_time_estimate,
+)
+from sixnd.planner.decisions import decisions
+from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.flops import training_flops_per_token
+from sixnd.planner.hyperparameters import training
+from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
+from sixnd.planner.machine import Machine, machine_of
+from sixnd.planner.memory import peak_memory
+from sixnd.planner.mix import planned_data
+from sixnd.planner.warnings import warnings
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.plan import Estimate, Estimates, Plan, PlannedBudget, PlannedModel
+
+
+def make_plan(spec: BudgetSpec) -> Plan:
+    """Choose everything a budget leaves open, and estimate what the run will be like.
+
+    Raises:
+        InfeasibleError: no plan satisfies the spec; the message says what would.
+        ContradictionError: two values of the spec disagree, which only planning shows.
+    """
+    machine = machine_of(spec)
+    drafter = Drafter(spec, machine)
+    check_tokens_against_compute(spec, drafter)
+    draft = drafter.solve()
+    estimates = _estimates(spec, machine, draft)
+    check_hours(spec, estimates.accelerator_hours)
+    model, data = _model(draft), planned_data(spec, draft.tokens)
+    params, steps = draft.candidate.model.params, draft.steps
+    trained = training(
+        spec, machine.precision, model.shape.hidden, model.params_non_embedding, steps, draft.batch.sequences
+    )
+    return Plan(
+        version="plan/1",
+        name=spec.name,
+        spec=spec,
+        spec_sha256=spec.digest(),
+        catalog_sha256=catalog.sha256(),
+        sixnd_version=version("sixnd"),
+        law=spec.law,
+        budget=_budget(spec, draft, estimates),
+        cluster=machine.planned,
+        model=model,
+        data=data,
+        training=trained,
+        layout=draft.found.layout,
+        checkpoints=planned_checkpoints(spec, machine, params, steps, draft.step_time_s),
+        evaluation=planned_evaluation(spec, steps),
+        estimates=estimates,
+        decisions=decisions(drafter, draft, trained),
+        options=list(draft.found.options),
+        warnings=warnings(drafter, draft, data, estimates),
+    )
+
+
+def _model(draft: Draft) -> PlannedModel:
+    m = draft.candidate.model
+    return PlannedModel(
+        shape=draft.candidate.shape,
+        head_dim=m.head_dim,
+        sequence_length=m.sequence,
+        vocab_size=draft.candidate.vocab_size,
+        padded_vocab_size=m.vocab,
+        tied_embeddings=m.tied,
+        params=m.params,
+        params_non_embedding=m.params_non_embedding,
+        flops_per_token=training_flops_per_token(m),
+    )
+
+
+def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudget:
+    given = spec.budget
+    named = {name: value for name, value in given.plain().items() if value != "auto"}
+    return PlannedBudget(
+        given=", ".join(f"{name} = {value}" for name, value in named.items()),
+        compute_flops=draft.compute_flops if given.compute is None else given.compute,
+        accelerator_hours=given.accelerator_hours or estimates.accelerator_hours.value,
+        money_usd=given.money or estimates.money_usd.value,
+        time_s=given.time or estimates.wall_time_s.value,
+    )
+
+
+def _estimates(spec: BudgetSpec, machine: Machine, draft: Draft) -> Estimates:
+    m, count = draft.candidate.model, machine.planned.count
+    batch_tokens = draft.batch.sequences * m.sequence
+    step = step_time_estimate(machine, draft.step_time_s)
+    train = scaled(step, draft.steps, "s", "steps × step time")
+    goodput = goodput_of(machine, spec.cluster.goodput)
+    origin = "catalog" if spec.cluster.goodput is None else "spec"
+    wall = scaled(train, 1 / goodput, "s", f"training time / goodput {goodput:g} ({origin})")
+    hours = scaled(wall, count / 3600, "accelerator-hours", "wall-clock × accelerators")
+    memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences)
+    held = sum(value for value in memory.plain().values() if not isinstance(value, str))
+    mfu = batch_tokens * training_flops_per_token(m) / (count * machine.planned.peak_flops)
+    return Estimates(
+        loss=_loss(spec, m.params, draft.tokens),
+        step_time_s=step,
+        tokens_per_s=inverse(step, batch_tokens, "tokens/s", "global batch / step time"),
+        mfu=inverse(step, mfu, "share of peak", "exact model FLOPs, causal attention as half, over dense peak"),
+        memory_bytes=memory_estimate(machine, held),
+        train_time_s=train,
+        wall_time_s=wall,
+        accelerator_hours=hours,
+        money_usd=money_estimate(machine, hours, spec.cluster.price_usd_per_accelerator_hour is not None),
+        energy_kwh=energy_estimate(machine, wall),
+        memory=memory,
+        time=draft.time,
+    )
+
+
+def _loss(spec: BudgetSpec, params: int, tokens: int) -> Estimate:
+    law = catalog.law(spec.law)
+    interval = laws.loss_interval(spec.law, params, tokens)
+    outside = laws.decades_outside(law, params, tokens)
+    wider = f", widened by {laws.WIDENING_PER_DECADE:.0%} a decade for {outside:.1f} decades outside its range" if outside else ""
+    return Estimate(
+        value=laws.loss(law, params, tokens),
+        low=interval.low,
+        high=interval.high,
+        unit="nats per token",
+        basis=f"{spec.law} at N and D; interval from the fit's covariance and residuals{wider}",
+        extrapolated=outside > 0,
+    )

@@ -1,0 +1,83 @@
+"""What a reader must know before signing a plan."""
+
+from sixnd.planner import laws
+from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW
+from sixnd.specs import catalog
+from sixnd.specs.plan import Estimates, PlannedData
+
+_FEW_STEPS = 100
+_THIN_MARGIN = 0.9
+_NOTABLE_DEVIATION = 0.05
+
+
+def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estimates) -> list[str]:
+    """Extrapolation, repetition, deviations from what was asked, thin margins."""
+    return [
+        *_law_range(drafter, draft),
+        *_hyperparameter_range(drafter, draft),
+        *_deviations(drafter, draft),
+        *_repetition(data),
+        *_margins(drafter, draft, estimates),
+    ]
+
+
+def _law_range(drafter: Drafter, draft: Draft) -> list[str]:
+    outside = laws.decades_outside(drafter.law, draft.candidate.model.params, draft.tokens)
+    if not outside:
+        return []
+    widening = 1 + laws.WIDENING_PER_DECADE * outside
+    return [
+        f"{drafter.spec.law} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of loss and N are "
+        f"widened {widening:.2f}-fold by rule, which is a guide, not a measurement"
+    ]
+
+
+def _hyperparameter_range(drafter: Drafter, draft: Draft) -> list[str]:
+    spec = drafter.spec
+    if spec.training.global_batch is not None and spec.training.learning_rate is not None:
+        return []
+    law = catalog.hyperparameter_law(spec.hyperparameter_law)
+    inner = draft.candidate.model.params_non_embedding
+    found = []
+    if inner > law.largest_params:
+        found.append(f"{inner:.3g} parameters (checked up to {law.largest_params:.3g})")
+    if draft.tokens > law.largest_tokens:
+        found.append(f"{draft.tokens:.3g} tokens (checked up to {law.largest_tokens:.3g})")
+    return [f"{spec.hyperparameter_law} is extrapolated to {' and '.join(found)}; {law.weakness}"] if found else []
+
+
+def _deviations(drafter: Drafter, draft: Draft) -> list[str]:
+    spec, found = drafter.spec, []
+    if spec.model.params is not None:
+        off = draft.candidate.model.params / spec.model.params - 1
+        if abs(off) > _NOTABLE_DEVIATION:
+            found.append(f"model.params: the nearest shape has {draft.candidate.model.params:,} parameters, {off:+.1%} from what was asked")
+    off = draft.batch.deviation(spec.model.sequence_length)
+    if spec.training.global_batch is not None and abs(off) > 1e-9:
+        found.append(
+            f"training.global_batch: {spec.training.global_batch:,.0f} tokens are not a multiple of sequence_length; the nearest, "
+            f"{draft.batch.sequences * spec.model.sequence_length:,} tokens, is planned ({off:+.1%})"
+        )
+    return found
+
+
+def _repetition(data: PlannedData) -> list[str]:
+    return [
+        f"source '{source.name}' is read {source.epochs:.1f} times; beyond {EPOCHS_AS_GOOD_AS_NEW} epochs repeated data is worth "
+        "clearly less than new data (Muennighoff et al. 2023), which the law's loss does not see"
+        for source in data.sources
+        if source.epochs is not None and source.epochs > EPOCHS_AS_GOOD_AS_NEW
+    ]
+
+
+def _margins(drafter: Drafter, draft: Draft, estimates: Estimates) -> list[str]:
+    found, room = [], drafter.machine.planned.memory_bytes
+    if estimates.memory_bytes.high > room:
+        found.append(
+            f"memory: the upper end of the estimate ({estimates.memory_bytes.high / 1e9:.1f} GB) exceeds a rank's {room / 1e9:.1f} GB; "
+            "the layout may run out of memory"
+        )
+    if draft.steps < _FEW_STEPS:
+        found.append(f"only {draft.steps} optimizer steps: laws of loss, batch and learning rate say little about so short a run")
+    return found
