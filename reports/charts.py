@@ -1,0 +1,301 @@
+"""The charts of a page as Vega-Lite specs, built through altair.
+
+Colours are CSS variables, so that one spec serves the light theme, the dark one and print.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sixnd.reports.documents import Part, PlanFacts, RunFacts, Series
+from sixnd.specs.errors import SixndError
+
+if TYPE_CHECKING:
+    import altair
+
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_HEIGHT_PX = 260
+_ROW_PX = 30
+
+
+@dataclass(frozen=True)
+class ChartSpec:
+    """A chart: its Vega-Lite spec, its caption, and a text that says what it shows."""
+
+    key: str
+    caption: str
+    alternative: str
+    spec: dict[str, Any]
+
+
+def run_charts(facts: RunFacts) -> list[ChartSpec]:
+    """The curves of a run and its data mix; a chart without a point is left out."""
+    require_altair()
+    charts = [
+        _losses(facts),
+        *(_curve(facts.curve_of(key)) for key in ("grad_norm", "learning_rate", "tokens_per_s")),
+        _mix(facts),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def plan_charts(facts: PlanFacts) -> list[ChartSpec]:
+    """Memory and step time by component, layouts considered, and the plan on its law's curve."""
+    require_altair()
+    charts = [
+        _law(facts),
+        _layouts(facts),
+        _breakdown("memory", "Memory of the fullest rank by component", facts.memory, 1e9, "GB"),
+        _breakdown("time", "Time of one step by component", facts.time, 1.0, "s"),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def require_altair() -> None:
+    """Raise ``SixndError`` with the command that installs what charts need, if it is missing."""
+    try:
+        import altair  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError as error:
+        raise SixndError(f"an HTML report needs {error.name}; install it with: pip install 'sixnd[report]'") from error
+
+
+def _spec(chart: "altair.TopLevelMixin", height: int = _HEIGHT_PX) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.properties(width="container", height=height).configure(**_config()).to_dict()
+    return spec
+
+
+def _config() -> dict[str, Any]:
+    axis = {
+        "domainColor": "var(--rule)",
+        "gridColor": "var(--grid)",
+        "tickColor": "var(--rule)",
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "titleFontWeight": "normal",
+        "labelFont": _FONT,
+        "titleFont": _FONT,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "labelOverlap": True,
+    }
+    legend = {"labelColor": "var(--ink)", "labelFont": _FONT, "labelFontSize": 12, "orient": "top", "title": None}
+    return {
+        "background": "transparent",
+        "font": _FONT,
+        "axis": axis,
+        "legend": legend,
+        "view": {"stroke": None},
+        "range": {"category": ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)"]},
+        "text": {"color": "var(--ink)", "fontSize": 11},
+        "autosize": {"type": "fit-x", "contains": "padding"},
+    }
+
+
+def _points(series: Series, name: str) -> list[dict[str, Any]]:
+    return [
+        {"tokens": tokens, "step": step, "value": value, "curve": name}
+        for tokens, step, value in zip(series.tokens, series.steps, series.values, strict=True)
+    ]
+
+
+def _losses(facts: RunFacts) -> ChartSpec | None:
+    import altair as alt
+
+    training, validation = facts.curve_of("loss"), facts.curve_of("validation_loss")
+    if not training.tokens:
+        return None
+    x = alt.X("tokens:Q", title="Tokens", axis=alt.Axis(format="~s", tickCount=6))
+    colour = alt.Color("curve:N", scale=alt.Scale(domain=["Training", "Validation"]))
+    y = alt.Y("value:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
+    tips = [alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f"), "curve:N"]
+    lines = alt.Chart(alt.Data(values=_points(training, "Training"))).mark_line(strokeWidth=1.2)
+    marks = alt.Chart(alt.Data(values=_points(validation, "Validation"))).mark_line(strokeWidth=2, point={"size": 36})
+    layers = [
+        *_expected_band(facts),
+        lines.encode(x=x, y=y, color=colour, tooltip=tips),
+        marks.encode(x=x, y=y, color=colour, tooltip=tips),
+        *_unigram_rule(facts),
+    ]
+    planned = facts.plan.number("loss").figure
+    return ChartSpec(
+        "losses",
+        "Training and validation loss against tokens. The band is the predicted final loss with its 80 % interval"
+        + ("; the dashed line is a unigram model of the same tokens." if facts.baseline else "."),
+        f"{_told(training)} {_told(validation)} Predicted final loss: {planned.full}.",
+        _spec(alt.layer(*layers), 340),
+    )
+
+
+def _expected_band(facts: RunFacts) -> "list[altair.Chart]":
+    import altair as alt
+
+    planned = facts.plan.number("loss").figure
+    row = {"low": planned.low, "high": planned.high, "value": planned.value, "text": "predicted final loss"}
+    chart = alt.Chart(alt.Data(values=[row]))
+    return [
+        chart.mark_rect(color="var(--c3)", opacity=0.22).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        chart.mark_rule(color="var(--c3)").encode(y="value:Q"),
+        chart.mark_text(align="right", dx=-6, dy=-6, fill="var(--muted)").encode(
+            x=alt.value("width"), y="value:Q", text="text:N"
+        ),
+    ]
+
+
+def _unigram_rule(facts: RunFacts) -> "list[altair.Chart]":
+    import altair as alt
+
+    if facts.baseline is None:
+        return []
+    chart = alt.Chart(alt.Data(values=[{"value": facts.baseline.unigram.value, "text": "unigram model"}]))
+    return [
+        chart.mark_rule(color="var(--muted)", strokeDash=[5, 4]).encode(y="value:Q"),
+        chart.mark_text(align="right", dx=-6, dy=-6, fill="var(--muted)").encode(
+            x=alt.value("width"), y="value:Q", text="text:N"
+        ),
+    ]
+
+
+def _curve(series: Series) -> ChartSpec | None:
+    import altair as alt
+
+    if not series.tokens:
+        return None
+    title = f"{series.label}, {series.unit}" if series.unit else series.label
+    chart = (
+        alt.Chart(alt.Data(values=_points(series, series.label)))
+        .mark_line(strokeWidth=1.2, color="var(--c1)")
+        .encode(
+            x=alt.X("tokens:Q", title="Tokens", axis=alt.Axis(format="~s", tickCount=5)),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(format="~g" if series.key == "grad_norm" else "~s")),
+            tooltip=[alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4~g")],
+        )
+    )
+    return ChartSpec(series.key, f"{title}, against tokens.", _told(series), _spec(chart, 200))
+
+
+def _mix(facts: RunFacts) -> ChartSpec | None:
+    import altair as alt
+
+    if not any(source.realised for source in facts.sources):
+        return None
+    rows = [
+        {"source": source.name, "share": figure.value, "kind": kind}
+        for source in facts.sources
+        for kind, figure in (("Planned", source.planned), ("Realised", source.realised))
+        if figure is not None
+    ]
+    kinds = alt.Scale(domain=["Planned", "Realised"])
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("share:Q", title="Share of sequences", axis=alt.Axis(format="%", tickCount=5)),
+            y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=120)),
+            yOffset=alt.YOffset("kind:N", scale=kinds),
+            color=alt.Color("kind:N", scale=kinds),
+            tooltip=["source:N", "kind:N", alt.Tooltip("share:Q", format=".2%")],
+        )
+    )
+    told = "; ".join(f"{s.name}: planned {s.planned.text}, realised {_or_none(s.realised)}" for s in facts.sources)
+    return ChartSpec(
+        "mix", "Data mix, planned and realised.", f"{told}.", _spec(chart, 2 * _ROW_PX * len(facts.sources))
+    )
+
+
+def _breakdown(key: str, caption: str, parts: list[Part], scale: float, unit: str) -> ChartSpec:
+    import altair as alt
+
+    rows = [{"part": p.label, "value": (p.figure.value or 0.0) / scale, "text": p.figure.text} for p in parts]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("value:Q", title=unit, axis=alt.Axis(tickCount=5)),
+        y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=130)),
+        tooltip=["part:N", "text:N"],
+    )
+    told = "; ".join(f"{part.label} {part.figure.text} ({part.share})" for part in parts)
+    return ChartSpec(
+        f"{key}-chart", f"{caption}.", f"{told}.", _spec(base.mark_bar(color="var(--c1)"), _ROW_PX * len(parts))
+    )
+
+
+def _layouts(facts: PlanFacts) -> ChartSpec | None:
+    import altair as alt
+
+    costed = [option for option in facts.options if option.step_time is not None and option.memory is not None]
+    if not costed:
+        return None
+    rows = [
+        {
+            "layout": option.layout,
+            "time": option.step_time.value if option.step_time else None,
+            "memory": (option.memory.value or 0.0) / 1e9 if option.memory else None,
+            "kind": "Chosen" if option.chosen else "Considered",
+            "why": option.why_not,
+        }
+        for option in costed
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("time:Q", title="Step time, s", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(tickCount=5)),
+        y=alt.Y("memory:Q", title="Memory of the fullest rank, GB"),
+    )
+    kinds = alt.Scale(domain=["Chosen", "Considered"], range=["var(--c2)", "var(--c1)"])
+    dots = base.mark_point(size=110, filled=True, opacity=0.9).encode(
+        color=alt.Color("kind:N", scale=kinds),
+        shape=alt.Shape("kind:N", scale=alt.Scale(domain=["Chosen", "Considered"], range=["diamond", "circle"])),
+        tooltip=["layout:N", "time:Q", "memory:Q", "why:N"],
+    )
+    told = "; ".join(f"{o.layout}: {_or_none(o.step_time)}, {_or_none(o.memory)}" for o in costed)
+    return ChartSpec(
+        "layouts", "Layouts that were costed: step time against memory.", f"{told}.", _spec(alt.layer(dots))
+    )
+
+
+def _law(facts: PlanFacts) -> ChartSpec | None:
+    import altair as alt
+
+    curve, loss = facts.curve, facts.number("loss").figure
+    if not curve.points:
+        return None
+    line = alt.Chart(alt.Data(values=[{"C": p.compute_flops, "loss": p.loss} for p in curve.points]))
+    here = alt.Chart(
+        alt.Data(values=[{"C": curve.planned_flops, "loss": loss.value, "low": loss.low, "high": loss.high}])
+    )
+    fitted = alt.Chart(alt.Data(values=[{"low": curve.fitted_low_flops, "high": curve.fitted_high_flops}]))
+    x = alt.X("C:Q", title="Compute C, FLOPs", scale=alt.Scale(type="log", nice=False), axis=_log_axis())
+    y = alt.Y("loss:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
+    layers = [
+        fitted.mark_rect(color="var(--c3)", opacity=0.15).encode(x=alt.X("low:Q"), x2="high:Q"),
+        line.mark_line(strokeWidth=1.6, color="var(--c1)").encode(x=x, y=y),
+        here.mark_rule(color="var(--c2)", strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        here.mark_point(size=110, filled=True, opacity=1, shape="diamond", color="var(--c2)").encode(x=x, y=y),
+    ]
+    return ChartSpec(
+        "law",
+        f"Loss against compute under {curve.law} where N and D are optimal. The diamond is this plan with its 80 % "
+        "interval; the shaded range is where the law was fitted.",
+        f"The plan stands at {facts.number('compute').figure.text} with a predicted loss of {loss.full}.",
+        _spec(alt.layer(*layers)),
+    )
+
+
+def _log_axis() -> "altair.Axis":
+    import altair as alt
+
+    return alt.Axis(format=".0e", tickCount=6, grid=False)
+
+
+def _told(series: Series) -> str:
+    """A curve in words: where it starts and ends, and its extremes."""
+    finite = [value for value in series.values if value is not None]
+    if not finite:
+        return f"{series.label}: not measured."
+    first, last, low, high = finite[0], finite[-1], min(finite), max(finite)
+    broken = series.values.count(None)
+    tail = f"; {broken} points are not finite" if broken else ""
+    write: Callable[[float], str] = lambda value: f"{value:.4g}"  # noqa: E731
+    span = f"from {write(first)} to {write(last)} (lowest {write(low)}, highest {write(high)})"
+    return f"{series.label} over {series.recorded:,} measurements: {span}{tail}."
+
+
+def _or_none(figure: Any) -> str:
+    return "not measured" if figure is None else str(figure.text)

@@ -1,0 +1,242 @@
+"""What a report knows, before it is drawn: every number once, as a value and as the text that people read.
+
+Terminal, Markdown, HTML and JSON are all rendered from these documents and format nothing themselves.
+"""
+
+from typing import Literal
+
+from sixnd.specs.document import Document
+
+Status = Literal["within", "outside", "as planned", "so far", "beyond the law's range", "not measured"]
+"""How an actual stands to its plan.
+
+``within``/``outside``: in or out of the planned 80 % interval; ``as planned``: a planned count was met exactly;
+``so far``: the run has not ended, so a total cannot be judged; ``beyond the law's range``: the plan itself says
+that it extrapolates, so its interval cannot judge; ``not measured``: nothing in the record tells it.
+"""
+State = Literal["not started", "running", "finished", "failed", "interrupted"]
+
+
+class Figure(Document):
+    """One number: its value in the base unit, its 80 % interval where it is an estimate, and its text."""
+
+    value: float | None
+    """None where the number is not finite."""
+    low: float | None = None
+    high: float | None = None
+    text: str
+    """The value alone, e.g. `97 days`."""
+    interval: str = ""
+    """The interval alone, e.g. `88–110 days`; empty where the value is exact or measured."""
+    full: str
+    """Value and interval, e.g. `97 days (88–110)`."""
+
+
+class Pair(Document):
+    """A label and its text."""
+
+    label: str
+    text: str
+
+
+class KeyNumber(Document):
+    """One of the numbers that a plan is read for, and why it is what it is."""
+
+    key: str
+    label: str
+    figure: Figure
+    note: str = ""
+    """What puts the number into proportion, e.g. `of 80 GB`."""
+    reason: str
+    hero: bool = False
+    """Whether it stands at the top of the page."""
+
+
+class Part(Document):
+    """A component of a total."""
+
+    label: str
+    figure: Figure
+    share: str
+
+
+class Choice(Document):
+    """A decision of the plan, as it stands there."""
+
+    what: str
+    value: str
+    reason: str
+    source: str
+    pinned: bool
+
+
+class Option(Document):
+    """A layout that was considered."""
+
+    layout: str
+    chosen: bool
+    step_time: Figure | None
+    memory: Figure | None
+    why_not: str
+
+
+class SourceShare(Document):
+    """A source of text: its planned share, and after a run its realised one."""
+
+    name: str
+    planned: Figure
+    tokens: Figure
+    unique_tokens: Figure | None
+    """Declared by the plan, or counted when the data was prepared."""
+    epochs: Figure | None
+    realised: Figure | None = None
+    sequences: Figure | None = None
+    documents: Figure | None = None
+    licence: str = ""
+
+
+class CurvePoint(Document):
+    """A compute-optimal loss under the law."""
+
+    compute_flops: float
+    loss: float
+
+
+class LawCurve(Document):
+    """Loss against compute where N and D are chosen optimally, and where the plan stands."""
+
+    law: str
+    points: list[CurvePoint]
+    """Empty where the law is not in this installation's catalog as the plan knew it."""
+    fitted_low_flops: float | None
+    fitted_high_flops: float | None
+    planned_flops: float
+
+
+class PlanFacts(Document):
+    """Everything a report of a plan shows."""
+
+    version: Literal["plan-facts/1"] = "plan-facts/1"
+    name: str
+    verdict: str
+    budget: str
+    key_numbers: list[KeyNumber]
+    model: list[Pair]
+    training: list[Pair]
+    sources: list[SourceShare]
+    options: list[Option]
+    memory_rank: str
+    memory: list[Part]
+    time: list[Part]
+    decisions: list[Choice]
+    curve: LawCurve
+    law_weakness: str
+    provenance: list[Pair]
+    warnings: list[str]
+
+    def number(self, key: str) -> KeyNumber:
+        """The key number of that name."""
+        return next(number for number in self.key_numbers if number.key == key)
+
+
+class Row(Document):
+    """One line of planned against actual."""
+
+    key: str
+    label: str
+    planned: Figure
+    actual: Figure | None
+    """None where it was not measured."""
+    difference: str
+    status: Status
+    status_text: str
+    """The status as a person reads it, e.g. `outside, above`."""
+    note: str = ""
+    hero: bool = False
+
+
+class Baseline(Document):
+    """How the model stands to one that knows only how often each token occurs."""
+
+    unigram: Figure
+    validation: Figure | None
+    step: int | None
+    """Step of that validation."""
+    gain: Figure | None
+    """Nats by which the validation loss is lower (negative: higher) than the unigram model's."""
+
+
+class Attempt(Document):
+    """One start of the training processes."""
+
+    number: int
+    started: str
+    ended: str
+    resumed_from_step: int
+    last_step: int | None
+    steps: int
+    wall_time: Figure | None
+    outcome: str
+    cause: str
+    layout: str
+    machine: str
+
+
+class Checkpoint(Document):
+    """A complete checkpoint."""
+
+    step: int
+    path: str
+    seconds: Figure
+
+
+class TextSample(Document):
+    """A continuation by the trained model."""
+
+    source: str
+    prompt: str
+    continuation: str
+
+
+class Series(Document):
+    """A quantity over the run; long ones are thinned so that their spikes stay."""
+
+    key: str
+    label: str
+    unit: str
+    steps: list[int]
+    tokens: list[int]
+    values: list[float | None]
+    """None where the value is not finite."""
+    recorded: int
+    """Points before thinning."""
+
+
+class RunFacts(Document):
+    """Everything a report of a run shows."""
+
+    version: Literal["run-facts/1"] = "run-facts/1"
+    name: str
+    state: State
+    state_text: str
+    verdict: str
+    rows: list[Row]
+    baseline: Baseline | None
+    sources: list[SourceShare]
+    attempts: list[Attempt]
+    checkpoints: list[Checkpoint]
+    samples: list[TextSample]
+    series: list[Series]
+    provenance: list[Pair]
+    notes: list[str]
+    """What a reader must know to read the comparison rightly."""
+    warnings: list[str]
+    plan: PlanFacts
+
+    def row(self, key: str) -> Row:
+        """The row of that name."""
+        return next(row for row in self.rows if row.key == key)
+
+    def curve_of(self, key: str) -> Series:
+        """The series of that name."""
+        return next(series for series in self.series if series.key == key)

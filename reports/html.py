@@ -1,0 +1,94 @@
+"""Reports as one HTML file that works offline: styles, charts and their library are all inside it.
+
+Nothing in a document can become script: text is escaped by the template, chart data is JSON whose ``<`` is
+escaped, and the page's Content-Security-Policy runs only the two scripts whose hashes it names and loads nothing.
+"""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sixnd.reports.charts import ChartSpec, plan_charts, require_altair, run_charts
+from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.run_facts import run_facts
+from sixnd.reports.tables import plan_tables, run_tables
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import RunRecord
+
+
+def plan_html(plan: Plan) -> str:
+    """The whole plan as a page. Raises ``SixndError`` where the ``report`` extra is not installed."""
+    facts = plan_facts(plan)
+    charts = plan_charts(facts)
+    return _page("plan.html.jinja", charts, facts=facts, tables={table.key: table for table in plan_tables(facts)})
+
+
+def run_html(plan: Plan, record: RunRecord) -> str:
+    """What happened against what was planned, as a page. Raises ``SixndError`` without the ``report`` extra."""
+    facts = run_facts(plan, record)
+    charts = run_charts(facts)
+    return _page(
+        "run.html.jinja",
+        charts,
+        facts=facts,
+        tables={table.key: table for table in run_tables(facts)},
+        plan_tables={table.key: table for table in plan_tables(facts.plan)},
+    )
+
+
+def _page(template: str, charts: list[ChartSpec], **context: Any) -> str:
+    library, starter = _library(), _asset("charts.js")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            charts={chart.key: chart for chart in charts},
+            chart_data=script_safe_json({chart.key: chart.spec for chart in charts}),
+            style=_asset("report.css"),
+            library=library,
+            starter=starter,
+            script_hashes=" ".join(f"'sha256-{_hash(script)}'" for script in (library, starter)),
+            **context,
+        )
+    )
+
+
+def script_safe_json(data: Any) -> str:
+    """JSON that cannot close the script element it stands in, nor open a comment there."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and vega-embed as one classic script."""
+    require_altair()
+    import vl_convert
+
+    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    assert "</script" not in bundle.lower()
+    return f"(function(){{{bundle}}})();"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("sixnd.reports").joinpath(f"templates/{name}").read_text("utf-8")
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("sixnd.reports", "templates"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,33 @@
+"""Loss against compute under the plan's law, for the chart that shows where the plan stands."""
+
+import math
+
+from sixnd.reports.documents import CurvePoint, LawCurve
+from sixnd.specs import catalog
+from sixnd.specs.catalog import Law
+from sixnd.specs.plan import Plan
+
+_POINTS = 60
+_DECADES_BEYOND = 1.0
+
+
+def law_curve(plan: Plan) -> LawCurve:
+    """The compute-optimal frontier over the law's fitted range and the plan, a decade beyond on both sides."""
+    planned = plan.budget.compute_flops
+    if plan.law not in catalog.names("laws") or plan.catalog_sha256 != catalog.sha256():
+        return LawCurve(law=plan.law, points=[], fitted_low_flops=None, fitted_high_flops=None, planned_flops=planned)
+    law = catalog.law(plan.law)
+    low, high = law.fitted_compute
+    start, stop = math.log10(min(low, planned)) - _DECADES_BEYOND, math.log10(max(high, planned)) + _DECADES_BEYOND
+    computes = [10 ** (start + (stop - start) * i / (_POINTS - 1)) for i in range(_POINTS)]
+    points = [CurvePoint(compute_flops=c, loss=optimal_loss(law, c)) for c in computes]
+    return LawCurve(law=plan.law, points=points, fitted_low_flops=low, fitted_high_flops=high, planned_flops=planned)
+
+
+def optimal_loss(law: Law, compute_flops: float) -> float:
+    """Lowest loss, nats per token, of any N and D with 6ND = C: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4."""
+    G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
+    N = G * (compute_flops / 6) ** (law.beta / (law.alpha + law.beta))
+    D = compute_flops / 6 / N
+    loss: float = law.E + law.A / N**law.alpha + law.B / D**law.beta
+    return loss

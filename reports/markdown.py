@@ -1,0 +1,80 @@
+"""Reports as Markdown: tables that GitHub and CommonMark readers with tables show, samples in code fences."""
+
+import re
+
+from sixnd.reports.documents import TextSample
+from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.run_facts import run_facts
+from sixnd.reports.tables import Column, Line, Table, plan_tables, run_tables
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import RunRecord
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The whole plan as Markdown."""
+    facts = plan_facts(plan)
+    parts = [*_head(facts.name, facts.verdict, f"Budget: {facts.budget}"), *_warnings(facts.warnings)]
+    return _joined(parts + [_drawn(table) for table in plan_tables(facts)])
+
+
+def run_markdown(plan: Plan, record: RunRecord) -> str:
+    """What happened against what was planned, as Markdown; then why the plan was as it was."""
+    facts = run_facts(plan, record)
+    parts = [*_head(facts.name, facts.verdict, facts.state_text), *_warnings(facts.warnings)]
+    *tables, provenance = run_tables(facts)
+    parts += [_drawn(table) for table in tables]
+    parts += ["## Samples", *(_sample(sample) for sample in facts.samples)] if facts.samples else []
+    decisions = [table for table in plan_tables(facts.plan) if table.key in ("numbers", "decisions")]
+    parts += [_drawn(table, prefix="Plan: ") for table in decisions]
+    return _joined([*parts, _drawn(provenance)])
+
+
+def _joined(parts: list[str]) -> str:
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(name: str, verdict: str, state: str) -> list[str]:
+    return [f"# {_inline(name)}", f"**{_inline(verdict)}**", _inline(state)]
+
+
+def _warnings(warnings: list[str]) -> list[str]:
+    quoted = "\n>\n".join(f"> **Warning:** {_inline(warning)}" for warning in warnings)
+    return [quoted] if warnings else []
+
+
+def _drawn(table: Table, prefix: str = "") -> str:
+    head = "| " + " | ".join(_inline(column.label) for column in table.columns) + " |"
+    rule = "| " + " | ".join(_rule(column) for column in table.columns) + " |"
+    lines = [_line(line) for line in table.lines]
+    notes = ["", *(f"- {_inline(note)}" for note in table.notes)] if table.notes else []
+    return "\n".join([f"## {prefix}{table.title}", "", head, rule, *lines, *notes])
+
+
+def _rule(column: Column) -> str:
+    return "--:" if column.numeric else "---"
+
+
+def _line(line: Line) -> str:
+    cells = [_inline(cell) for cell in line.cells]
+    if line.mark == "chosen":
+        cells = [f"**{cell}**" for cell in cells]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _sample(sample: TextSample) -> str:
+    title = f"From {_inline(sample.source)}: the prompt, then the model's own words."
+    return f"{title}\n\n{_fenced(sample.prompt)}\n\n{_fenced(sample.continuation)}"
+
+
+def _fenced(text: str) -> str:
+    """A code block that no run of backticks in ``text`` can close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _inline(text: str) -> str:
+    """Text that Markdown shows as it stands, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -1,0 +1,198 @@
+"""A plan as facts."""
+
+from sixnd.reports import format as fmt
+from sixnd.reports.documents import Choice, Figure, KeyNumber, Option, Pair, Part, PlanFacts, SourceShare
+from sixnd.reports.figures import estimated, exact
+from sixnd.reports.law_curve import law_curve
+from sixnd.specs import catalog
+from sixnd.specs.plan import LayoutOption, Plan, PlannedSource
+
+MEMORY_LABELS = {
+    "parameters": "Parameters",
+    "gradients": "Gradients",
+    "optimizer": "Optimizer state",
+    "activations": "Activations",
+    "logits": "Logits",
+    "overhead": "Context and buffers",
+}
+TIME_LABELS = {
+    "compute": "Compute",
+    "tensor_parallel": "Tensor-parallel communication",
+    "pipeline_bubble": "Pipeline bubble",
+    "pipeline_transfer": "Pipeline transfers",
+    "data_parallel": "Data-parallel communication",
+    "optimizer": "Optimizer",
+    "overhead": "Overhead",
+}
+
+
+def plan_facts(plan: Plan) -> PlanFacts:
+    """Everything a report of ``plan`` shows, as values and as text."""
+    numbers = _key_numbers(plan)
+    return PlanFacts(
+        name=plan.name,
+        verdict=_verdict(plan, numbers),
+        budget=plan.budget.given,
+        key_numbers=numbers,
+        model=_model(plan),
+        training=_training(plan),
+        sources=[_source(source) for source in plan.data.sources],
+        options=[_option(option) for option in plan.options],
+        memory_rank=plan.estimates.memory.rank,
+        memory=_parts(plan.estimates.memory, MEMORY_LABELS, "memory"),
+        time=_parts(plan.estimates.time, TIME_LABELS, "duration"),
+        decisions=[Choice(**decision.plain()) for decision in plan.decisions],
+        curve=law_curve(plan),
+        law_weakness=catalog.law(plan.law).weakness if plan.law in catalog.names("laws") else "",
+        provenance=_provenance(plan),
+        warnings=list(plan.warnings),
+    )
+
+
+def machines(plan: Plan) -> str:
+    """The cluster in words: ``64 × h100-sxm``."""
+    word = f"{plan.cluster.count} × {plan.cluster.accelerator}"
+    return f"{word} (processes of one machine)" if plan.cluster.shared_host else word
+
+
+def _verdict(plan: Plan, numbers: list[KeyNumber]) -> str:
+    at = {number.key: number.figure for number in numbers}
+    return (
+        f"{at['params'].text} parameters on {at['tokens'].text} tokens, {machines(plan)}: "
+        f"{at['wall_time'].full}, {at['money'].full}, predicted loss {at['loss'].full}."
+    )
+
+
+def _key_numbers(plan: Plan) -> list[KeyNumber]:
+    return _sized(plan) + _predicted(plan)
+
+
+def _sized(plan: Plan) -> list[KeyNumber]:
+    N, D = plan.model.params, plan.data.tokens
+    exact_C = exact("flops", plan.model.flops_per_token * D).text
+    layout = Figure(value=None, text=plan.layout.label(), full=plan.layout.label())
+    return [
+        _key("params", "Parameters N", exact("count", N), _reason(plan, "model.params", "model.shape"), hero=True),
+        _key("tokens", "Tokens D", exact("count", D), _reason(plan, "data.tokens"), hero=True),
+        _key("tokens_per_param", "Tokens per parameter", exact("number", D / N), "D over N"),
+        _key(
+            "compute",
+            "Compute C",
+            exact("flops", 6 * N * D),
+            f"C = 6ND; counted exactly, attention included: {exact_C}",
+        ),
+        _key("layout", "Layout", layout, _reason(plan, "layout", "layout.tensor")),
+    ]
+
+
+def _predicted(plan: Plan) -> list[KeyNumber]:
+    e = plan.estimates
+    limit = exact("memory", plan.cluster.memory_bytes).text
+    per = "process" if plan.cluster.shared_host else "accelerator"
+    hours = f"{plan.cluster.count} × wall time; {e.accelerator_hours.basis}"
+    loss = "Predicted loss, extrapolated" if e.loss.extrapolated else "Predicted loss"
+    rows = [
+        ("memory", f"Memory per {per}", "memory", e.memory_bytes, f"of {limit}", e.memory_bytes.basis),
+        ("step_time", "Step time", "duration", e.step_time_s, "", e.step_time_s.basis),
+        ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, "", e.tokens_per_s.basis),
+        ("mfu", "MFU", "percent", e.mfu, "", e.mfu.basis),
+        ("train_time", "Training time", "duration", e.train_time_s, "", e.train_time_s.basis),
+        ("wall_time", "Wall time", "duration", e.wall_time_s, "", e.wall_time_s.basis),
+        ("accelerator_hours", f"{per.capitalize()}-hours", "hours", e.accelerator_hours, "", hours),
+        ("money", "Cost", "money", e.money_usd, "", e.money_usd.basis),
+        ("energy", "Energy", "energy", e.energy_kwh, "", e.energy_kwh.basis),
+        ("loss", loss, "nats", e.loss, "", e.loss.basis),
+    ]
+    hero = {"loss", "wall_time", "money"}
+    return [
+        _key(key, label, estimated(kind, estimate), reason, note=note, hero=key in hero)
+        for key, label, kind, estimate, note, reason in rows
+    ]
+
+
+def _key(key: str, label: str, figure: Figure, reason: str, *, note: str = "", hero: bool = False) -> KeyNumber:
+    return KeyNumber(key=key, label=label, figure=figure, reason=reason, note=note, hero=hero)
+
+
+def _reason(plan: Plan, *names: str) -> str:
+    """Why the plan decided it: the first decision of one of these names."""
+    found = {decision.what: decision for decision in reversed(plan.decisions)}
+    return next((found[name].reason for name in names if name in found), "")
+
+
+def _model(plan: Plan) -> list[Pair]:
+    model, shape = plan.model, plan.model.shape
+    rows = [
+        ("Layers", f"{shape.layers}"),
+        ("Width", f"{shape.hidden:,}"),
+        ("Heads", f"{shape.heads} × {model.head_dim}, {shape.kv_heads} key-value"),
+        ("Feed-forward", f"{shape.ffn:,} (SwiGLU)"),
+        ("Vocabulary", f"{model.vocab_size:,}, padded to {model.padded_vocab_size:,}"),
+        ("Embeddings", "tied" if model.tied_embeddings else "untied"),
+        ("Sequence length", f"{model.sequence_length:,} tokens"),
+        ("Parameters, exact", f"{model.params:,} ({model.params_non_embedding:,} without embeddings)"),
+        ("FLOPs per token, exact", fmt.flops(model.flops_per_token)),
+    ]
+    return [Pair(label=label, text=text) for label, text in rows]
+
+
+def _training(plan: Plan) -> list[Pair]:
+    t = plan.training
+    batch = exact("count", t.global_batch * plan.model.sequence_length).text
+    rows = [
+        ("Steps", f"{t.steps:,}"),
+        ("Global batch", f"{t.global_batch:,} sequences, {batch} tokens"),
+        ("Learning rate", f"{fmt.number(t.learning_rate)}, falling to {fmt.number(t.final_learning_rate)}"),
+        ("Schedule", f"{t.schedule}: {t.warmup_steps:,} steps of warm-up, {t.decay_steps:,} of decay"),
+        ("AdamW", f"β₁ {t.adam_beta1:g}, β₂ {t.adam_beta2:g}, ε {t.adam_eps:g}, weight decay {t.weight_decay:g}"),
+        ("Gradient clipping", f"global norm {t.clip_grad_norm:g}"),
+        ("Initial weights", f"standard deviation {fmt.number(t.init_std)}"),
+        ("Precision", t.precision.upper()),
+        ("Seed", f"{t.seed}"),
+        ("Checkpoints", f"every {plan.checkpoints.every_steps:,} steps, last {plan.checkpoints.keep_last} kept"),
+        ("Validation", f"every {plan.evaluation.every_steps:,} steps, {plan.evaluation.batches} batches"),
+    ]
+    return [Pair(label=label, text=text) for label, text in rows]
+
+
+def _source(source: PlannedSource) -> SourceShare:
+    return SourceShare(
+        name=source.name,
+        planned=exact("percent", source.weight),
+        tokens=exact("count", source.tokens),
+        unique_tokens=None if source.unique_tokens is None else exact("count", source.unique_tokens),
+        epochs=None if source.epochs is None else exact("number", source.epochs),
+    )
+
+
+def _option(option: LayoutOption) -> Option:
+    return Option(
+        layout=option.layout.label(),
+        chosen=option.chosen,
+        step_time=None if option.step_time_s is None else exact("duration", option.step_time_s),
+        memory=None if option.memory_bytes is None else exact("memory", option.memory_bytes),
+        why_not=option.why_not,
+    )
+
+
+def _parts(breakdown: object, labels: dict[str, str], kind: str) -> list[Part]:
+    values = {label: float(getattr(breakdown, name)) for name, label in labels.items()}
+    total = sum(values.values())
+    return [
+        Part(label=label, figure=exact(kind, value), share=fmt.percent(value / total if total else 0.0))
+        for label, value in values.items()
+    ]
+
+
+def _provenance(plan: Plan) -> list[Pair]:
+    known = plan.law in catalog.names("laws")
+    rows = [
+        ("Fingerprint of the model", plan.fingerprint()),
+        ("Scaling law", f"{plan.law}: {catalog.law(plan.law).source}" if known else plan.law),
+        ("Price", f"${plan.cluster.price_usd_per_accelerator_hour:g} an hour: {plan.cluster.price_source}"),
+        ("SHA-256 of the plan", plan.digest()),
+        ("SHA-256 of the spec", plan.spec_sha256),
+        ("SHA-256 of the catalogs", plan.catalog_sha256),
+        ("Planned by", f"sixnd {plan.sixnd_version}"),
+    ]
+    return [Pair(label=label, text=text) for label, text in rows]

@@ -1,0 +1,161 @@
+"""A run as facts: what was planned, what happened, and how the two stand to each other."""
+
+from sixnd.reports.attempts import attempts, end_of
+from sixnd.reports.comparison import comparison
+from sixnd.reports.documents import (
+    Baseline,
+    Checkpoint,
+    Pair,
+    PlanFacts,
+    Row,
+    RunFacts,
+    SourceShare,
+    State,
+    TextSample,
+)
+from sixnd.reports.figures import exact
+from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.series import all_series
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import CheckpointSaved, DataPrepared, Launch, Mix, RunRecord, Sample, SourceData
+
+_OWN_TEXT = (
+    "The predicted loss is that of the law's own corpus and tokenizer; the validation loss is measured on this "
+    "run's text and tokenizer. A gap between the two is first of all a difference of text."
+)
+_STEADY = "Step time, tokens/s and MFU are medians over steps, without each attempt's first."
+
+
+def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
+    """Everything a report of a run shows. A record that is still growing, or ended badly, gives fewer facts."""
+    planned, state = plan_facts(plan), run_state(record)
+    rows, baseline = comparison(plan, record, state), _baseline(record)
+    return RunFacts(
+        name=plan.name,
+        state=state,
+        state_text=_state_text(plan, record, state),
+        verdict=_verdict(rows, baseline, state),
+        rows=rows,
+        baseline=baseline,
+        sources=_sources(planned, record),
+        attempts=attempts(record),
+        checkpoints=[
+            Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
+            for saved in record.of(CheckpointSaved)
+        ],
+        samples=[TextSample(**sample.model_dump(exclude={"kind"})) for sample in record.of(Sample)],
+        series=all_series(plan, record),
+        provenance=_provenance(plan, record) + planned.provenance[1:],
+        notes=[_OWN_TEXT, _STEADY],
+        warnings=_mismatch(plan, record) + planned.warnings,
+        plan=planned,
+    )
+
+
+def run_state(record: RunRecord) -> State:
+    """Where the run stands by its last attempt. Without an end it counts as running: a killed run writes none."""
+    launch = record.last(Launch)
+    if launch is None:
+        return "not started"
+    end = end_of(record, launch.attempt)
+    if end is None:
+        return "running"
+    status: State = end.status
+    return status
+
+
+def _state_text(plan: Plan, record: RunRecord, state: State) -> str:
+    if state == "not started":
+        return "Not started: the record holds no launch."
+    steps = record.steps()
+    reached = f"{steps[-1].step if steps else 0:,} of {plan.training.steps:,} steps"
+    launch = record.last(Launch)
+    end = end_of(record, launch.attempt)
+    if end is None:
+        return f"Running, or killed without a word: attempt {launch.attempt} has no end in the record ({reached})."
+    tail = f": {end.message}" if end.message and state != "finished" else ""
+    return f"{state.capitalize()} after {reached}{tail}{'' if tail.endswith('.') else '.'}"
+
+
+def _verdict(rows: list[Row], baseline: Baseline | None, state: State) -> str:
+    at = {row.key: row for row in rows}
+    loss, time = at["loss"], at["wall_time"]
+    parts = []
+    if loss.actual is not None:
+        parts.append(f"validation loss {loss.actual.text} against a predicted {loss.planned.full}: {loss.status_text}")
+    elif baseline is not None and baseline.validation is not None:
+        parts.append(f"validation loss {baseline.validation.text} at step {baseline.step:,}, not yet final")
+    if baseline is not None and baseline.gain is not None and baseline.gain.value is not None:
+        word = "below" if baseline.gain.value >= 0 else "ABOVE"
+        parts.append(f"{baseline.gain.text.lstrip('−')} {word} a unigram model")
+    if time.actual is not None:
+        parts.append(f"{time.actual.text} of wall time against {time.planned.full}")
+    sentence = "; ".join(parts) or f"nothing measured yet ({state})"
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _baseline(record: RunRecord) -> Baseline | None:
+    prepared, validations = record.last(DataPrepared), record.validations()
+    if prepared is None:
+        return None
+    last = validations[-1] if validations else None
+    return Baseline(
+        unigram=exact("nats", prepared.unigram_loss),
+        validation=None if last is None else exact("nats", last.loss),
+        step=None if last is None else last.step,
+        gain=None if last is None else exact("nats", prepared.unigram_loss - last.loss),
+    )
+
+
+def _sources(planned: PlanFacts, record: RunRecord) -> list[SourceShare]:
+    mix, prepared = record.last(Mix), record.last(DataPrepared)
+    drawn: dict[str, int] = {} if mix is None else mix.sequences
+    found: dict[str, SourceData] = {} if prepared is None else {data.name: data for data in prepared.sources}
+    return [_realised(source, drawn, found.get(source.name)) for source in planned.sources]
+
+
+def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | None) -> SourceShare:
+    changes: dict[str, object] = {}
+    total = sum(drawn.values())
+    if total:
+        sequences = drawn.get(source.name, 0)
+        changes["realised"] = exact("percent", sequences / total)
+        changes["sequences"] = exact("integer", sequences)
+    if data is not None:
+        changes["documents"] = exact("integer", data.documents)
+        changes["unique_tokens"] = exact("count", data.train_tokens)
+        changes["licence"] = data.licence
+        if data.train_tokens and source.tokens.value is not None:
+            changes["epochs"] = exact("number", source.tokens.value / data.train_tokens)
+    return source.model_copy(update=changes)
+
+
+def _mismatch(plan: Plan, record: RunRecord) -> list[str]:
+    foreign = {launch.fingerprint for launch in record.of(Launch)} - {plan.fingerprint()}
+    return [
+        f"The record was made by another plan (fingerprint {fingerprint}, this plan's is {plan.fingerprint()}): "
+        "the comparison does not hold."
+        for fingerprint in sorted(foreign)
+    ]
+
+
+def _provenance(plan: Plan, record: RunRecord) -> list[Pair]:
+    rows = [("Fingerprint of the model", plan.fingerprint())]
+    launch, prepared = record.last(Launch), record.last(DataPrepared)
+    if launch is not None:
+        rows += [
+            ("Command", launch.command),
+            ("Versions", ", ".join(f"{name} {version}" for name, version in launch.versions.items())),
+            ("Host", f"{launch.host} ({launch.cpu_count} CPU cores)"),
+            ("Device", launch.device),
+            ("Seed", f"{launch.seed}"),
+            ("Git commit", launch.git_commit or "not in a git checkout"),
+            ("Plan as launched, SHA-256", launch.plan_sha256),
+        ]
+    if prepared is not None:
+        rows += [
+            ("Tokenizer, SHA-256", prepared.tokenizer_sha256),
+            ("Vocabulary", f"{prepared.vocab_size:,} entries, {prepared.bytes_per_token:.2f} bytes a token"),
+        ]
+        rows += [(f"Tokens of {source.name}, SHA-256", source.sha256) for source in prepared.sources]
+    return [Pair(label=label, text=text) for label, text in rows]

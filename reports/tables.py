@@ -1,0 +1,194 @@
+"""The tables of a report, in order, as terminal, Markdown and HTML all show them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sixnd.reports.documents import Figure, Option, Pair, Part, PlanFacts, Row, RunFacts, SourceShare
+
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: numeric ones are set flush right."""
+
+    label: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table; ``mark`` names what stands out about it (`chosen`, or a status)."""
+
+    cells: tuple[str, ...]
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table. The first column names its rows."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...] = ()
+
+
+def plan_tables(facts: PlanFacts) -> list[Table]:
+    """Every table of a plan's report that has a row."""
+    tables = [
+        _numbers(facts),
+        _options(facts.options),
+        _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
+        _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
+        _sources(facts.sources),
+        _pairs("model", "Model", facts.model),
+        _pairs("training", "Training", facts.training),
+        _decisions(facts),
+        _pairs("provenance", "Provenance", facts.provenance),
+    ]
+    return [table for table in tables if table.lines]
+
+
+def run_tables(facts: RunFacts) -> list[Table]:
+    """Every table of a run's report that has a row; the plan's own tables are not repeated."""
+    tables = [
+        _rows(facts.rows, facts.notes),
+        _baseline(facts),
+        _sources(facts.sources),
+        _prepared(facts.sources),
+        _attempts(facts),
+        _checkpoints(facts),
+        _pairs("provenance", "Provenance", facts.provenance),
+    ]
+    return [table for table in tables if table.lines]
+
+
+def _table(key: str, title: str, columns: str, lines: Iterable[Line], *notes: str) -> Table:
+    """Columns are written ``Label|#Numeric label``."""
+    heads = tuple(Column(label.removeprefix("#"), label.startswith("#")) for label in columns.split("|"))
+    made = tuple(lines)
+    assert all(len(line.cells) == len(heads) for line in made)
+    return Table(key, title, heads, made, notes)
+
+
+def _numbers(facts: PlanFacts) -> Table:
+    lines = [
+        Line((n.label, n.figure.full.replace(n.figure.text, f"{n.figure.text} {n.note}".strip(), 1), n.reason))
+        for n in facts.key_numbers
+    ]
+    return _table("numbers", "Key numbers", "Number|#Value|Why", lines, "In brackets: 80 % intervals.")
+
+
+def _options(options: list[Option]) -> Table:
+    lines = [
+        Line(
+            (
+                option.layout,
+                _text(option.step_time),
+                _text(option.memory),
+                "chosen" if option.chosen else option.why_not,
+            ),
+            "chosen" if option.chosen else "",
+        )
+        for option in options
+    ]
+    return _table("options", "Layouts considered", "Layout|#Step time|#Memory|Why not", lines)
+
+
+def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
+    lines = [Line((part.label, part.figure.text, part.share)) for part in parts]
+    return _table(key, title, "Component|#Amount|#Share", lines, note)
+
+
+def _sources(sources: list[SourceShare]) -> Table:
+    drawn = any(source.realised for source in sources)
+    columns = "Source|#Planned" + ("|#Realised|#Sequences" if drawn else "") + "|#Tokens|#Unique tokens|#Epochs"
+    lines = [
+        Line(
+            (
+                source.name,
+                source.planned.text,
+                *((_text(source.realised), _text(source.sequences)) if drawn else ()),
+                source.tokens.text,
+                _text(source.unique_tokens),
+                _text(source.epochs),
+            )
+        )
+        for source in sources
+    ]
+    return _table("data", "Data mix", columns, lines, "Tokens and epochs as planned.")
+
+
+def _prepared(sources: list[SourceShare]) -> Table:
+    lines = [
+        Line((source.name, source.documents.text, source.licence)) for source in sources if source.documents is not None
+    ]
+    return _table("prepared", "Text as prepared", "Source|#Documents|Licence", lines)
+
+
+def _decisions(facts: PlanFacts) -> Table:
+    lines = [
+        Line((c.what, c.value, c.reason, f"{c.source} (pinned by the spec)" if c.pinned else c.source))
+        for c in facts.decisions
+    ]
+    return _table("decisions", "Decisions", "Decision|Choice|Why|Source", lines)
+
+
+def _rows(rows: list[Row], notes: list[str]) -> Table:
+    lines = [
+        Line(
+            (row.label, row.planned.full, _text(row.actual, "not measured"), row.difference or NONE, row.status_text),
+            row.status,
+        )
+        for row in rows
+    ]
+    remarks = [f"{row.label}: {row.note}." for row in rows if row.note]
+    columns = "Quantity|#Planned|#Actual|#Difference|Status"
+    return _table("rows", "Planned and actual", columns, lines, *notes, *remarks)
+
+
+def _baseline(facts: RunFacts) -> Table:
+    b = facts.baseline
+    lines = [] if b is None else [Line(("Unigram model of the same tokens", b.unigram.text))]
+    if b is not None and b.validation is not None and b.gain is not None:
+        lines += [
+            Line((f"Validation loss at step {b.step:,}", b.validation.text)),
+            Line(("Nats by which the model is better", b.gain.text)),
+        ]
+    return _table("baseline", "Against the simplest model", "Model|#Loss", lines)
+
+
+def _attempts(facts: RunFacts) -> Table:
+    places = {f"{a.machine}, {a.layout}" for a in facts.attempts}
+    lines = [
+        Line(
+            (
+                f"{a.number}",
+                a.started,
+                NONE if a.wall_time is None else a.wall_time.full,
+                f"{a.resumed_from_step:,}",
+                NONE if a.last_step is None else f"{a.last_step:,}",
+                f"{a.outcome}: {a.cause}" if a.cause else a.outcome,
+                *([f"{a.machine}, {a.layout}"] if len(places) > 1 else []),
+            )
+        )
+        for a in facts.attempts
+    ]
+    columns = "Attempt|Started|#Wall time|#From step|#To step|End" + ("|Where" if len(places) > 1 else "")
+    notes = [f"{place}." for place in places] if len(places) == 1 else []
+    return _table("attempts", "Attempts", columns, lines, *notes)
+
+
+def _checkpoints(facts: RunFacts) -> Table:
+    lines = [Line((f"{c.step:,}", c.seconds.text, c.path)) for c in facts.checkpoints]
+    return _table("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines)
+
+
+def _pairs(key: str, title: str, pairs: list[Pair]) -> Table:
+    return _table(key, title, "What|Value", [Line((pair.label, pair.text)) for pair in pairs])
+
+
+def _text(figure: Figure | None, absent: str = NONE) -> str:
+    return absent if figure is None else figure.text

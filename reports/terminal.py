@@ -1,0 +1,133 @@
+"""Reports for a terminal, by rich. Untrusted text (samples, names) cannot move the cursor or colour anything."""
+
+import io
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sixnd.reports.documents import TextSample
+from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.run_facts import run_facts
+from sixnd.reports.tables import Table, plan_tables, run_tables
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import RunRecord
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_PLAN_TABLES = ("numbers", "options", "memory", "time", "data")
+_STYLES = {
+    "chosen": "bold",
+    "within": "green",
+    "as planned": "green",
+    "outside": "yellow",
+    "beyond the law's range": "yellow",
+    "not measured": "dim",
+    "so far": "dim",
+}
+_CHECKPOINTS_SHOWN = 5
+_DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
+"""A SHA-256: its first sixteen digits are enough to tell two apart by eye, and fit a line."""
+
+
+def plan_text(plan: Plan, width: int = 80, *, color: bool = False) -> str:
+    """What the plan would do and cost, ``width`` columns wide; decisions in full are in the other formats."""
+    facts = plan_facts(plan)
+    tables = [table for table in plan_tables(facts) if table.key in _PLAN_TABLES]
+    head = _head(facts.name, facts.verdict, f"Budget: {facts.budget}")
+    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
+
+
+def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = False) -> str:
+    """What happened against what was planned, ``width`` columns wide."""
+    facts = run_facts(plan, record)
+    tables = [_shortened(table) for table in run_tables(facts)]
+    samples = [part for sample in facts.samples for part in _sample(sample)]
+    head = _head(facts.name, facts.verdict, facts.state_text)
+    body = [*_tables(tables[:-1]), *samples, *_tables(tables[-1:])]
+    return _render([*head, *body, *_warnings(facts.warnings)], width, color)
+
+
+def _render(parts: "list[RenderableType]", width: int, color: bool) -> str:
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in parts:
+        console.print(part, overflow="fold")
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
+
+
+def _head(name: str, verdict: str, state: str) -> "list[RenderableType]":
+    return [_line(name, "bold"), _line(verdict), _line(state, "dim")]
+
+
+def _tables(tables: list[Table]) -> "list[RenderableType]":
+    parts: list[RenderableType] = []
+    for table in tables:
+        parts += ["", _line(table.title, "bold"), _drawn(table), *(_line(note, "dim") for note in table.notes)]
+    return parts
+
+
+def _warnings(warnings: list[str]) -> "list[RenderableType]":
+    return ["", _line("Warnings", "bold yellow"), *(_line(f"! {w}") for w in warnings)] if warnings else []
+
+
+def _drawn(table: Table) -> "RenderableType":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+
+    grid = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for column in table.columns:
+        grid.add_column(column.label, justify="right" if column.numeric else "left", overflow="fold")
+    for line in table.lines:
+        grid.add_row(*(_line(cell) for cell in line.cells), style=_STYLES.get(line.mark))
+    return grid
+
+
+def _sample(sample: TextSample) -> "list[RenderableType]":
+    from rich.padding import Padding
+    from rich.text import Text
+
+    text = Text.assemble(_safe(sample.prompt), (_safe(f"⟫{sample.continuation}"), "cyan"))
+    return [
+        "",
+        _line(f"Sample from {sample.source} (the model's own words after ⟫)", "bold"),
+        Padding(text, (0, 0, 0, 2)),
+    ]
+
+
+def _shortened(table: Table) -> Table:
+    """Only the last checkpoints: a long run has hundreds."""
+    if table.key != "checkpoints" or len(table.lines) <= _CHECKPOINTS_SHOWN:
+        return table
+    kept = table.lines[-_CHECKPOINTS_SHOWN:]
+    return replace(table, lines=kept, notes=(f"The last {len(kept)} of {len(table.lines)}.",))
+
+
+def _line(text: str, style: str = "") -> Any:
+    from rich.text import Text
+
+    return Text(_safe(_DIGEST.sub(r"\1…", text)), style=style)
+
+
+def _safe(text: str) -> str:
+    """Control characters as pictures (␛ for ESC), so that a sample cannot drive the terminal."""
+    return "".join(_visible(character) for character in text.expandtabs(4))
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < 0x20 and character != "\n":
+        return chr(0x2400 + code)
+    return "�" if 0x7F <= code < 0xA0 or code in range(0x2028, 0x202F) else character

@@ -1,0 +1,443 @@
+"""Documents to report on, made through the real models. Their numbers are plausible, not measured."""
+
+import math
+from typing import Any
+
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.plan import (
+    Decision,
+    Estimate,
+    Estimates,
+    LayoutOption,
+    MemoryBreakdown,
+    Plan,
+    PlannedBudget,
+    PlannedCheckpoints,
+    PlannedCluster,
+    PlannedData,
+    PlannedEvaluation,
+    PlannedLayout,
+    PlannedModel,
+    PlannedSource,
+    PlannedTraining,
+    TimeBreakdown,
+)
+from sixnd.specs.record import (
+    CheckpointSaved,
+    DataPrepared,
+    End,
+    Launch,
+    Mix,
+    RunRecord,
+    Sample,
+    SourceData,
+    Step,
+    Validation,
+)
+
+PRICE_SOURCE = "a price list (2026-05)"
+_CPU = next(name for name in catalog.names("accelerators") if catalog.accelerator(name).shared_host)
+_GOODPUT, _PRICES, _PEAKS = 0.9, {"h100-sxm": 2.95, _CPU: 0.02}, {"h100-sxm": 989e12, _CPU: 0.15e12}
+
+
+def estimate(value: float, unit: str, basis: str, spread: float = 0.12, *, extrapolated: bool = False) -> Estimate:
+    return Estimate(
+        value=value,
+        low=value * (1 - spread),
+        high=value * (1 + spread),
+        unit=unit,
+        basis=basis,
+        extrapolated=extrapolated,
+    )
+
+
+def big_plan() -> Plan:
+    """A Llama-like 1.24B model on 64 H100."""
+    sources = [("web", 0.7, 12e12), ("code", 0.2, 0.6e9), ("papers", 0.1, None)]
+    return _plan(
+        name="llama-1b",
+        budget={"compute": "1.8e20 FLOPs"},
+        accelerator="h100-sxm",
+        count=64,
+        shape=Shape(layers=16, hidden=2048, heads=32, kv_heads=8, ffn=8192),
+        sequence=4096,
+        vocab=128256,
+        steps=11_800,
+        batch=512,
+        sources=sources,
+        layouts=_big_options(),
+        step_s=0.62,
+        memory=49.2e9,
+        loss=2.573,
+        kwh=200.0,
+        warnings=[
+            "code is read 8.2 times over: beyond about 4 epochs repeated tokens are worth less "
+            "(Muennighoff et al. 2023, arXiv:2305.16264).",
+            "The memory model is analytic; keep 10 % in hand before you rely on it.",
+        ],
+    )
+
+
+def small_plan(*, extrapolated: bool = False, steps: int = 400) -> Plan:
+    """A 4.7M model on eight processes of one CPU."""
+    return _plan(
+        name="quickstart",
+        budget={"time": "10 min"},
+        accelerator=_CPU,
+        count=8,
+        shape=Shape(layers=6, hidden=256, heads=4, kv_heads=4, ffn=688),
+        sequence=256,
+        vocab=8192,
+        steps=steps,
+        batch=32,
+        sources=[("code", 0.5, None), ("prose", 0.3, None), ("scripture", 0.2, None)],
+        layouts=_small_options(),
+        step_s=1.4,
+        memory=0.9e9,
+        loss=4.62,
+        kwh=0.014,
+        warnings=["The law is extrapolated: it was fitted from 5.7e7 parameters on."] if extrapolated else [],
+        extrapolated=extrapolated,
+    )
+
+
+def _big_options() -> list[LayoutOption]:
+    def layout(tp: int, pp: int, mbs: int) -> PlannedLayout:
+        return _layout(tp, pp, 64 // tp // pp, mbs)
+
+    return [
+        _option(layout(1, 1, 4), 0.62, 49.2e9, chosen=True),
+        _option(layout(1, 1, 8), 0.61, 78.8e9, "78.8 GB leave less than 5 % of 80 GB in hand"),
+        _option(layout(2, 1, 4), 0.693, 29.1e9, "11.8 % slower: all-reduce over TP2 is not hidden"),
+        _option(layout(1, 2, 2), 0.713, 31.0e9, "15 % slower: a pipeline bubble of 1/9"),
+        _option(layout(16, 1, 4), None, None, "TP16 exceeds the 8 accelerators that share NVLink"),
+    ]
+
+
+def _small_options() -> list[LayoutOption]:
+    return [
+        _option(_layout(2, 2, 2, 4), 1.4, 0.9e9, chosen=True),
+        _option(_layout(1, 1, 8, 4), 1.2, 1.1e9, "the spec pins TP2 PP2"),
+        _option(_layout(8, 1, 1, 4), None, None, "TP8 does not divide 4 heads"),
+    ]
+
+
+def _layout(tp: int, pp: int, dp: int, mbs: int) -> PlannedLayout:
+    return PlannedLayout(
+        tensor=tp,
+        pipeline=pp,
+        virtual_pipeline=1,
+        data=dp,
+        micro_batch=mbs,
+        sequence_parallel=tp > 1,
+        distributed_optimizer=True,
+        recompute="none",
+    )
+
+
+def _option(
+    layout: PlannedLayout, step: float | None, memory: float | None, why_not: str = "", *, chosen: bool = False
+) -> LayoutOption:
+    return LayoutOption(layout=layout, step_time_s=step, memory_bytes=memory, chosen=chosen, why_not=why_not)
+
+
+def _plan(
+    *,
+    name: str,
+    budget: dict[str, str],
+    accelerator: str,
+    count: int,
+    shape: Shape,
+    sequence: int,
+    vocab: int,
+    steps: int,
+    batch: int,
+    sources: list[tuple[str, float, float | None]],
+    layouts: list[LayoutOption],
+    step_s: float,
+    memory: float,
+    loss: float,
+    kwh: float,
+    warnings: list[str],
+    extrapolated: bool = False,
+) -> Plan:
+    spec = BudgetSpec.model_validate(
+        {
+            "version": "budget/1",
+            "name": name,
+            "budget": budget,
+            "cluster": {"accelerators": f"{count} x {accelerator}"},
+            "data": {"sources": [{"name": s[0], "weight": s[1], "path": f"{s[0]}/*.txt"} for s in sources]},
+        }
+    )
+    head = shape.hidden // shape.heads
+    block = shape.hidden * (2 * shape.heads + 2 * shape.kv_heads) * head + 3 * shape.hidden * shape.ffn
+    body = shape.layers * (block + 2 * shape.hidden) + shape.hidden
+    params, tokens = body + vocab * shape.hidden, steps * batch * sequence
+    per_token = 6.0 * params + 6 * shape.layers * shape.hidden * sequence
+    train_s = steps * step_s
+    wall_s = train_s / _GOODPUT
+    hours = wall_s * count / 3600
+    price, peak = _PRICES[accelerator], _PEAKS[accelerator]
+    return Plan(
+        version="plan/1",
+        name=name,
+        spec=spec,
+        spec_sha256=spec.digest(),
+        catalog_sha256=catalog.sha256(),
+        sixnd_version="0.1.0",
+        law="besiroglu-2024",
+        budget=PlannedBudget(
+            given=", ".join(f"{key} = {value}" for key, value in budget.items()),
+            compute_flops=6.0 * params * tokens,
+            accelerator_hours=hours,
+            money_usd=hours * price,
+            time_s=wall_s,
+        ),
+        cluster=PlannedCluster(
+            accelerator=accelerator,
+            count=count,
+            shared_host=accelerator == _CPU,
+            peak_flops=peak,
+            memory_bytes=80e9 if count == 64 else 2e9,
+            price_usd_per_accelerator_hour=price,
+            price_source=PRICE_SOURCE,
+        ),
+        model=PlannedModel(
+            shape=shape,
+            head_dim=head,
+            sequence_length=sequence,
+            vocab_size=vocab,
+            padded_vocab_size=vocab,
+            tied_embeddings=True,
+            params=params,
+            params_non_embedding=body,
+            flops_per_token=per_token,
+        ),
+        data=PlannedData(
+            sources=[
+                PlannedSource(
+                    name=source,
+                    recipe=None,
+                    path=f"{source}/*.txt",
+                    weight=weight,
+                    tokens=tokens * weight,
+                    unique_tokens=unique,
+                    epochs=None if unique is None else tokens * weight / unique,
+                )
+                for source, weight, unique in sources
+            ],
+            tokens=tokens,
+            validation_fraction=0.01,
+        ),
+        training=PlannedTraining(
+            steps=steps,
+            global_batch=batch,
+            learning_rate=8.1e-4,
+            final_learning_rate=8.1e-5,
+            warmup_steps=steps // 50,
+            schedule="cosine",
+            decay_steps=steps - steps // 50,
+            weight_decay=0.1,
+            adam_beta1=0.9,
+            adam_beta2=0.95,
+            adam_eps=1e-8,
+            clip_grad_norm=1.0,
+            init_std=0.02,
+            precision="bf16" if count == 64 else "fp32",
+            seed=1234,
+        ),
+        layout=next(option.layout for option in layouts if option.chosen),
+        checkpoints=PlannedCheckpoints(every_steps=max(1, steps // 4), keep_last=2),
+        evaluation=PlannedEvaluation(every_steps=max(1, steps // 10), batches=8),
+        estimates=Estimates(
+            loss=estimate(
+                loss,
+                "nats",
+                "besiroglu-2024; interval by bootstrap of its points",
+                0.03,
+                extrapolated=extrapolated,
+            ),
+            step_time_s=estimate(step_s, "s", "roofline of each module plus exposed communication; ±25 % by catalog"),
+            tokens_per_s=estimate(batch * sequence / step_s, "tokens/s", "batch over step time"),
+            mfu=estimate(per_token * batch * sequence / step_s / peak / count, "share", "exact FLOPs over peak"),
+            memory_bytes=estimate(
+                memory, "bytes", "weights, optimizer state, activations and logits of the fullest rank", 0.1
+            ),
+            train_time_s=estimate(train_s, "s", "steps × step time"),
+            wall_time_s=estimate(wall_s, "s", f"training time over a goodput of {_GOODPUT}"),
+            accelerator_hours=estimate(hours, "h", "wall time × accelerators"),
+            money_usd=estimate(hours * price, "USD", f"{price} USD an hour: {PRICE_SOURCE}"),
+            energy_kwh=estimate(kwh, "kWh", "power × PUE × wall time; no utilisation factor", 0.3),
+            memory=MemoryBreakdown(
+                rank="first pipeline stage",
+                parameters=memory * 0.1,
+                gradients=memory * 0.15,
+                optimizer=memory * 0.1,
+                activations=memory * 0.4,
+                logits=memory * 0.15,
+                overhead=memory * 0.1,
+            ),
+            time=TimeBreakdown(
+                compute=step_s * 0.78,
+                tensor_parallel=0,
+                pipeline_bubble=0,
+                pipeline_transfer=0,
+                data_parallel=step_s * 0.12,
+                optimizer=step_s * 0.04,
+                overhead=step_s * 0.06,
+            ),
+        ),
+        decisions=[
+            Decision(
+                what="model.params",
+                value=f"{params:,}",
+                reason="the law's optimum for the budget, rounded to a buildable shape",
+                source="besiroglu-2024, Table 1 (arXiv:2404.10102)",
+            ),
+            Decision(
+                what="data.tokens",
+                value=f"{tokens:,}",
+                reason="what the budget leaves for this N",
+                source="C = 6ND",
+            ),
+            Decision(
+                what="layout",
+                value="see options",
+                reason="fastest layout that leaves 5 % of memory in hand",
+                source="layout search",
+            ),
+            Decision(
+                what="training.seed",
+                value="1234",
+                reason="the spec says so",
+                source="training.seed",
+                pinned=True,
+            ),
+        ],
+        options=layouts,
+        warnings=warnings,
+    )
+
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> | `**x**` \N{LINE SEPARATOR} \x1b[31mred"
+
+
+class Story:
+    """Writes the events of a run step by step, as the runner would."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.events: list[Any] = []
+
+    def launch(self, attempt: int, time: str, *, resumed_from: int = 0) -> "Story":
+        self.events.append(
+            Launch(
+                attempt=attempt,
+                time=time,
+                fingerprint=self.plan.fingerprint(),
+                plan_sha256=self.plan.digest(),
+                layout=self.plan.layout.label(),
+                world_size=self.plan.layout.world_size,
+                host="build-7",
+                device="cpu",
+                cpu_count=8,
+                versions={"sixnd": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "megatron-core": "0.16.1"},
+                git_commit="9477306c0ffee0",
+                seed=1234,
+                command="sixnd run quickstart.yaml",
+                resumed_from_step=resumed_from,
+            )
+        )
+        return self
+
+    def prepared(self) -> "Story":
+        sources = [
+            SourceData(
+                name=source.name,
+                licence="PSF-2.0",
+                documents=1200 + 10 * i,
+                bytes=9_000_000,
+                train_tokens=2_400_000 - 500_000 * i,
+                validation_tokens=24_000,
+                sha256=f"{i}" * 64,
+            )
+            for i, source in enumerate(self.plan.data.sources)
+        ]
+        self.events.append(
+            DataPrepared(
+                tokenizer_sha256="ab" * 32,
+                vocab_size=8192,
+                bytes_per_token=3.71,
+                sources=sources,
+                unigram_loss=7.412,
+                seconds=11.2,
+            )
+        )
+        return self
+
+    def train(self, attempt: int, first: int, last: int) -> "Story":
+        for step in range(first, last + 1):
+            self.events.append(self._step(attempt, step, slow=step == first))
+            if step % self.plan.evaluation.every_steps == 0:
+                self.events.append(Validation(attempt=attempt, step=step, loss=self._loss(step) + 0.08, tokens=65_536))
+            if step % self.plan.checkpoints.every_steps == 0:
+                self.events.append(
+                    CheckpointSaved(attempt=attempt, step=step, path=f"checkpoints/{step:07}", seconds=0.41)
+                )
+        return self
+
+    def _loss(self, step: int) -> float:
+        return 4.3 + 4.7 * math.exp(-step / (0.18 * self.plan.training.steps))
+
+    def _step(self, attempt: int, step: int, *, slow: bool) -> Step:
+        per_step = self.plan.training.global_batch * self.plan.model.sequence_length
+        wobble = math.sin(step * 12.9898) * 0.5 + math.sin(step * 4.1414) * 0.5
+        seconds = 6.5 if slow else 1.45 + 0.05 * wobble
+        spike = 6.0 if step == 233 else 0.0
+        warm, total = self.plan.training.warmup_steps, self.plan.training.steps
+        cosine = 0.1 + 0.45 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, total - warm)))
+        return Step(
+            attempt=attempt,
+            step=step,
+            tokens=step * per_step,
+            loss=self._loss(step) + 0.06 * wobble + 0.1 * spike,
+            grad_norm=1.2 + 0.3 * wobble + spike,
+            learning_rate=8.1e-4 * min(step / max(1, warm), cosine),
+            step_time_s=seconds,
+            tokens_per_s=per_step / seconds,
+            mfu=0.31 * 1.45 / seconds,
+            memory_bytes=905_000_000 + step * 1000,
+        )
+
+    def finish(self, *, continuation: str = "it was so: and the evening and the morning") -> "Story":
+        names = [source.name for source in self.plan.data.sources]
+        self.events.append(Mix(sequences=dict(zip(names, (6421, 3830, 2549), strict=True))))
+        self.events.append(
+            Sample(
+                source="code",
+                prompt="def read(path):\n    with open(path) as",
+                continuation=" file:\n        return file.read()\n",
+            )
+        )
+        self.events.append(Sample(source=names[-1], prompt="In the beginning", continuation=continuation))
+        return self
+
+    def end(self, attempt: int, time: str, status: Any = "finished", message: str = "", code: int = 0) -> "Story":
+        steps = [event.step for event in self.events if isinstance(event, Step)]
+        self.events.append(
+            End(attempt=attempt, time=time, status=status, message=message, step=max(steps, default=0), exit_code=code)
+        )
+        return self
+
+    def record(self) -> RunRecord:
+        return RunRecord(events=self.events)
+
+
+def resumed_run(plan: Plan, *, continuation: str = "it was so: and the evening and the morning") -> RunRecord:
+    """Fails at step 230, resumes from the checkpoint at 200, finishes 400."""
+    story = Story(plan).launch(1, "2026-05-04T08:00:00Z").prepared().train(1, 1, 230)
+    story.end(1, "2026-05-04T08:06:20Z", "failed", "rank 3 was killed by signal 9", 6)
+    story.launch(2, "2026-05-04T08:10:00Z", resumed_from=200).train(2, 201, plan.training.steps)
+    return story.finish(continuation=continuation).end(2, "2026-05-04T08:15:30Z", message="all steps done").record()
