@@ -3,16 +3,27 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ROOMS := specs planner runner reports
+INSTALLED := $(VENV)/.installed
 
-.PHONY: quickstart test test-slow lint typecheck layers schema clean
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test test-slow lint typecheck layers schema clean
 
-$(BIN)/sixnd: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+help:
+	@echo "make quickstart   install, plan, train on this CPU, report (about ten minutes)"
+	@echo "make test         style, types, layers, tests"
+	@echo "make test-slow    real trainings of more than a minute"
+	@echo "make lint | typecheck | layers | schema | install | clean"
+
+# Installed anew whenever what is to be installed changes.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[run,report,test]'
 	touch $@
 
+install: $(INSTALLED)
+
 # The whole loop on this machine's CPU: install, plan, train on real text, report.
-quickstart: $(BIN)/sixnd
+quickstart: install
 	$(BIN)/sixnd plan specs/examples/quickstart.yaml
 	$(BIN)/sixnd run specs/examples/quickstart.yaml
 
@@ -21,25 +32,26 @@ test: lint typecheck layers
 	$(BIN)/python -m pytest
 
 # Real trainings of more than a minute.
-test-slow: $(BIN)/sixnd
+test-slow: install
 	$(BIN)/python -m pytest -m slow
 
-lint: $(BIN)/sixnd
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 # mypy sees the rooms as sixnd.* through a folder of links.
-typecheck: $(BIN)/sixnd
+typecheck: install
 	mkdir -p .ns/sixnd
+	find .ns -xtype l -delete
 	for room in $(ROOMS); do ln -sfn ../../$$room .ns/sixnd/$$room; done
 	for file in sixnd/*.py sixnd/py.typed; do ln -sfn ../../$$file .ns/sixnd/$$(basename $$file); done
 	$(BIN)/mypy .ns/sixnd
 
-layers: $(BIN)/sixnd
+layers: install
 	$(BIN)/lint-imports --no-cache
 
 # Write the JSON Schemas that editors use from the models.
-schema: $(BIN)/sixnd
+schema: install
 	$(BIN)/sixnd schema --write specs/schema
 
 clean:
