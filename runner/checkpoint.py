@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from megatron.core import dist_checkpointing
 from megatron.core.distributed import DistributedDataParallel
+from megatron.core.models.gpt import GPTModel
 from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
@@ -63,17 +64,17 @@ def load_checkpoint(
     """Load a checkpoint, resharded to this layout; return the step it was saved after. Collective."""
     state = _state(chunks, optimizer, is_loading=True)
     loaded = dist_checkpointing.load(state, str(path))
-    _load_weights(chunks, loaded)
+    _load_weights(_models(chunks), loaded)
     optimizer.load_state_dict(loaded["optimizer"])
     scheduler.num_steps = 0  # load_state_dict counts on from what the scheduler has already stepped
     scheduler.load_state_dict(loaded["scheduler"])
     return int(loaded["step"])
 
 
-def load_weights(path: Path, chunks: list[Any]) -> None:
+def load_weights(path: Path, models: list[GPTModel]) -> None:
     """Load only the weights, resharded to this layout. Collective."""
-    loaded = dist_checkpointing.load(_weights(chunks), str(path))
-    _load_weights(chunks, loaded)
+    loaded = dist_checkpointing.load(_weights(models), str(path))
+    _load_weights(models, loaded)
 
 
 def latest_checkpoint(root: Path, fingerprint: str) -> tuple[Path, int] | None:
@@ -98,20 +99,23 @@ def _is_first_rank() -> bool:
 
 
 def _state(chunks: list[DistributedDataParallel], optimizer: MegatronOptimizer, *, is_loading: bool) -> dict[str, Any]:
-    weights = _weights(chunks)
+    weights = _weights(_models(chunks))
     state = optimizer.sharded_state_dict(weights, is_loading=is_loading, metadata=_SHARDING)
     return weights | {"optimizer": state}
 
 
-def _weights(chunks: list[Any]) -> dict[str, Any]:
-    if len(chunks) == 1:
-        return {"model": chunks[0].sharded_state_dict(metadata=_SHARDING)}
-    return {f"model{i}": chunk.sharded_state_dict(metadata=_SHARDING) for i, chunk in enumerate(chunks)}
+def _models(chunks: list[DistributedDataParallel]) -> list[GPTModel]:
+    """The models inside the data-parallel wrappers, so that names in a checkpoint do not tell of the wrapper."""
+    return [chunk.module for chunk in chunks]
 
 
-def _load_weights(chunks: list[Any], loaded: dict[str, Any]) -> None:
-    for i, chunk in enumerate(chunks):
-        chunk.load_state_dict(loaded["model" if len(chunks) == 1 else f"model{i}"], strict=True)
+def _weights(models: list[GPTModel]) -> dict[str, Any]:
+    return {f"model{i}": model.sharded_state_dict(metadata=_SHARDING) for i, model in enumerate(models)}
+
+
+def _load_weights(models: list[GPTModel], loaded: dict[str, Any]) -> None:
+    for i, model in enumerate(models):
+        model.load_state_dict(loaded[f"model{i}"], strict=True)
 
 
 def _write_manifest(path: Path, step: int, fingerprint: str) -> None:

@@ -38,7 +38,7 @@ class _Stream:
 
 def is_cuda() -> bool:
     """Whether this process trains on a GPU."""
-    return torch.cuda.is_available()
+    return bool(torch.cuda.is_available())
 
 
 def backend() -> str:

@@ -45,6 +45,8 @@ class Job(Document):
     sources: list[SourceFiles]
     command: list[str]
     """The training processes' start, as an argument list."""
+    environment: dict[str, str]
+    """Variables set for them."""
 
 
 class JobFolder:
@@ -80,7 +82,7 @@ class JobFolder:
     def write_job(self, job: Job) -> None:
         """Write ``job.yaml`` and ``launch.sh``."""
         write_atomically(self.job_path, job.to_yaml())
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in environment(job).items()]
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in job.environment.items()]
         lines = ["#!/bin/sh", "# Starts or resumes this run by hand.", *exports, f"exec {shlex.join(job.command)}", ""]
         script = "\n".join(lines)
         write_atomically(self.path / "launch.sh", script, mode=0o755)
@@ -97,10 +99,15 @@ def training_command(folder: JobFolder, processes: int) -> list[str]:
     return [*launcher, "-m", "sixnd.runner.worker", str(folder.path)]
 
 
-def environment(job: Job) -> dict[str, str]:
+def training_environment(plan: Plan, threads: int) -> dict[str, str]:
     """Environment variables of the training processes, beside what is already set."""
     # Megatron and torch warn at import about every optional part that is absent.
-    return {"OMP_NUM_THREADS": str(job.threads_per_process), "PYTHONWARNINGS": "ignore"}
+    variables = {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    if plan.cluster.shared_host:
+        # A plan for the CPU stays on it, also beside a GPU. Nothing is compiled there, and the compiler's import is
+        # a third of a rank's start.
+        variables |= {"TORCHDYNAMO_DISABLE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return variables
 
 
 def threads_for(processes: int) -> int:

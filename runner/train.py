@@ -38,7 +38,10 @@ class Run:
     def train(self) -> None:
         """Train from the newest checkpoint, or from the start, to the last step."""
         first = self._resume() + 1
-        last, tokens_per_step = self.plan.training.steps, self.plan.training.global_batch * self.plan.model.sequence_length
+        last, tokens_per_step = (
+            self.plan.training.steps,
+            self.plan.training.global_batch * self.plan.model.sequence_length,
+        )
         batches = self._batches(self.train_data, first, last)
         for step in range(first, last + 1):
             began = time.perf_counter()

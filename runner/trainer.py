@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +19,17 @@ from sixnd.runner.model import build_model, dtype_of, transformer_config
 from sixnd.specs.plan import Plan, PlannedLayout
 
 
-def start_process_groups(layout: PlannedLayout, seed: int) -> None:
-    """Join the other ranks and split them into tensor-, pipeline- and data-parallel groups."""
-    torch.distributed.init_process_group(backend=backend())
+def start_process_groups(layout: PlannedLayout, seed: int, alone: Path | None = None) -> None:
+    """Join the other ranks and split them into tensor-, pipeline- and data-parallel groups.
+
+    A process that runs ``alone`` needs no launcher; it gives a folder of its own to meet itself in.
+    """
+    if alone is None:
+        torch.distributed.init_process_group(backend=backend())
+    else:
+        torch.distributed.init_process_group(
+            backend=backend(), init_method=f"file://{alone}/self", rank=0, world_size=1
+        )
     parallel_state.initialize_model_parallel(
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
@@ -65,12 +74,12 @@ class Trainer:
         self.scheduler.step(increment=1)
         return _mean(losses), float(grad_norm), learning_rate
 
-    @torch.no_grad()
     def validate(self, batches: list[Iterator[Batch]], global_batches: int) -> float:
         """This rank's share of the validation loss over so many global batches."""
         for chunk in self.chunks:
             chunk.eval()
-        losses = [_mean(self._run(batches, self.micro_batches, forward_only=True)) for _ in range(global_batches)]
+        with torch.no_grad():
+            losses = [_mean(self._run(batches, self.micro_batches, forward_only=True)) for _ in range(global_batches)]
         for chunk in self.chunks:
             chunk.train()
         return sum(losses) / global_batches

@@ -103,9 +103,7 @@ def plan(
 
 
 def _source() -> PlannedSource:
-    return PlannedSource(
-        name="prose", recipe=None, path="*.txt", weight=1.0, tokens=1, unique_tokens=None, epochs=None
-    )
+    return PlannedSource(name="prose", recipe=None, path="*.txt", weight=1.0, tokens=1, unique_tokens=None, epochs=None)
 
 
 def _spec() -> BudgetSpec:
@@ -126,10 +124,8 @@ def _estimates() -> Estimates:
         "loss", "step_time_s", "tokens_per_s", "mfu", "memory_bytes", "train_time_s", "wall_time_s",
         "accelerator_hours", "money_usd", "energy_kwh",
     ]  # fmt: skip
-    memory = MemoryBreakdown(
-        rank="any", parameters=1, gradients=1, optimizer=1, activations=1, logits=1, overhead=1
-    )
+    memory = MemoryBreakdown(rank="any", parameters=1, gradients=1, optimizer=1, activations=1, logits=1, overhead=1)
     time = TimeBreakdown(
         compute=1, tensor_parallel=0, pipeline_bubble=0, pipeline_transfer=0, data_parallel=0, optimizer=0, overhead=0
     )
-    return Estimates(**{name: one for name in names}, memory=memory, time=time)
+    return Estimates(**dict.fromkeys(names, one), memory=memory, time=time)

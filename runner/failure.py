@@ -1,0 +1,38 @@
+"""What to tell a person whose training processes ended early: what happened, what is safe, what to do."""
+
+import re
+import signal
+from pathlib import Path
+
+from sixnd.specs.record import CheckpointSaved, RunRecord, Step
+
+_FAILED_RANK = re.compile(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", re.DOTALL)
+
+
+def last_checkpoint(record: RunRecord) -> int:
+    """Step of the newest checkpoint in the record, 0 for none."""
+    saved = record.last(CheckpointSaved)
+    return saved.step if saved else 0
+
+
+def explain_failure(record: RunRecord, log: Path, exit_code: int) -> str:
+    """What happened, what is safe and what to do, in sentences."""
+    steps, saved = record.of(Step), last_checkpoint(record)
+    reached = f"after step {steps[-1].step}" if steps else "before the first step"
+    safe = f"The last complete checkpoint is step {saved}" if saved else "No checkpoint was complete yet"
+    way = "resumes from it" if saved else "starts again from the beginning"
+    return (
+        f"{_who_failed(log, exit_code)} {reached}. {safe}; the same `sixnd run` {way}. "
+        f"What the processes printed: {log}"
+    )
+
+
+def _who_failed(log: Path, exit_code: int) -> str:
+    """Which rank ended first and how, from torchrun's summary."""
+    match = _FAILED_RANK.search(log.read_text("utf-8", errors="replace"))
+    if match is None:
+        return f"the training processes ended with exit code {exit_code}"
+    rank, code = match[1], int(match[2])
+    if code >= 0:
+        return f"rank {rank} failed (exit code {code})"
+    return f"rank {rank} was killed by {signal.Signals(-code).name}"

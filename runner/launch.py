@@ -1,0 +1,143 @@
+"""Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import torch
+
+from sixnd.runner.failure import explain_failure, last_checkpoint
+from sixnd.runner.job import (
+    Job,
+    JobFolder,
+    SourceFiles,
+    job_folder,
+    threads_for,
+    training_command,
+    training_environment,
+)
+from sixnd.runner.journal import append_event
+from sixnd.runner.prepare import prepare
+from sixnd.runner.progress import Progress
+from sixnd.runner.provenance import launch_event, now
+from sixnd.runner.sample import sample
+from sixnd.specs.errors import RunFailedError, SixndError
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import End, Launch, RunRecord, Sample, Step, read_record
+
+
+def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = True) -> Path:
+    """Train a plan on this machine, from its last checkpoint if there is one; return the run folder.
+
+    ``base_dir`` is where relative paths of the data sources start. Raises ``RunFailedError`` when the training
+    processes end before the last step, and ``SixndError`` when the plan cannot run here at all.
+    """
+    _check_machine(plan)
+    folder = job_folder(plan, runs_dir)
+    folder.create(plan)
+    watcher = Progress(folder, plan, live=progress)
+    prepared = prepare(folder, plan, base_dir, _cache_dir(), watcher.say)
+    job = _job(folder, plan, prepared.tokenizer, prepared.sources)
+    folder.write_job(job)
+    record = _record(folder)
+    if _is_complete(record, plan):
+        watcher.say(f"{folder.path} is already trained to its last step; nothing to do")
+        return folder.path
+    attempt = len(record.of(Launch)) + 1
+    append_event(folder.record_path, prepared.event)
+    append_event(folder.record_path, launch_event(folder, plan, attempt, last_checkpoint(record)))
+    _train(folder, job, attempt, watcher)
+    _sample(folder, plan, watcher)
+    _end(folder, attempt, "finished", "trained to the last step", 0)
+    return folder.path
+
+
+def _check_machine(plan: Plan) -> None:
+    """A plan for accelerators that are not here is refused with what can be done."""
+    here = torch.cuda.device_count()
+    if not plan.cluster.shared_host and here < plan.layout.world_size:
+        raise SixndError(
+            f"the plan needs {plan.layout.world_size} x {plan.cluster.accelerator}, and this machine has {here} GPUs; "
+            "run it where they are, or plan with the cluster you have"
+        )
+
+
+def _cache_dir() -> Path:
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = root / "sixnd"
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def _job(folder: JobFolder, plan: Plan, tokenizer: str, sources: list[SourceFiles]) -> Job:
+    processes = plan.layout.world_size
+    threads = threads_for(processes)
+    return Job(
+        processes=processes,
+        threads_per_process=threads,
+        tokenizer=tokenizer,
+        sources=sources,
+        command=training_command(folder, processes),
+        environment=training_environment(plan, threads),
+    )
+
+
+def _record(folder: JobFolder) -> RunRecord:
+    return read_record(folder.record_path) if folder.record_path.exists() else RunRecord(events=[])
+
+
+def _is_complete(record: RunRecord, plan: Plan) -> bool:
+    end = record.last(End)
+    return end is not None and end.status == "finished" and end.step == plan.training.steps
+
+
+def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress) -> None:
+    """Run the training processes to their end; a failure is recorded and raised."""
+    log = folder.logs_path / f"attempt-{attempt}.log"
+    environment = os.environ | job.environment | {"SIXND_ATTEMPT": str(attempt)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            job.command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+        )
+        try:
+            watcher.follow(lambda: process.poll() is not None)
+        except BaseException:
+            _stop(process)
+            _end(folder, attempt, "interrupted", "stopped by the user", 130)
+            raise
+    if process.returncode:
+        message = explain_failure(_record(folder), log, process.returncode)
+        _end(folder, attempt, "failed", message, process.returncode)
+        raise RunFailedError(message)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the training processes: politely, then for certain."""
+    for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            try:
+                process.wait(timeout=patience_s)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _end(folder: JobFolder, attempt: int, status: str, message: str, exit_code: int) -> None:
+    steps = _record(folder).of(Step)
+    event = {
+        "attempt": attempt,
+        "time": now(),
+        "status": status,
+        "message": message,
+        "step": steps[-1].step if steps else 0,
+        "exit_code": exit_code,
+    }
+    append_event(folder.record_path, End.model_validate(event))
+
+
+def _sample(folder: JobFolder, plan: Plan, watcher: Progress) -> None:
+    """Let the trained model continue held-out text, in a process of its own."""
+    watcher.say("sampling continuations of held-out text")
+    for source, prompt, continuation in sample(folder, plan):
+        append_event(folder.record_path, Sample(source=source, prompt=prompt, continuation=continuation))
