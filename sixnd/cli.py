@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document, 4 infeasible, 5 stale plan, 6 the run failed.
 """
 
+import signal
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,7 @@ Exit codes:
   3  invalid document
 """
 _FILE = click.Path(path_type=Path)
+_WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -80,7 +83,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> int:
 @app.command()
 @click.argument("spec", type=_FILE)
 @click.option("-o", "--output", type=_FILE, help="Write the plan here, as YAML that `run` takes.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed plan (default: the terminal's).")
+@click.option("--width", type=_WIDTH, help="Columns of the printed plan (default: the terminal's).")
 @_json_option
 def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> None:
     """Choose model, tokens and layout, and say why.
@@ -96,7 +99,7 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
     if as_json:
         print_json(made.plain())
     else:
-        print_result(plan_text(made, width=text_width(width), color=use_color()))
+        print_result(plan_text(made, text_width(width), color=use_color()))
     if output is not None:
         _tell_plan_written(made, spec, output)
 
@@ -109,13 +112,18 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
 def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> int:
     """Train what a plan says, then report it.
 
-    A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is given again.
+    A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is
+    given again.
     """
+    made = _plan_of(document)
+    # Megatron warns at import of every optional kernel library that is not there; `sixnd doctor` tells what is.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
+    from sixnd.runner.job import job_folder
     from sixnd.runner.launch import run_plan
     from sixnd.specs.errors import RunFailedError
 
-    made = _plan_of(document)
-    folder = runs_dir / made.name / made.fingerprint()
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    folder = job_folder(made, runs_dir).path
     try:
         folder = run_plan(made, runs_dir=runs_dir, base_dir=base_dir or document.parent, progress=not quiet)
     except RunFailedError as error:
@@ -127,6 +135,30 @@ def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> i
         return 130
     _report_run(folder)
     return 0
+
+
+@app.command()
+@click.argument("subject", metavar="PLAN_OR_RUN_FOLDER", type=_FILE)
+@click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json instead of printing.")
+@click.option("--width", type=_WIDTH, help="Columns of the printed report (default: the terminal's).")
+@_json_option
+def report(subject: Path, output: Path | None, width: int | None, as_json: bool) -> None:
+    """Report a plan, or what became of a run.
+
+    A run's report holds what happened against what was predicted.
+    """
+    from sixnd import reporting
+
+    if output is not None and output.suffix not in reporting.FORMATS:
+        raise click.UsageError(f"'{output}': a report is one of {', '.join(reporting.FORMATS)}, by its suffix")
+    made, record = reporting.read_subject(subject)
+    if output is not None:
+        write_text(output, reporting.report_as(output.suffix, made, record))
+        tell(f"wrote {output}")
+    if as_json:
+        print_result(reporting.facts_json(made, record))
+    elif output is None:
+        print_result(reporting.report_text(made, record, text_width(width), use_color()))
 
 
 @app.command()
@@ -226,6 +258,26 @@ def _plan_of(document: Path) -> "Plan":
         return _planned(found, document)
     refuse_stale(found, str(document))
     return found
+
+
+def _report_run(folder: Path) -> None:
+    """Print a run's report and write it into its folder; whatever keeps one from being made is told, not raised."""
+    from sixnd import reporting
+    from sixnd.specs.errors import SixndError
+
+    try:
+        made, record = reporting.read_run(folder)
+        print_result(reporting.report_text(made, record, text_width(), use_color()))
+        for file in (folder / "report.md", folder / "report.html"):
+            write_text(file, reporting.report_as(file.suffix, made, record))
+            tell(f"wrote {file}")
+    except SixndError as error:
+        tell(f"sixnd: no report: {error}")
+
+
+def _as_interrupt(*_: object) -> None:
+    """Slurm and containers stop a job by SIGTERM: the training processes must then be stopped too."""
+    raise KeyboardInterrupt
 
 
 def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:

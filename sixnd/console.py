@@ -1,5 +1,6 @@
 """Where the front door meets the terminal: width, colour, files, and how errors are told. Imports nothing heavy."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -61,6 +62,8 @@ def write_text(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():
         path.write_text(text, "utf-8")
         return
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
     from sixnd.reports.write import write_report
 
     write_report(text, path)
