@@ -6,7 +6,7 @@ ROOMS := specs planner runner reports
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-slow lint typecheck layers schema clean
+.PHONY: help install quickstart test test-slow lint links typecheck layers schema clean
 
 help:
 	@echo "make quickstart   install, plan, train on this CPU, report (about ten minutes)"
@@ -39,16 +39,18 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# mypy sees the rooms as sixnd.* through a folder of links.
-typecheck: install
+# mypy and import-linter see the rooms as sixnd.* through a folder of links.
+links:
 	mkdir -p .ns/sixnd
 	find .ns -xtype l -delete
 	for room in $(ROOMS); do ln -sfn ../../$$room .ns/sixnd/$$room; done
 	for file in sixnd/*.py sixnd/py.typed; do ln -sfn ../../$$file .ns/sixnd/$$(basename $$file); done
+
+typecheck: install links
 	$(BIN)/mypy .ns/sixnd
 
-layers: install
-	$(BIN)/lint-imports --no-cache
+layers: install links
+	cd .ns && $(abspath $(BIN))/lint-imports --no-cache ../pyproject.toml
 
 # Write the JSON Schemas that editors use from the models.
 schema: install
