@@ -10,6 +10,7 @@ tensorboard/, logs/
 """
 
 import contextlib
+import fcntl
 import os
 import shlex
 import sys
@@ -78,6 +79,22 @@ class JobFolder:
             write_atomically(self.plan_path, plan.to_yaml())
         except OSError as error:
             raise SixndError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold this run against a second start of it; yields the lock's file descriptor.
+
+        Processes that inherit the descriptor hold the lock too, so a run whose launcher was killed stays locked
+        until its training processes are gone.
+        """
+        with (self.path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise SixndError(
+                    f"{self.path} is being trained by another process; `sixnd status` tells how far"
+                ) from error
+            yield lock.fileno()
 
     def write_job(self, job: Job) -> None:
         """Write ``job.yaml`` and ``launch.sh``."""

@@ -1,8 +1,11 @@
 """Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
 
+import contextlib
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -36,21 +39,25 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
     _check_machine(plan)
     folder = job_folder(plan, runs_dir)
     folder.create(plan)
-    watcher = Progress(folder, plan, live=progress)
+    with folder.locked() as lock:
+        _run_locked(folder, plan, base_dir, Progress(folder, plan, live=progress), lock)
+    return folder.path
+
+
+def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int) -> None:
     prepared = prepare(folder, plan, base_dir, _cache_dir(), watcher.say)
     job = _job(folder, plan, prepared.tokenizer, prepared.sources)
     folder.write_job(job)
     record = _record(folder)
     if _is_complete(record, plan):
         watcher.say(f"{folder.path} is already trained to its last step; nothing to do")
-        return folder.path
+        return
     attempt = len(record.of(Launch)) + 1
     append_event(folder.record_path, prepared.event)
     append_event(folder.record_path, launch_event(folder, plan, attempt, last_checkpoint(record)))
-    _train(folder, job, attempt, watcher)
+    _train(folder, job, attempt, watcher, lock)
     _sample(folder, plan, watcher)
     _end(folder, attempt, "finished", "trained to the last step", 0)
-    return folder.path
 
 
 def _check_machine(plan: Plan) -> None:
@@ -92,13 +99,18 @@ def _is_complete(record: RunRecord, plan: Plan) -> bool:
     return end is not None and end.status == "finished" and end.step == plan.training.steps
 
 
-def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress) -> None:
+def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: int) -> None:
     """Run the training processes to their end; a failure is recorded and raised."""
     log = folder.logs_path / f"attempt-{attempt}.log"
     environment = os.environ | job.environment | {"SIXND_ATTEMPT": str(attempt)}
-    with log.open("wb") as output:
+    with log.open("wb") as output, _termination_as_interrupt():
         process = subprocess.Popen(
-            job.command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            job.command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+            pass_fds=[lock],
         )
         try:
             watcher.follow(lambda: process.poll() is not None)
@@ -110,6 +122,23 @@ def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress) -> None
         message = explain_failure(_record(folder), log, process.returncode)
         _end(folder, attempt, "failed", message, process.returncode)
         raise RunFailedError(message)
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, so that no training process is left behind."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

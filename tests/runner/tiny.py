@@ -39,8 +39,10 @@ def plan(
     sources: list[PlannedSource] | None = None,
     tied: bool = False,
     checkpoint_every: int = 2,
+    keep_last: int = 2,
     seed: int = 1234,
     schedule: str = "cosine",
+    learning_rate: float = 1e-3,
 ) -> Plan:
     """A Llama-like model of four layers and width 64 on text files."""
     shape = Shape(layers=4, hidden=64, heads=4, kv_heads=2, ffn=128)
@@ -78,8 +80,8 @@ def plan(
         training=PlannedTraining(
             steps=steps,
             global_batch=BATCH,
-            learning_rate=1e-2,
-            final_learning_rate=1e-3,
+            learning_rate=learning_rate,
+            final_learning_rate=learning_rate / 10,
             warmup_steps=2,
             schedule=schedule,
             decay_steps=steps - 2 if schedule == "cosine" else 2,
@@ -93,7 +95,7 @@ def plan(
             seed=seed,
         ),
         layout=ranks,
-        checkpoints=PlannedCheckpoints(every_steps=checkpoint_every, keep_last=2),
+        checkpoints=PlannedCheckpoints(every_steps=checkpoint_every, keep_last=keep_last),
         evaluation=PlannedEvaluation(every_steps=3, batches=2),
         estimates=_estimates(),
         decisions=[Decision(what="model", value="tiny", reason="a test", source="a test")],

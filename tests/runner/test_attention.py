@@ -1,0 +1,32 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from sixnd.runner.attention import FusedCoreAttention, Norm
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(4, 4), (4, 2), (6, 1)])
+def test_fused_attention_is_causal_softmax_attention(heads: int, kv_heads: int) -> None:
+    torch.manual_seed(0)
+    length, batch, width = 11, 3, 8
+    query = torch.randn(length, batch, heads, width)
+    key, value = torch.randn(2, length, batch, kv_heads, width)
+    fused = FusedCoreAttention(SimpleNamespace(attention_dropout=0.0))(query, key, value, None)
+
+    expected = torch.empty(length, batch, heads, width)
+    for b in range(batch):
+        for head in range(heads):
+            group = head // (heads // kv_heads)
+            scores = query[:, b, head] @ key[:, b, group].T / math.sqrt(width)
+            scores = scores.masked_fill(torch.ones(length, length).triu(1).bool(), float("-inf"))
+            expected[:, b, head] = scores.softmax(-1) @ value[:, b, group]
+    assert fused.shape == (length, batch, heads * width)
+    torch.testing.assert_close(fused, expected.reshape(length, batch, heads * width))
+
+
+def test_the_norm_marks_its_weight_for_the_sum_over_tensor_parallel_ranks() -> None:
+    for sequence_parallel in (False, True):
+        norm = Norm(SimpleNamespace(sequence_parallel=sequence_parallel), 16, eps=1e-5)
+        assert norm.weight.sequence_parallel is sequence_parallel

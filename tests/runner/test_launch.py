@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from sixnd.runner.checkpoint import latest_checkpoint
+from sixnd.runner.launch import run_plan
+from sixnd.specs.errors import SixndError
+from tests.runner import tiny
+
+
+def test_a_plan_for_gpus_that_are_not_here_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    plan = tiny.plan(tiny.layout(data=8))
+    cluster = plan.cluster.model_copy(update={"shared_host": False, "accelerator": "h100-sxm"})
+    with pytest.raises(SixndError, match=r"needs 8 x h100-sxm, and this machine has \d+ GPUs"):
+        run_plan(plan.model_copy(update={"cluster": cluster}), runs_dir=tmp_path, base_dir=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def checkpoint(root: Path, step: int, fingerprint: str = "abc", size: int = 4) -> Path:
+    path = root / f"step_{step:08d}"
+    path.mkdir()
+    (path / "shard").write_bytes(b"data")
+    manifest = f'{{"step": {step}, "fingerprint": "{fingerprint}", "bytes": {{"shard": {size}}}}}'
+    (path / "sixnd.json").write_text(manifest)
+    return path
+
+
+def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path, "abc") is None
+    whole = checkpoint(tmp_path, 4)
+    checkpoint(tmp_path, 8, size=99)  # a shard shorter than the manifest says
+    (tmp_path / "step_00000012.partial").mkdir()
+    (tmp_path / "step_00000010").mkdir()  # no manifest: never finished
+    assert latest_checkpoint(tmp_path, "abc") == (whole, 4)
+
+
+def test_another_plans_checkpoint_is_refused(tmp_path: Path) -> None:
+    checkpoint(tmp_path, 4, fingerprint="other")
+    with pytest.raises(SixndError, match="was written by another plan"):
+        latest_checkpoint(tmp_path, "abc")

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from sixnd.runner.job import JobFolder
+from sixnd.runner.journal import append_event
+from sixnd.runner.progress import Progress, clock
+from sixnd.specs.record import Validation
+from tests.runner import tiny
+from tests.runner.test_failure import step
+
+
+def test_the_time_left_is_told_in_hours_minutes_and_seconds() -> None:
+    assert [clock(s) for s in (0.4, 61, 3600, 360_005)] == ["0:00", "1:01", "1:00:00", "100:00:05"]
+
+
+def test_a_step_line_tells_how_far_how_good_how_fast_and_how_long_still(tmp_path: Path) -> None:
+    progress = Progress(JobFolder(tmp_path), tiny.plan(steps=10), live=True)
+    progress.recent_s = [2.0, 4.0]
+    assert progress.line(step(4)) == (
+        "step 4/10  40%  loss 1.0000  grad norm 1.00  lr 1.00e+00  1 tokens/s  MFU 100.0%  0:18 left"
+    )
+
+
+def test_events_are_told_once_and_half_lines_are_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = JobFolder(tmp_path)
+    folder.create(tiny.plan(steps=10))
+    folder.record_path.touch()
+    progress = Progress(folder, tiny.plan(steps=10), live=True)
+    rounds = iter([False, False, True])
+
+    def ended() -> bool:
+        append_event(folder.record_path, Validation(attempt=1, step=3, loss=2.5, tokens=1))
+        return next(rounds)
+
+    progress.follow(ended)
+    assert capsys.readouterr().err.count("step 3: validation loss 2.5000") == 3
+
+
+def test_quiet_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(JobFolder(tmp_path), tiny.plan(), live=False)
+    progress.say("something")
+    assert capsys.readouterr().err == ""
