@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sixnd.reports.documents import Part, PlanFacts, RunFacts, Series
+from sixnd.reports.documents import Figure, Part, PlanFacts, RunFacts, Series
 from sixnd.specs.errors import SixndError
 
 if TYPE_CHECKING:
@@ -105,40 +105,54 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
     training, validation = facts.curve_of("loss"), facts.curve_of("validation_loss")
     if not training.tokens:
         return None
-    x = alt.X("tokens:Q", title="Tokens", axis=alt.Axis(format="~s", tickCount=6))
+    x = alt.X("tokens:Q", title="Tokens", axis=_si_axis(), scale=alt.Scale(nice=False))
     colour = alt.Color("curve:N", scale=alt.Scale(domain=["Training", "Validation"]))
     y = alt.Y("value:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f"), "curve:N"]
     lines = alt.Chart(alt.Data(values=_points(training, "Training"))).mark_line(strokeWidth=1.2)
     marks = alt.Chart(alt.Data(values=_points(validation, "Validation"))).mark_line(strokeWidth=2, point={"size": 36})
+    planned, seen = facts.plan.number("loss").figure, _fits(facts)
     layers = [
-        *_expected_band(facts),
+        *(_expected_band(planned) if seen else []),
         lines.encode(x=x, y=y, color=colour, tooltip=tips),
         marks.encode(x=x, y=y, color=colour, tooltip=tips),
         *_unigram_rule(facts),
     ]
-    planned = facts.plan.number("loss").figure
+    band = (
+        "The band is the predicted final loss with its 80 % interval"
+        if seen
+        else f"The predicted final loss, {planned.full}, lies too far from the curves to be drawn with them"
+    )
+    dashed = "; the dashed line is a unigram model of the same tokens." if facts.baseline else "."
     return ChartSpec(
         "losses",
-        "Training and validation loss against tokens. The band is the predicted final loss with its 80 % interval"
-        + ("; the dashed line is a unigram model of the same tokens." if facts.baseline else "."),
+        f"Training and validation loss against tokens. {band}{dashed}",
         f"{_told(training)} {_told(validation)} Predicted final loss: {planned.full}.",
         _spec(alt.layer(*layers), 340),
     )
 
 
-def _expected_band(facts: RunFacts) -> "list[altair.Chart]":
+def _fits(facts: RunFacts) -> bool:
+    """Whether the predicted interval can be drawn without squashing the curves to less than a third of the chart."""
+    planned = facts.plan.number("loss").figure
+    values = [v for key in ("loss", "validation_loss") for v in facts.curve_of(key).values if v is not None]
+    values += [facts.baseline.unigram.value] if facts.baseline and facts.baseline.unigram.value is not None else []
+    if not values or planned.value is None:
+        return False
+    low, high = planned.low or planned.value, planned.high or planned.value
+    span = max(values) - min(values)
+    return low >= min(values) - span and high <= max(values) + span
+
+
+def _expected_band(planned: Figure) -> "list[altair.Chart]":
     import altair as alt
 
-    planned = facts.plan.number("loss").figure
     row = {"low": planned.low, "high": planned.high, "value": planned.value, "text": "predicted final loss"}
     chart = alt.Chart(alt.Data(values=[row]))
     return [
         chart.mark_rect(color="var(--c3)", opacity=0.22).encode(y=alt.Y("low:Q"), y2="high:Q"),
         chart.mark_rule(color="var(--c3)").encode(y="value:Q"),
-        chart.mark_text(align="right", dx=-6, dy=-6, fill="var(--muted)").encode(
-            x=alt.value("width"), y="value:Q", text="text:N"
-        ),
+        _label_at_right(chart),
     ]
 
 
@@ -148,12 +162,22 @@ def _unigram_rule(facts: RunFacts) -> "list[altair.Chart]":
     if facts.baseline is None:
         return []
     chart = alt.Chart(alt.Data(values=[{"value": facts.baseline.unigram.value, "text": "unigram model"}]))
-    return [
-        chart.mark_rule(color="var(--muted)", strokeDash=[5, 4]).encode(y="value:Q"),
-        chart.mark_text(align="right", dx=-6, dy=-6, fill="var(--muted)").encode(
-            x=alt.value("width"), y="value:Q", text="text:N"
-        ),
-    ]
+    return [chart.mark_rule(color="var(--muted)", strokeDash=[5, 4]).encode(y="value:Q"), _label_at_right(chart)]
+
+
+def _label_at_right(chart: "altair.Chart") -> "altair.Chart":
+    import altair as alt
+
+    mark = chart.mark_text(align="right", dx=-6, dy=-7, fill="var(--muted)")
+    return mark.encode(x=alt.value("width"), y="value:Q", text="text:N")
+
+
+def _si_axis() -> "altair.Axis":
+    """Ticks as people write counts: 0, 500k, 1.5B (d3 would write 0M and 1.5G)."""
+    import altair as alt
+
+    expression = "datum.value === 0 ? '0' : replace(format(datum.value, '~s'), 'G', 'B')"
+    return alt.Axis(labelExpr=expression, tickCount=5)
 
 
 def _curve(series: Series) -> ChartSpec | None:
@@ -166,12 +190,18 @@ def _curve(series: Series) -> ChartSpec | None:
         alt.Chart(alt.Data(values=_points(series, series.label)))
         .mark_line(strokeWidth=1.2, color="var(--c1)")
         .encode(
-            x=alt.X("tokens:Q", title="Tokens", axis=alt.Axis(format="~s", tickCount=5)),
-            y=alt.Y("value:Q", title=None, axis=alt.Axis(format="~g" if series.key == "grad_norm" else "~s")),
+            x=alt.X("tokens:Q", title="Tokens", axis=_si_axis(), scale=alt.Scale(nice=False)),
+            y=alt.Y("value:Q", title=None, axis=_value_axis(series)),
             tooltip=[alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4~g")],
         )
     )
     return ChartSpec(series.key, f"{title}, against tokens.", _told(series), _spec(chart, 200))
+
+
+def _value_axis(series: Series) -> "altair.Axis":
+    import altair as alt
+
+    return _si_axis() if series.key == "tokens_per_s" else alt.Axis(format="~g", tickCount=5)
 
 
 def _mix(facts: RunFacts) -> ChartSpec | None:
@@ -191,7 +221,7 @@ def _mix(facts: RunFacts) -> ChartSpec | None:
         .mark_bar()
         .encode(
             x=alt.X("share:Q", title="Share of sequences", axis=alt.Axis(format="%", tickCount=5)),
-            y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=120)),
+            y=alt.Y("source:N", title=None, sort=None, axis=alt.Axis(labelLimit=130)),
             yOffset=alt.YOffset("kind:N", scale=kinds),
             color=alt.Color("kind:N", scale=kinds),
             tooltip=["source:N", "kind:N", alt.Tooltip("share:Q", format=".2%")],
@@ -297,5 +327,5 @@ def _told(series: Series) -> str:
     return f"{series.label} over {series.recorded:,} measurements: {span}{tail}."
 
 
-def _or_none(figure: Any) -> str:
-    return "not measured" if figure is None else str(figure.text)
+def _or_none(figure: Figure | None) -> str:
+    return "not measured" if figure is None else figure.text

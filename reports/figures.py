@@ -19,6 +19,8 @@ def exact(kind: str, value: float) -> Figure:
 def estimated(kind: str, estimate: Estimate) -> Figure:
     """An estimate with its interval."""
     text, between = FORMATS[kind](estimate.value), interval(kind, estimate.value, estimate.low, estimate.high)
+    if between == text:  # an interval of no width, such as the price of one's own machine
+        return exact(kind, estimate.value)
     unit = text.partition(" ")[2]
     shared = unit and between.count(unit) == 1 and between.count(" ") == 1
     full = f"{text} ({between.removesuffix(f' {unit}') if shared else between})"

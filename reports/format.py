@@ -77,6 +77,11 @@ def percent(value: float) -> str:
     return f"{significant(value * 100)} %"
 
 
+def share(value: float) -> str:
+    """A part of a whole, to a tenth of a percent so that a column of them adds up by eye: ``14.6 %``."""
+    return f"{value * 100:.1f} %"
+
+
 def number(value: float) -> str:
     """A bare number in the shortest form a person reads easily: ``19.8``, ``1.2e-05``."""
     return significant(value, 4) if value == 0 or 1e-4 <= abs(value) < 1e6 else f"{value:.3g}"
@@ -132,6 +137,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "hours": hours,
     "nats": nats,
     "percent": percent,
+    "share": share,
     "rate": lambda value: f"{count(value)} tokens/s",
     "number": number,
 }

@@ -17,10 +17,10 @@ MEMORY_LABELS = {
 }
 TIME_LABELS = {
     "compute": "Compute",
-    "tensor_parallel": "Tensor-parallel communication",
+    "tensor_parallel": "Tensor parallelism",
     "pipeline_bubble": "Pipeline bubble",
     "pipeline_transfer": "Pipeline transfers",
-    "data_parallel": "Data-parallel communication",
+    "data_parallel": "Data parallelism",
     "optimizer": "Optimizer",
     "overhead": "Overhead",
 }
@@ -50,16 +50,20 @@ def plan_facts(plan: Plan) -> PlanFacts:
 
 
 def machines(plan: Plan) -> str:
-    """The cluster in words: ``64 × h100-sxm``."""
-    word = f"{plan.cluster.count} × {plan.cluster.accelerator}"
-    return f"{word} (processes of one machine)" if plan.cluster.shared_host else word
+    """The cluster in words: ``64 × h100-sxm``, ``8 processes on one cpu-2core``."""
+    cluster = plan.cluster
+    if not cluster.shared_host:
+        return f"{cluster.count:,} × {cluster.accelerator}"
+    processes = "1 process" if cluster.count == 1 else f"{cluster.count:,} processes"
+    return f"{processes} on one {cluster.accelerator}"
 
 
 def _verdict(plan: Plan, numbers: list[KeyNumber]) -> str:
     at = {number.key: number.figure for number in numbers}
+    beyond = ", beyond the law's range" if plan.estimates.loss.extrapolated else ""
     return (
         f"{at['params'].text} parameters on {at['tokens'].text} tokens, {machines(plan)}: "
-        f"{at['wall_time'].full}, {at['money'].full}, predicted loss {at['loss'].full}."
+        f"{at['wall_time'].full}, {at['money'].full}, predicted loss {at['loss'].full}{beyond}."
     )
 
 
@@ -89,7 +93,6 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
     e = plan.estimates
     limit = exact("memory", plan.cluster.memory_bytes).text
     per = "process" if plan.cluster.shared_host else "accelerator"
-    hours = f"{plan.cluster.count} × wall time; {e.accelerator_hours.basis}"
     loss = "Predicted loss, extrapolated" if e.loss.extrapolated else "Predicted loss"
     rows = [
         ("memory", f"Memory per {per}", "memory", e.memory_bytes, f"of {limit}", e.memory_bytes.basis),
@@ -98,7 +101,7 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
         ("mfu", "MFU", "percent", e.mfu, "", e.mfu.basis),
         ("train_time", "Training time", "duration", e.train_time_s, "", e.train_time_s.basis),
         ("wall_time", "Wall time", "duration", e.wall_time_s, "", e.wall_time_s.basis),
-        ("accelerator_hours", f"{per.capitalize()}-hours", "hours", e.accelerator_hours, "", hours),
+        ("accelerator_hours", f"{per.capitalize()}-hours", "hours", e.accelerator_hours, "", e.accelerator_hours.basis),
         ("money", "Cost", "money", e.money_usd, "", e.money_usd.basis),
         ("energy", "Energy", "energy", e.energy_kwh, "", e.energy_kwh.basis),
         ("loss", loss, "nats", e.loss, "", e.loss.basis),
@@ -158,7 +161,7 @@ def _training(plan: Plan) -> list[Pair]:
 def _source(source: PlannedSource) -> SourceShare:
     return SourceShare(
         name=source.name,
-        planned=exact("percent", source.weight),
+        planned=exact("share", source.weight),
         tokens=exact("count", source.tokens),
         unique_tokens=None if source.unique_tokens is None else exact("count", source.unique_tokens),
         epochs=None if source.epochs is None else exact("number", source.epochs),
@@ -179,7 +182,7 @@ def _parts(breakdown: object, labels: dict[str, str], kind: str) -> list[Part]:
     values = {label: float(getattr(breakdown, name)) for name, label in labels.items()}
     total = sum(values.values())
     return [
-        Part(label=label, figure=exact(kind, value), share=fmt.percent(value / total if total else 0.0))
+        Part(label=label, figure=exact(kind, value), share=fmt.share(value / total if total else 0.0))
         for label, value in values.items()
     ]
 

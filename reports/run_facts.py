@@ -119,7 +119,7 @@ def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | Non
     total = sum(drawn.values())
     if total:
         sequences = drawn.get(source.name, 0)
-        changes["realised"] = exact("percent", sequences / total)
+        changes["realised"] = exact("share", sequences / total)
         changes["sequences"] = exact("integer", sequences)
     if data is not None:
         changes["documents"] = exact("integer", data.documents)

@@ -118,7 +118,9 @@ def _sources(sources: list[SourceShare]) -> Table:
         )
         for source in sources
     ]
-    return _table("data", "Data mix", columns, lines, "Tokens and epochs as planned.")
+    counted = any(source.documents for source in sources)
+    unique = "unique tokens as counted in the prepared text" if counted else "unique tokens as declared"
+    return _table("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both.")
 
 
 def _prepared(sources: list[SourceShare]) -> Table:

@@ -321,14 +321,19 @@ def _plan(
     )
 
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> | `**x**` \N{LINE SEPARATOR} \x1b[31mred"
+_BREACH = "document.documentElement.dataset.breached=1"
+HOSTILE = (
+    f"</script><script>{_BREACH}</script></pre><img src=x onerror='{_BREACH}'> {{{{ 7*7 }}}} <!-- "
+    "| `**x**` ```\n# no heading\n\N{LINE SEPARATOR}\x1b[31mred\x9b0m"
+)
+"""What a document could hold to become script, markup, a template, Markdown or terminal control."""
 
 
 class Story:
     """Writes the events of a run step by step, as the runner would."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, *, host: str = "build-7", licence: str = "PSF-2.0") -> None:
+        self.plan, self.host, self.licence = plan, host, licence
         self.events: list[Any] = []
 
     def launch(self, attempt: int, time: str, *, resumed_from: int = 0) -> "Story":
@@ -340,7 +345,7 @@ class Story:
                 plan_sha256=self.plan.digest(),
                 layout=self.plan.layout.label(),
                 world_size=self.plan.layout.world_size,
-                host="build-7",
+                host=self.host,
                 device="cpu",
                 cpu_count=8,
                 versions={"sixnd": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "megatron-core": "0.16.1"},
@@ -356,7 +361,7 @@ class Story:
         sources = [
             SourceData(
                 name=source.name,
-                licence="PSF-2.0",
+                licence=self.licence,
                 documents=1200 + 10 * i,
                 bytes=9_000_000,
                 train_tokens=2_400_000 - 500_000 * i,
@@ -435,9 +440,23 @@ class Story:
         return RunRecord(events=self.events)
 
 
-def resumed_run(plan: Plan, *, continuation: str = "it was so: and the evening and the morning") -> RunRecord:
+def resumed_run(plan: Plan) -> RunRecord:
     """Fails at step 230, resumes from the checkpoint at 200, finishes 400."""
     story = Story(plan).launch(1, "2026-05-04T08:00:00Z").prepared().train(1, 1, 230)
     story.end(1, "2026-05-04T08:06:20Z", "failed", "rank 3 was killed by signal 9", 6)
     story.launch(2, "2026-05-04T08:10:00Z", resumed_from=200).train(2, 201, plan.training.steps)
-    return story.finish(continuation=continuation).end(2, "2026-05-04T08:15:30Z", message="all steps done").record()
+    return story.finish().end(2, "2026-05-04T08:15:30Z", message="all steps done").record()
+
+
+def hostile_run(plan: Plan) -> RunRecord:
+    """A finished run whose every free text tries to break out of the report."""
+    story = Story(plan, host=HOSTILE, licence=HOSTILE).launch(1, "2026-05-04T08:00:00Z").prepared()
+    story.train(1, 1, plan.training.steps).finish(continuation=HOSTILE)
+    return story.end(1, "2026-05-04T08:10:00Z", message=HOSTILE).record()
+
+
+def hostile_plan(plan: Plan) -> Plan:
+    """The plan with every free text that reaches a chart or a table hostile."""
+    options = [option.model_copy(update={"why_not": HOSTILE}) for option in plan.options]
+    cluster = plan.cluster.model_copy(update={"price_source": HOSTILE})
+    return plan.model_copy(update={"options": options, "warnings": [HOSTILE], "cluster": cluster})
