@@ -20,8 +20,6 @@ ASPECT_SOURCE = (
     "rule: hidden / layers from 32 in the smallest models to about 112 in the largest, between Llama 2 70B (8192/80) and "
     "Llama 3 405B (16384/126); loss depends only weakly on depth against width (Kaplan et al. 2020, §3)"
 )
-_NARROW, _WIDE = 64, 32_768
-_ASPECT_SLACK = 1.25
 GQA_HIDDEN = 4096
 """From this width on, eight key-value heads serve all query heads (Ainslie et al. 2023)."""
 
@@ -54,7 +52,7 @@ def lattice() -> tuple[Shape, ...]:
 
 def _widths() -> list[int]:
     """Widths whose head count splits over tensor-parallel ranks: by 8 from 4096 on, by 4 from 2048 on, by 2 below."""
-    steps = ((_NARROW, 512, 64), (512, 2048, 128), (2048, 4096, 512), (4096, _WIDE + 1, 1024))
+    steps = ((64, 512, 64), (512, 2048, 128), (2048, 4096, 512), (4096, 12_288, 1024), (12_288, 32_769, 2048))
     return [hidden for low, high, step in steps for hidden in range(low, high, step)]
 
 
@@ -66,9 +64,13 @@ def _heads_and_ffn(hidden: int) -> tuple[int, int, int]:
 
 
 def _depths(hidden: int) -> list[int]:
-    """Depths near the width's usual aspect, even, and divisible by 4 (8) from 16 (64) layers on."""
+    """Depths near the width's usual aspect, even, and divisible by 4 (8) from 16 (64) layers on.
+
+    Narrow models, of which few are published, may be up to 1.7 times as deep or shallow as usual, wide ones 1.25 times.
+    """
     aspect = float(np.clip(32 * (hidden / 64) ** (1 / 3), 32, 112))
-    low, high = hidden / aspect / _ASPECT_SLACK, hidden / aspect * _ASPECT_SLACK
+    slack = 1.7 if hidden < 1024 else 1.25
+    low, high = hidden / aspect / slack, hidden / aspect * slack
     depths = [n for n in range(2, 65, 2) if n <= 16 or n % 4 == 0] + list(range(72, 400, 8))
     return [n for n in depths if low <= n <= high]
 

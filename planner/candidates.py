@@ -26,6 +26,8 @@ class Layouts:
     data: Ints
     micro_batch: Ints
     recompute: Ints
+    recompute_layers: Ints
+    """With full recomputation: layers of each model chunk, 0 for all."""
     sequence_parallel: Bools
     embedding_as_layer: Bools
 
@@ -56,6 +58,7 @@ class Layouts:
             sequence_parallel=bool(self.sequence_parallel[i]),
             distributed_optimizer=bool(self.data[i] > 1),
             recompute=RECOMPUTE[int(self.recompute[i])],
+            recompute_layers=int(self.recompute_layers[i]),
             embedding_as_layer=bool(self.embedding_as_layer[i]),
         )
 
@@ -63,7 +66,8 @@ class Layouts:
     def of(cls, layout: PlannedLayout) -> "Layouts":
         """One planned layout as arrays of length one."""
         counts = (layout.tensor, layout.pipeline, layout.virtual_pipeline, layout.data, layout.micro_batch)
-        columns = [np.array([n], dtype=np.int64) for n in (*counts, RECOMPUTE.index(layout.recompute))]
+        again = (RECOMPUTE.index(layout.recompute), layout.recompute_layers)
+        columns = [np.array([n], dtype=np.int64) for n in (*counts, *again)]
         switches = [np.array([s]) for s in (layout.sequence_parallel, layout.embedding_as_layer)]
         return cls(*columns, *switches)
 
@@ -80,6 +84,12 @@ class StageKind:
     first: Bools
     last: Bools
     exists: Bools
+
+    def recomputed_layers(self, layouts: Layouts) -> Floats:
+        """Layers of the stage whose forward pass runs again before their backward pass."""
+        some = np.minimum(self.layers, layouts.recompute_layers * layouts.virtual)
+        full = np.where(layouts.recompute_layers == 0, self.layers, some)
+        return np.where(layouts.recompute == 2, full, 0.0)
 
 
 def stage_kinds(layers: int, layouts: Layouts) -> list[StageKind]:

@@ -85,8 +85,12 @@ def _model(drafter: Drafter, draft: Draft) -> list[Decision]:
     shape = Decision(
         what="model.shape",
         value=f"{m.layers} layers, hidden {m.hidden}, {m.heads} heads, {m.kv_heads} key-value heads, FFN {m.ffn}",
-        reason="the spec gives it" if spec.model.shape else "SwiGLU width 8/3 of hidden, head width by size, heads that split over TP",
-        source=source if spec.model.shape else f"{ASPECT_SOURCE}; SwiGLU width: Shazeer 2020; shared key-value heads: Ainslie et al. 2023",
+        reason="the spec gives it"
+        if spec.model.shape
+        else "SwiGLU width 8/3 of hidden, head width by size, heads that split over TP",
+        source=source
+        if spec.model.shape
+        else f"{ASPECT_SOURCE}; SwiGLU width: Shazeer 2020; shared key-value heads: Ainslie et al. 2023",
         pinned=spec.model.shape is not None,
     )
     params = Decision(
@@ -112,7 +116,9 @@ def _vocabulary(drafter: Drafter, draft: Draft) -> list[Decision]:
     tied = Decision(
         what="model.tied_embeddings",
         value="tied" if c.model.tied else "untied",
-        reason="the spec says so" if tie_pinned else "two embeddings would " + ("" if c.model.tied else "not ") + "exceed a fifth of N",
+        reason="the spec says so"
+        if tie_pinned
+        else "two embeddings would " + ("" if c.model.tied else "not ") + "exceed a fifth of N",
         source="spec: model.tied_embeddings" if tie_pinned else "rule: tie above a fifth of N",
         pinned=tie_pinned,
     )
@@ -125,7 +131,8 @@ def _tokens(drafter: Drafter, draft: Draft) -> list[Decision]:
         Decision(
             what="data.tokens",
             value=f"{draft.tokens:,}",
-            reason=("asked for" if pinned else "C/(6N)") + f", in whole steps; {draft.tokens / draft.candidate.model.params:.3g} a parameter",
+            reason=("asked for" if pinned else "C/(6N)")
+            + f", in whole steps; {draft.tokens / draft.candidate.model.params:.3g} a parameter",
             source="spec: data.tokens" if pinned else "C = 6ND",
             pinned=pinned,
         )
@@ -147,7 +154,9 @@ def _optimizer(drafter: Drafter, draft: Draft, trained: PlannedTraining) -> list
     rate = Decision(
         what="training.learning_rate",
         value=f"{trained.learning_rate:.4g}",
-        reason="the spec gives it" if pinned_rate else f"{spec.hyperparameter_law} at {draft.candidate.model.params_non_embedding:.3g} non-embedding "
+        reason="the spec gives it"
+        if pinned_rate
+        else f"{spec.hyperparameter_law} at {draft.candidate.model.params_non_embedding:.3g} non-embedding "
         f"parameters and {draft.tokens:.3g} tokens; {law.weakness}",
         source="spec: training.learning_rate" if pinned_rate else law.source,
         pinned=pinned_rate,
@@ -195,7 +204,11 @@ def _layout(drafter: Drafter, draft: Draft) -> list[Decision]:
 def _intervals(drafter: Drafter) -> list[Decision]:
     spec, machine = drafter.spec, drafter.machine
     known = machine.accelerator.hours_between_failures is not None
-    young = f"Young 1974, with a stop each {machine.accelerator.hours_between_failures:,.0f} accelerator-hours (catalog), at least " if known else ""
+    young = (
+        f"Young 1974, with a stop each {machine.accelerator.hours_between_failures:,.0f} accelerator-hours (catalog), at least "
+        if known
+        else ""
+    )
     saving, measuring = spec.checkpoints.every_steps is not None, spec.evaluation.every_steps is not None
     checkpoints = Decision(
         what="checkpoints.every_steps",

@@ -8,7 +8,9 @@ from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.plan import PlannedTraining, Precision
 
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.95, 1e-8
-ADAM_SOURCE = "Llama 2 (Touvron et al. 2023, §2.2) takes β 0.9 and 0.95, weight decay 0.1, clipping at 1.0; ε 1e-8 is Adam's own"
+ADAM_SOURCE = (
+    "Llama 2 (Touvron et al. 2023, §2.2) takes β 0.9 and 0.95, weight decay 0.1, clipping at 1.0; ε 1e-8 is Adam's own"
+)
 INIT_SOURCE = "small init, √(2/(5h)): Nguyen and Salazar 2019, §2.2"
 
 _BATCH_GRAIN = 2

@@ -70,13 +70,13 @@ def usable_memory(machine: Machine) -> float:
 def enumerate_layouts(setting: Setting, pins: Layout, count: int) -> Layouts:
     """Every layout of ``count`` ranks within the pins, whether or not it obeys the rules."""
     rows = [
-        (t, p, v, count // (t * p), b, r, int(t > 1 if pins.sequence_parallel is None else pins.sequence_parallel), e)
+        (t, p, v, count // (t * p), b, *r, int(t > 1 if pins.sequence_parallel is None else pins.sequence_parallel), e)
         for t, p, v, e in _splits(setting, pins, count)
         for b in _micro_batches(setting, pins, count // (t * p))
-        for r in _recompute(pins)
+        for r in _recompute(pins, (setting.model.layers + 2 * e) // (p * v))
     ]
-    columns = np.array(rows or np.empty((0, 8)), dtype=np.int64).T
-    return Layouts(*columns[:6], columns[6].astype(bool), columns[7].astype(bool))
+    columns = np.array(rows or np.empty((0, 9)), dtype=np.int64).T
+    return Layouts(*columns[:7], columns[7].astype(bool), columns[8].astype(bool))
 
 
 def _splits(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int, int, int]]:
@@ -88,7 +88,9 @@ def _splits(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int, 
     for t, p in itertools.product(_pinned(tensors, pins.tensor), _pinned(degrees, pins.pipeline)):
         if count % (t * p) or p > layers + 2 or (pins.data is not None and t * p * pins.data != count):
             continue
-        virtuals = _pinned(list(range(1, min(_MAX_VIRTUAL, (layers + 2) // p) + 1)) if p > 1 else [1], pins.virtual_pipeline)
+        virtuals = _pinned(
+            list(range(1, min(_MAX_VIRTUAL, (layers + 2) // p) + 1)) if p > 1 else [1], pins.virtual_pipeline
+        )
         found += [(t, p, v, e) for v in virtuals for e in ((0, 1) if p > 1 else (0,))]
     return found
 
@@ -114,8 +116,12 @@ def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[int]:
     return [2**i for i in range(most.bit_length())]
 
 
-def _recompute(pins: Layout) -> list[int]:
-    return list(range(len(RECOMPUTE))) if pins.recompute == "auto" else [RECOMPUTE.index(pins.recompute)]
+def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int]]:
+    """(level, layers of a chunk): full recomputation also of a quarter, half or three quarters of a chunk's layers."""
+    full = len(RECOMPUTE) - 1
+    parts = sorted({chunk * quarters // 4 for quarters in (1, 2, 3)} - {0})
+    levels = [(level, 0) for level in range(len(RECOMPUTE))] + [(full, part) for part in parts]
+    return levels if pins.recompute == "auto" else [one for one in levels if RECOMPUTE[one[0]] == pins.recompute]
 
 
 def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Floats) -> Ints:

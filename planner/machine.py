@@ -41,7 +41,9 @@ def chosen_precision(spec: BudgetSpec) -> Precision:
     if asked == "auto":
         return "bf16" if "bf16" in peaks else "fp32"
     if asked not in peaks:
-        message = f"training.precision is {asked}, for which {spec.accelerators.name} has no peak; it has {', '.join(peaks)}"
+        message = (
+            f"training.precision is {asked}, for which {spec.accelerators.name} has no peak; it has {', '.join(peaks)}"
+        )
         raise ContradictionError(Problem(("training", "precision"), message, also=(("cluster", "accelerators"),)))
     return asked
 
@@ -60,6 +62,8 @@ def machine_of(spec: BudgetSpec) -> Machine:
         peak_flops=accelerator.peak_flops[precision] / sharers,
         memory_bytes=spec.cluster.memory_per_accelerator or accelerator.memory_bytes / sharers,
         price_usd_per_accelerator_hour=price_usd_per_hour(spec),
-        price_source="spec: cluster.price_usd_per_accelerator_hour" if pinned_price else f"{price.source} ({price.date})",
+        price_source="spec: cluster.price_usd_per_accelerator_hour"
+        if pinned_price
+        else f"{price.source} ({price.date})",
     )
     return Machine(accelerator, planned, precision)

@@ -89,18 +89,19 @@ def stage_params(model: Transformer, layouts: Layouts, kind: StageKind) -> Float
     )
 
 
-def _activations(
-    model: Transformer, layouts: Layouts, machine: Machine, global_batch: int, kind: StageKind
-) -> Floats:
+def _activations(model: Transformer, layouts: Layouts, machine: Machine, global_batch: int, kind: StageKind) -> Floats:
     whole = layer_activation_bytes(model, layouts, machine)
     scores = score_bytes(model, layouts, machine)
     boundary = layer_input_bytes(model, layouts, machine)
-    level = layouts.recompute
-    kept = np.choose(level, [whole, whole - scores, boundary])
-    again = np.choose(level, [np.zeros_like(whole), scores, whole - boundary])  # back while one layer's backward runs
+    recomputed = kind.recomputed_layers(layouts)
+    kept = np.where(layouts.recompute == 1, whole - scores, whole)
+    layers = recomputed * boundary + (kind.layers - recomputed) * kept
+    again = np.choose(
+        layouts.recompute, [np.zeros_like(whole), scores, whole - boundary]
+    )  # one layer at a time is whole
     in_flight = in_flight_micro_batches(layouts, global_batch, kind)
     ends = np.where(kind.last, 2 * boundary, 0.0)  # input and output of the final norm
-    return kind.layers * kept * in_flight + again + ends
+    return layers * in_flight + again + ends
 
 
 def layer_input_bytes(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:

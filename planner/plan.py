@@ -127,7 +127,11 @@ def _loss(spec: BudgetSpec, params: int, tokens: int) -> Estimate:
     law = catalog.law(spec.law)
     interval = laws.loss_interval(spec.law, params, tokens)
     outside = laws.decades_outside(law, params, tokens)
-    wider = f", widened by {laws.WIDENING_PER_DECADE:.0%} a decade for {outside:.1f} decades outside its range" if outside else ""
+    wider = (
+        f", widened by {laws.WIDENING_PER_DECADE:.0%} a decade for {outside:.1f} decades outside its range"
+        if outside
+        else ""
+    )
     return Estimate(
         value=laws.loss(law, params, tokens),
         low=interval.low,

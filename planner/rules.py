@@ -75,7 +75,9 @@ RULES = (
     Rule(
         "kv heads",
         lambda s, c: (s.model.kv_heads % c.tensor != 0) & (c.tensor % s.model.kv_heads != 0),
-        lambda s, c: f"TP {_first(c.tensor)} neither divides the {s.model.kv_heads} key-value heads nor is a multiple of them",
+        lambda s, c: (
+            f"TP {_first(c.tensor)} neither divides the {s.model.kv_heads} key-value heads nor is a multiple of them"
+        ),
     ),
     _splits("ffn", "the feed-forward width", lambda s: s.model.ffn),
     _splits("vocabulary", "the padded vocabulary", lambda s: s.model.vocab),

@@ -114,14 +114,14 @@ def _busiest_and_idle(
 
 def _stage_pass(model: Transformer, layouts: Layouts, machine: Machine, kind: StageKind) -> _Pass:
     tokens = model.sequence * layouts.micro_batch
-    again = np.choose(layouts.recompute, [0.0, 0.0, 1.0])
+    passes = 2 * kind.layers + kind.recomputed_layers(layouts)
     layer = layer_forward_s(model, layouts, machine)
     scores = np.where(layouts.recompute == 1, scores_forward_s(model, layouts, machine), 0.0)
     head = np.where(kind.last, _head_forward_s(model, layouts, machine, tokens), 0.0)
-    compute = kind.layers * (layer * (3 + again) + scores) + 3 * head
-    collectives = kind.layers * (2 + again) + np.where(kind.first, 1, 0) + np.where(kind.last, 1, 0)
+    compute = layer * (kind.layers + passes) + kind.layers * scores + 3 * head
+    collectives = passes + np.where(kind.first, 1, 0) + np.where(kind.last, 1, 0)
     tensor_parallel = collectives * _layer_collectives_s(model, layouts, machine)
-    overhead = kind.layers * (2 + again) * machine.accelerator.efficiency.layer_overhead_s * machine.sharers
+    overhead = passes * machine.accelerator.efficiency.layer_overhead_s * machine.sharers
     return _Pass(compute, tensor_parallel, overhead)
 
 
@@ -139,7 +139,7 @@ def scores_forward_s(model: Transformer, layouts: Layouts, machine: Machine) -> 
     tokens, t = model.sequence * layouts.micro_batch, layouts.tensor
     flops = 2.0 * tokens * model.hidden * model.sequence / t
     if model.fused_attention:
-        return _matmul_s(flops, machine)
+        return flops / (machine.planned.peak_flops * machine.accelerator.efficiency.attention)
     passes = 6  # written by QKᵀ, read and written by mask and softmax, read by the product with V
     moved = tokens * model.heads * model.sequence / t * passes * machine.element_bytes
     return _matmul_s(2 * flops, machine) + _memory_s(moved, machine)
@@ -165,7 +165,9 @@ def _layer_bytes_per_token(model: Transformer, layouts: Layouts) -> Floats:
 def _head_forward_s(model: Transformer, layouts: Layouts, machine: Machine, tokens: Ints) -> Floats:
     """Seconds of the logits and their cross entropy: four FP32 passes over the vocabulary."""
     entries = tokens * model.vocab / layouts.tensor
-    moved = entries * (machine.element_bytes + 4 * _FP32) + model.embedding_params * machine.element_bytes / layouts.tensor
+    moved = (
+        entries * (machine.element_bytes + 4 * _FP32) + model.embedding_params * machine.element_bytes / layouts.tensor
+    )
     return _matmul_s(2.0 * entries * model.hidden, machine) + _memory_s(moved, machine)
 
 

@@ -1,5 +1,7 @@
 """What a reader must know before signing a plan."""
 
+import math
+
 from sixnd.planner import laws
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW
@@ -27,9 +29,21 @@ def _law_range(drafter: Drafter, draft: Draft) -> list[str]:
     if not outside:
         return []
     widening = 1 + laws.WIDENING_PER_DECADE * outside
-    return [
+    return _nonsense(drafter, draft) + [
         f"{drafter.spec.law} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of loss and N are "
         f"widened {widening:.2f}-fold by rule, which is a guide, not a measurement"
+    ]
+
+
+def _nonsense(drafter: Drafter, draft: Draft) -> list[str]:
+    """A law far outside its range may predict more loss than guessing has."""
+    model = draft.candidate.model
+    predicted, guessing = laws.loss(drafter.law, model.params, draft.tokens), math.log(model.vocab)
+    if predicted <= guessing:
+        return []
+    return [
+        f"{drafter.spec.law} predicts a loss of {predicted:.1f} nats, more than guessing among {model.vocab:,} entries has "
+        f"({guessing:.1f}): it says nothing about a run this small, neither on loss nor on the best N"
     ]
 
 
@@ -52,7 +66,9 @@ def _deviations(drafter: Drafter, draft: Draft) -> list[str]:
     if spec.model.params is not None:
         off = draft.candidate.model.params / spec.model.params - 1
         if abs(off) > _NOTABLE_DEVIATION:
-            found.append(f"model.params: the nearest shape has {draft.candidate.model.params:,} parameters, {off:+.1%} from what was asked")
+            found.append(
+                f"model.params: the nearest shape has {draft.candidate.model.params:,} parameters, {off:+.1%} from what was asked"
+            )
     off = draft.batch.deviation(spec.model.sequence_length)
     if spec.training.global_batch is not None and abs(off) > 1e-9:
         found.append(
@@ -79,5 +95,7 @@ def _margins(drafter: Drafter, draft: Draft, estimates: Estimates) -> list[str]:
             "the layout may run out of memory"
         )
     if draft.steps < _FEW_STEPS:
-        found.append(f"only {draft.steps} optimizer steps: laws of loss, batch and learning rate say little about so short a run")
+        found.append(
+            f"only {draft.steps} optimizer steps: laws of loss, batch and learning rate say little about so short a run"
+        )
     return found

@@ -34,6 +34,8 @@ class Efficiency(Document):
 
     matmul: Share
     """Large matrix products: share of peak reached."""
+    attention: Share
+    """Fused attention: share of peak reached, causal attention counted as half of the scores."""
     memory: Share
     """Memory-bound modules: share of memory bandwidth reached."""
     scale_up: Share

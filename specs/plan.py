@@ -146,6 +146,8 @@ class PlannedLayout(Document):
     sequence_parallel: bool
     distributed_optimizer: bool
     recompute: Recompute
+    recompute_layers: Annotated[int, Field(ge=0)] = 0
+    """With `full`: layers of each model chunk that are recomputed; 0 stands for all of them."""
     embedding_as_layer: bool = False
     """Count embedding and head as one layer each when stages are filled (Llama-3's 126 layers on PP 16)."""
 
@@ -159,7 +161,8 @@ class PlannedLayout(Document):
         parts = [f"TP{self.tensor}", f"PP{self.pipeline}", f"DP{self.data}"]
         parts += [f"VPP{self.virtual_pipeline}"] if self.virtual_pipeline > 1 else []
         parts += [f"MBS{self.micro_batch}"]
-        return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{self.recompute}"]))
+        part = f":{self.recompute_layers}" if self.recompute_layers else ""
+        return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{self.recompute}{part}"]))
 
 
 class LayoutOption(Document):
