@@ -89,7 +89,8 @@ def _verdict(rows: list[Row], baseline: Baseline | None, state: State) -> str:
         word = "below" if baseline.gain.value >= 0 else "ABOVE"
         parts.append(f"{baseline.gain.text.lstrip('−')} {word} a unigram model")
     if time.actual is not None:
-        parts.append(f"{time.actual.text} of wall time against {time.planned.full}")
+        against = "so far, of a planned" if time.status == "so far" else "against"
+        parts.append(f"{time.actual.text} of wall time {against} {time.planned.full}")
     sentence = "; ".join(parts) or f"nothing measured yet ({state})"
     return f"{sentence[0].upper()}{sentence[1:]}."
 

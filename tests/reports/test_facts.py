@@ -133,6 +133,7 @@ def test_a_running_run_judges_its_speed_but_not_its_totals(small_plan: Plan) -> 
     assert facts.row("step_time").status == "within"
     assert {facts.row(key).status for key in ("tokens", "flops", "steps", "train_time", "wall_time")} == {"so far"}
     assert facts.row("loss").status == "not measured"
+    assert "of wall time so far, of a planned 10.4 min" in facts.verdict
     assert facts.row("loss").note.startswith("latest: ")
 
 
