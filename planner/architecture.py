@@ -17,8 +17,8 @@ from sixnd.specs.catalog import Law
 from sixnd.specs.errors import InfeasibleError
 
 ASPECT_SOURCE = (
-    "rule: hidden / layers from 32 in the smallest models to about 112 in the largest, between Llama 2 70B (8192/80) and "
-    "Llama 3 405B (16384/126); loss depends only weakly on depth against width (Kaplan et al. 2020, §3)"
+    "rule: hidden / layers from 32 in the smallest models to about 112 in the largest, between Llama 2 70B (8192/80) "
+    "and Llama 3 405B (16384/126); loss depends only weakly on depth against width (Kaplan et al. 2020, §3)"
 )
 GQA_HIDDEN = 4096
 """From this width on, eight key-value heads serve all query heads (Ainslie et al. 2023)."""

@@ -1,5 +1,6 @@
 """Layouts as arrays: every candidate at once, so that all can be checked and costed in one pass of numpy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -67,9 +68,17 @@ class Layouts:
         """One planned layout as arrays of length one."""
         counts = (layout.tensor, layout.pipeline, layout.virtual_pipeline, layout.data, layout.micro_batch)
         again = (RECOMPUTE.index(layout.recompute), layout.recompute_layers)
-        columns = [np.array([n], dtype=np.int64) for n in (*counts, *again)]
-        switches = [np.array([s]) for s in (layout.sequence_parallel, layout.embedding_as_layer)]
-        return cls(*columns, *switches)
+        return cls.of_rows([(*counts, *again, layout.sequence_parallel, layout.embedding_as_layer)])
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[tuple[int, ...]]) -> "Layouts":
+        """Rows of values in the order of the fields."""
+        names = [f.name for f in fields(cls)]
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
+        columns: dict[str, Any] = dict(zip(names, table.T, strict=True))
+        for name in ("sequence_parallel", "embedding_as_layer"):
+            columns[name] = columns[name].astype(bool)
+        return cls(**columns)
 
 
 @dataclass(frozen=True)

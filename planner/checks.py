@@ -19,8 +19,9 @@ def check_tokens_against_compute(spec: BudgetSpec, drafter: Drafter) -> None:
     spent = flops_6nd(params, tokens)
     if abs(spent / compute - 1) > _TOLERANCE:
         message = (
-            f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: 6 × {params:.4g} parameters × "
-            f"{tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, or give {compute / 6 / params:.4g} tokens"
+            f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: 6 × {params:.4g} "
+            f"parameters × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
+            f"or give {compute / 6 / params:.4g} tokens"
         )
         raise ContradictionError(Problem(("data", "tokens"), message, also=(("budget", "compute"), _model_path(spec))))
 
@@ -39,8 +40,8 @@ def check_hours(spec: BudgetSpec, predicted: Estimate) -> None:
         return
     what = ".".join(str(part) for part in pinned)
     message = (
-        f"{what} and budget.{name} disagree: that compute takes {predicted.value:,.4g} accelerator-hours (80 % interval "
-        f"{predicted.low:,.4g} to {predicted.high:,.4g}), the budget is {given:,.4g}; keep one of them"
+        f"{what} and budget.{name} disagree: that compute takes {predicted.value:,.4g} accelerator-hours (80 % "
+        f"interval {predicted.low:,.4g} to {predicted.high:,.4g}), the budget is {given:,.4g}; keep one of them"
     )
     raise ContradictionError(Problem(pinned, message, also=(("budget", name),)))
 

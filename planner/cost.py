@@ -24,25 +24,26 @@ def inverse(base: Estimate, factor: float, unit: str, basis: str) -> Estimate:
 def step_time_estimate(machine: Machine, seconds: float) -> Estimate:
     """Step time with the interval that the cost model's residuals on published runs give."""
     name, error = machine.planned.accelerator, machine.accelerator.efficiency.relative_error
-    basis = f"analytic step time, constants of {name} in the catalog; interval ± {error:.0%} (as a ratio) by its relative_error"
+    basis = f"analytic step time, constants of {name} in the catalog; interval: a factor {1 + error:g} by the catalog"
     return Estimate(value=seconds, low=seconds / (1 + error), high=seconds * (1 + error), unit="s", basis=basis)
 
 
 def memory_estimate(machine: Machine, memory_bytes: float) -> Estimate:
     """Peak memory of the fullest rank with the catalog's error."""
     error = machine.accelerator.memory_relative_error
-    basis = f"model state, activations (Korthikanti et al. 2022) and overhead by catalog; interval ± {error:.0%} by the catalog"
+    basis = f"state, activations (Korthikanti et al. 2022), overhead by catalog; interval ± {error:.0%} by the catalog"
     return Estimate(
         value=memory_bytes, low=memory_bytes * (1 - error), high=memory_bytes * (1 + error), unit="bytes", basis=basis
     )
 
 
 def money_estimate(machine: Machine, hours: Estimate, price_pinned: bool) -> Estimate:
-    """Accelerator-hours times price; the interval spans the catalog's price range too, unless the spec set the price."""
+    """Accelerator-hours times price; the interval spans the catalog's prices too, unless the spec set the price."""
     price = machine.planned.price_usd_per_accelerator_hour
     catalog_price = machine.accelerator.price
     low, high = (price, price) if price_pinned else (catalog_price.low, catalog_price.high)
-    basis = f"accelerator-hours × {price:g} USD ({machine.planned.price_source}); interval: hours and prices {low:g} to {high:g} USD"
+    source = machine.planned.price_source
+    basis = f"accelerator-hours × {price:g} USD ({source}); interval: hours, and prices {low:g} to {high:g} USD"
     return Estimate(value=hours.value * price, low=hours.low * low, high=hours.high * high, unit="USD", basis=basis)
 
 

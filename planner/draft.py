@@ -63,8 +63,7 @@ class Drafter:
     def solve(self) -> Draft:
         """The draft that spends the budget.
 
-        Raises:
-            InfeasibleError: the budget pays for less than a step, or no layout fits.
+        Raises ``InfeasibleError`` where the budget pays for less than a step, or no layout fits.
         """
         compute = self.spec.budget.compute
         if self.model_pinned and self.spec.data.tokens is not None:

@@ -14,7 +14,7 @@ ADAM_SOURCE = (
 INIT_SOURCE = "small init, √(2/(5h)): Nguyen and Salazar 2019, §2.2"
 
 _BATCH_GRAIN = 2
-"""A batch is rounded to two, three or four times a power of two: then it divides over many replicas and micro-batches."""
+"""A batch is rounded to two to four times a power of two: then it divides over many replicas and micro-batches."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sixnd.planner.candidates import RECOMPUTE, Floats, Ints, Layouts
+from sixnd.planner.candidates import RECOMPUTE, Bools, Floats, Ints, Layouts
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import memory_terms
 from sixnd.planner.rules import RULES, Setting, violations
@@ -40,8 +40,7 @@ class Found:
 def search(setting: Setting, pins: Layout) -> Found:
     """The fastest layout for a model and batch on a machine; ``pins`` are the spec's.
 
-    Raises:
-        InfeasibleError: no candidate obeys the rules or fits; the message says what would help.
+    Raises ``InfeasibleError`` where no candidate obeys the rules or fits; its message says what would help.
     """
     layouts = enumerate_layouts(setting, pins, setting.machine.planned.count)
     broken = violations(setting, layouts)
@@ -75,8 +74,7 @@ def enumerate_layouts(setting: Setting, pins: Layout, count: int) -> Layouts:
         for b in _micro_batches(setting, pins, count // (t * p))
         for r in _recompute(pins, (setting.model.layers + 2 * e) // (p * v))
     ]
-    columns = np.array(rows or np.empty((0, 9)), dtype=np.int64).T
-    return Layouts(*columns[:7], columns[7].astype(bool), columns[8].astype(bool))
+    return Layouts.of_rows(rows)
 
 
 def _splits(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int, int, int]]:
@@ -124,7 +122,7 @@ def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int]]:
     return levels if pins.recompute == "auto" else [one for one in levels if RECOMPUTE[one[0]] == pins.recompute]
 
 
-def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Floats) -> Ints:
+def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Bools) -> Ints:
     """Indices of fitting candidates by time, then memory, then the simpler split."""
     keys = (allowed.virtual, allowed.pipeline, allowed.tensor, memory, time)
     order = np.lexsort(keys)
@@ -133,7 +131,8 @@ def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Floats)
 
 def _ranking(allowed: Layouts, time: Floats, memory: Floats, order: Ints) -> list[LayoutOption]:
     """The fastest, and the best of the rest that differ in how ranks are split."""
-    best, options, seen = float(time[order[0]]), [], set()
+    best, seen = float(time[order[0]]), set()
+    options: list[LayoutOption] = []
     for i in order:
         split = (int(allowed.tensor[i]), int(allowed.pipeline[i]), int(allowed.virtual[i]))
         if split in seen:
@@ -155,7 +154,7 @@ def _option(
 
 
 def _out_of_memory(
-    setting: Setting, allowed: Layouts, time: Floats, memory: Floats, too_big: Floats
+    setting: Setting, allowed: Layouts, time: Floats, memory: Floats, too_big: Bools
 ) -> list[LayoutOption]:
     """The fastest layout that does not fit."""
     if not too_big.any():
@@ -166,7 +165,7 @@ def _out_of_memory(
     return [_option(allowed, i, why, float(time[i]), float(memory[i]))]
 
 
-def _rule_breakers(setting: Setting, layouts: Layouts, broken: Floats) -> list[LayoutOption]:
+def _rule_breakers(setting: Setting, layouts: Layouts, broken: Bools) -> list[LayoutOption]:
     """For each rule one candidate that breaks it, and nothing else if there is such a one."""
     options = []
     faults = broken.sum(axis=0)
@@ -177,7 +176,7 @@ def _rule_breakers(setting: Setting, layouts: Layouts, broken: Floats) -> list[L
     return options
 
 
-def _no_layout(setting: Setting, layouts: Layouts, broken: Floats) -> str:
+def _no_layout(setting: Setting, layouts: Layouts, broken: Bools) -> str:
     count = setting.machine.planned.count
     if not len(layouts):
         return f"no TP × PP × DP within the layout's pins makes {count} ranks of a {setting.model.layers}-layer model"

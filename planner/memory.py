@@ -96,18 +96,17 @@ def _activations(model: Transformer, layouts: Layouts, machine: Machine, global_
     recomputed = kind.recomputed_layers(layouts)
     kept = np.where(layouts.recompute == 1, whole - scores, whole)
     layers = recomputed * boundary + (kind.layers - recomputed) * kept
-    again = np.choose(
-        layouts.recompute, [np.zeros_like(whole), scores, whole - boundary]
-    )  # one layer at a time is whole
+    # While the backward pass of a recomputed layer runs, that one layer is whole again.
+    again = np.choose(layouts.recompute, [np.zeros_like(whole), scores, whole - boundary])
     in_flight = in_flight_micro_batches(layouts, global_batch, kind)
     ends = np.where(kind.last, 2 * boundary, 0.0)  # input and output of the final norm
-    return layers * in_flight + again + ends
+    return np.asarray(layers * in_flight + again + ends)
 
 
 def layer_input_bytes(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
     """Bytes of one layer's input for one micro-batch: s·b·h elements, split under sequence parallelism."""
     tokens = model.sequence * layouts.micro_batch
-    return tokens * model.hidden * machine.element_bytes / layouts.sequence_shards
+    return np.asarray(tokens * model.hidden * machine.element_bytes / layouts.sequence_shards)
 
 
 def layer_activation_bytes(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:

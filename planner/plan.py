@@ -30,9 +30,8 @@ from sixnd.specs.plan import Estimate, Estimates, Plan, PlannedBudget, PlannedMo
 def make_plan(spec: BudgetSpec) -> Plan:
     """Choose everything a budget leaves open, and estimate what the run will be like.
 
-    Raises:
-        InfeasibleError: no plan satisfies the spec; the message says what would.
-        ContradictionError: two values of the spec disagree, which only planning shows.
+    Raises ``InfeasibleError`` where no plan satisfies the spec (the message says what would), ``ContradictionError``
+    where two values of the spec disagree in a way that only planning shows.
     """
     machine = machine_of(spec)
     drafter = Drafter(spec, machine)
@@ -45,6 +44,8 @@ def make_plan(spec: BudgetSpec) -> Plan:
     trained = training(
         spec, machine.precision, model.shape.hidden, model.params_non_embedding, steps, draft.batch.sequences
     )
+    checkpoints = planned_checkpoints(spec, machine, params, steps, draft.step_time_s)
+    evaluation = planned_evaluation(spec, steps)
     return Plan(
         version="plan/1",
         name=spec.name,
@@ -59,10 +60,10 @@ def make_plan(spec: BudgetSpec) -> Plan:
         data=data,
         training=trained,
         layout=draft.found.layout,
-        checkpoints=planned_checkpoints(spec, machine, params, steps, draft.step_time_s),
-        evaluation=planned_evaluation(spec, steps),
+        checkpoints=checkpoints,
+        evaluation=evaluation,
         estimates=estimates,
-        decisions=decisions(drafter, draft, trained),
+        decisions=decisions(drafter, draft, trained, checkpoints, evaluation),
         options=list(draft.found.options),
         warnings=warnings(drafter, draft, data, estimates),
     )

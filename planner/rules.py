@@ -38,7 +38,7 @@ def _splits(name: str, what: str, size: Callable[[Setting], int]) -> Rule:
     """A rule that TP must divide something."""
     return Rule(
         name,
-        lambda s, c: size(s) % c.tensor != 0,
+        lambda s, c: np.asarray(size(s) % c.tensor != 0),
         lambda s, c: f"{what} ({size(s)}) cannot be split over TP {_first(c.tensor)} ranks",
     )
 
@@ -47,7 +47,7 @@ def _layers_break(s: Setting, c: Layouts) -> Bools:
     filled = s.model.layers + 2 * c.embedding_as_layer
     chunks = c.pipeline * c.virtual
     too_thin = filled < chunks * np.where(c.embedding_as_layer, 2, 1)
-    return (filled % chunks != 0) | too_thin
+    return np.asarray((filled % chunks != 0) | too_thin)
 
 
 def _layers_sentence(s: Setting, c: Layouts) -> str:
@@ -57,12 +57,12 @@ def _layers_sentence(s: Setting, c: Layouts) -> str:
 
 
 def _batch_breaks(s: Setting, c: Layouts) -> Bools:
-    return s.global_batch % (c.data * c.micro_batch) != 0
+    return np.asarray(s.global_batch % (c.data * c.micro_batch) != 0)
 
 
 def _interleaving_breaks(s: Setting, c: Layouts) -> Bools:
     count = s.global_batch // (c.data * c.micro_batch)
-    return (c.virtual > 1) & ((count % c.pipeline != 0) | (count < c.pipeline))
+    return np.asarray((c.virtual > 1) & ((count % c.pipeline != 0) | (count < c.pipeline)))
 
 
 def _interleaving_sentence(s: Setting, c: Layouts) -> str:
@@ -90,7 +90,8 @@ RULES = (
         "scale-up domain",
         lambda s, c: c.tensor > s.machine.accelerator.scale_up_ranks,
         lambda s, c: (
-            f"TP {_first(c.tensor)} would leave the {s.machine.accelerator.scale_up_ranks} accelerators that share fast links"
+            f"TP {_first(c.tensor)} would leave the {s.machine.accelerator.scale_up_ranks} accelerators "
+            "that share fast links"
         ),
     ),
     Rule("layers", _layers_break, _layers_sentence),
@@ -103,7 +104,8 @@ RULES = (
         "global batch",
         _batch_breaks,
         lambda s, c: (
-            f"{s.global_batch} sequences a step do not divide over DP {_first(c.data)} × micro-batch {_first(c.micro_batch)}"
+            f"{s.global_batch} sequences a step do not divide over DP {_first(c.data)} × micro-batch "
+            f"{_first(c.micro_batch)}"
         ),
     ),
     Rule("interleaving", _interleaving_breaks, _interleaving_sentence),

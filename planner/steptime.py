@@ -46,7 +46,7 @@ class TimeTerms:
     @property
     def total(self) -> Floats:
         """Seconds of a step."""
-        return np.sum([getattr(self, f.name) for f in fields(self)], axis=0)
+        return np.asarray(np.sum([getattr(self, f.name) for f in fields(self)], axis=0))
 
 
 class _Pass(NamedTuple):

@@ -10,9 +10,9 @@ EMBEDDING_SHARE_TIED = 0.2
 """Untied embeddings above this share of N are tied."""
 
 VOCAB_RULE = (
-    f"rule: {LARGE_VOCAB:,} entries from {LARGE_MODEL_PARAMS:.0e} non-embedding parameters on, {MEDIUM_VOCAB:,} below, and for tiny "
-    "models the largest power of two whose embedding stays within a third of N"
-)  # fmt: skip
+    f"rule: {LARGE_VOCAB:,} entries from {LARGE_MODEL_PARAMS:.0e} non-embedding parameters on, {MEDIUM_VOCAB:,} below, "
+    "and for tiny models the largest power of two whose embedding stays within a third of N"
+)
 
 
 def automatic_vocab(params_non_embedding: int, hidden: int) -> int:

@@ -29,10 +29,11 @@ def _law_range(drafter: Drafter, draft: Draft) -> list[str]:
     if not outside:
         return []
     widening = 1 + laws.WIDENING_PER_DECADE * outside
-    return _nonsense(drafter, draft) + [
-        f"{drafter.spec.law} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of loss and N are "
-        f"widened {widening:.2f}-fold by rule, which is a guide, not a measurement"
-    ]
+    message = (
+        f"{drafter.spec.law} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of "
+        f"loss and N are widened {widening:.2f}-fold by rule, which is a guide, not a measurement"
+    )
+    return [message, *_nonsense(drafter, draft)]
 
 
 def _nonsense(drafter: Drafter, draft: Draft) -> list[str]:
@@ -42,8 +43,8 @@ def _nonsense(drafter: Drafter, draft: Draft) -> list[str]:
     if predicted <= guessing:
         return []
     return [
-        f"{drafter.spec.law} predicts a loss of {predicted:.1f} nats, more than guessing among {model.vocab:,} entries has "
-        f"({guessing:.1f}): it says nothing about a run this small, neither on loss nor on the best N"
+        f"{drafter.spec.law} predicts a loss of {predicted:.1f} nats, more than guessing among {model.vocab:,} entries "
+        f"has ({guessing:.1f}): it says nothing about a run this small, neither on loss nor on the best N"
     ]
 
 
@@ -67,21 +68,22 @@ def _deviations(drafter: Drafter, draft: Draft) -> list[str]:
         off = draft.candidate.model.params / spec.model.params - 1
         if abs(off) > _NOTABLE_DEVIATION:
             found.append(
-                f"model.params: the nearest shape has {draft.candidate.model.params:,} parameters, {off:+.1%} from what was asked"
+                f"model.params: the nearest shape has {draft.candidate.model.params:,} parameters, "
+                f"{off:+.1%} from what was asked"
             )
     off = draft.batch.deviation(spec.model.sequence_length)
     if spec.training.global_batch is not None and abs(off) > 1e-9:
         found.append(
-            f"training.global_batch: {spec.training.global_batch:,.0f} tokens are not a multiple of sequence_length; the nearest, "
-            f"{draft.batch.sequences * spec.model.sequence_length:,} tokens, is planned ({off:+.1%})"
+            f"training.global_batch: {spec.training.global_batch:,.0f} tokens are not a multiple of sequence_length; "
+            f"the nearest, {draft.batch.sequences * spec.model.sequence_length:,} tokens, is planned ({off:+.1%})"
         )
     return found
 
 
 def _repetition(data: PlannedData) -> list[str]:
     return [
-        f"source '{source.name}' is read {source.epochs:.1f} times; beyond {EPOCHS_AS_GOOD_AS_NEW} epochs repeated data is worth "
-        "clearly less than new data (Muennighoff et al. 2023), which the law's loss does not see"
+        f"source '{source.name}' is read {source.epochs:.1f} times; beyond {EPOCHS_AS_GOOD_AS_NEW} epochs repeated "
+        "data is worth clearly less than new data (Muennighoff et al. 2023), which the law's loss does not see"
         for source in data.sources
         if source.epochs is not None and source.epochs > EPOCHS_AS_GOOD_AS_NEW
     ]
@@ -91,8 +93,8 @@ def _margins(drafter: Drafter, draft: Draft, estimates: Estimates) -> list[str]:
     found, room = [], drafter.machine.planned.memory_bytes
     if estimates.memory_bytes.high > room:
         found.append(
-            f"memory: the upper end of the estimate ({estimates.memory_bytes.high / 1e9:.1f} GB) exceeds a rank's {room / 1e9:.1f} GB; "
-            "the layout may run out of memory"
+            f"memory: the upper end of the estimate ({estimates.memory_bytes.high / 1e9:.1f} GB) exceeds a rank's "
+            f"{room / 1e9:.1f} GB; the layout may run out of memory"
         )
     if draft.steps < _FEW_STEPS:
         found.append(

@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sixnd.planner.layout import enumerate_layouts, search, usable_memory
+from sixnd.planner.rules import RULES, Setting, violations
+from sixnd.specs.budget import Layout
+from sixnd.specs.errors import InfeasibleError
+from tests.planner.building import LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, machine
+
+AUTO = Layout()
+
+
+def setting(model=LLAMA_3_70B, accelerators="64 x h100-sxm", batch=512):
+    return Setting(model, machine(accelerators), batch)
+
+
+@given(st.sampled_from([8, 16, 24, 48, 64, 512]), st.sampled_from([96, 512, 1536]))
+@settings(max_examples=18, deadline=None)
+def test_every_planned_layout_obeys_megatrons_rules(count, batch):
+    model = LLAMA_3_8B
+    one = search(setting(model, f"{count} x h100-sxm", batch), AUTO).layout
+    m = batch / (one.data * one.micro_batch)
+    filled = model.layers + (2 if one.embedding_as_layer else 0)
+    assert one.tensor * one.pipeline * one.data == count
+    assert one.tensor <= 8
+    assert model.heads % one.tensor == model.ffn % one.tensor == model.vocab % one.tensor == 0
+    assert model.kv_heads % one.tensor == 0 or one.tensor % model.kv_heads == 0
+    assert not one.sequence_parallel or (one.tensor > 1 and model.sequence % one.tensor == 0)
+    assert filled % (one.pipeline * one.virtual_pipeline) == 0
+    assert m == int(m) >= 1
+    assert one.virtual_pipeline == 1 or (one.pipeline > 1 and m % one.pipeline == 0)
+    assert one.distributed_optimizer == (one.data > 1)
+
+
+def test_the_chosen_layout_fits_and_is_the_fastest_that_does():
+    found = search(setting(), AUTO)
+    chosen = found.options[0]
+    assert chosen.chosen
+    assert chosen.memory_bytes <= usable_memory(machine())
+    others = [o for o in found.options[1:] if o.step_time_s is not None and "usable" not in o.why_not]
+    assert others
+    assert all(o.step_time_s >= chosen.step_time_s and o.why_not.endswith("slower") for o in others)
+
+
+def test_each_rule_that_rejects_something_shows_one_example():
+    found = search(setting(LLAMA_3_405B, "1024 x h100-sxm", 2048), AUTO)
+    why = " / ".join(option.why_not for option in found.options)
+    for words in ("fast links", "do not fill", "do not divide", "micro-batches in multiples", "are usable"):
+        assert words in why
+
+
+def test_pinned_degrees_are_kept():
+    pins = Layout.model_validate({"tensor": 2, "pipeline": 4, "micro_batch": 2, "recompute": "full"})
+    one = search(setting(), pins).layout
+    assert (one.tensor, one.pipeline, one.micro_batch, one.recompute) == (2, 4, 2, "full")
+
+
+def test_llama_3_405b_gets_a_layout_its_authors_would_recognise():
+    one = search(setting(LLAMA_3_405B, "16384 x h100-sxm", 2048), AUTO).layout
+    assert (one.tensor, one.pipeline, one.data) == (8, 16, 128)
+    assert one.embedding_as_layer
+
+
+def test_a_model_that_does_not_fit_says_on_how_many_accelerators_it_would():
+    with pytest.raises(InfeasibleError, match=r"needs .* GB a rank .* it fits on \d+ x h100-sxm"):
+        search(setting(LLAMA_3_70B, "8 x h100-sxm", 512), AUTO)
+
+
+def test_a_count_that_no_layout_uses_says_why_the_nearest_fails():
+    with pytest.raises(InfeasibleError, match="no layout of 7 ranks obeys every rule; the nearest"):
+        search(setting(LLAMA_3_8B, "7 x h100-sxm", 512), AUTO)
+
+
+@given(st.sampled_from([8, 12, 64]), st.sampled_from([24, 64]))
+@settings(max_examples=6, deadline=None)
+def test_every_candidate_uses_every_accelerator(count, batch):
+    found = enumerate_layouts(setting(LLAMA_3_8B, f"{count} x h100-sxm", batch), AUTO, count)
+    assert np.all(found.tensor * found.pipeline * found.data == count)
+
+
+def test_sixteen_thousand_accelerators_are_searched_exhaustively():
+    one = setting(LLAMA_3_405B, "16384 x h100-sxm", 2048)
+    found = enumerate_layouts(one, AUTO, 16384)
+    assert len(found) > 10_000
+    assert violations(one, found).shape == (len(RULES), len(found))
+
+
+def test_a_rank_keeps_some_memory_free():
+    assert math.isclose(usable_memory(machine()), 80e9 * 0.95)
