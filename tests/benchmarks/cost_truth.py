@@ -129,8 +129,7 @@ def _layouts(row: Row) -> Layouts:
     recompute = "selective" if "selective" in row["recompute"] else recompute
     counts = [number(row, key, 1) for key in ("tp", "pp", "vpp", "dp", "micro_batch")] + [RECOMPUTE.index(recompute), 0]
     parallel = number(row, "seq_parallel", 0) == 1
-    columns = [np.array([int(n)], dtype=np.int64) for n in counts]
-    return Layouts(*columns, np.array([parallel]), np.array([False]))
+    return Layouts.of_rows([(*(int(n) for n in counts), parallel, False)])
 
 
 def summary(errors: Iterable[float]) -> dict[str, float]:

@@ -64,7 +64,7 @@ def test_the_bubble_shrinks_with_micro_batches_and_chunks():
 
 
 def test_llama_3_405b_is_near_its_published_mfu():
-    """BF16 MFU of 0.41 on 16,384 H100 with TP 8, PP 16, DP 128 and 2,048 sequences (Grattafiori et al. 2024, table 4)."""
+    """BF16 MFU 0.41 on 16,384 H100, TP 8, PP 16, DP 128, 2,048 sequences (Grattafiori et al. 2024, table 4)."""
     m = machine("16384 x h100-sxm")
     one = layout(8, 16, 128, virtual_pipeline=4, embedding_as_layer=True)
     found = seconds(step_time(LLAMA_3_405B, one, m, 2048))
