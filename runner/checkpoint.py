@@ -8,6 +8,7 @@ and the step. There is no dropout, so no random number is drawn after the weight
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from megatron.core import dist_checkpointing
 from megatron.core.distributed import DistributedDataParallel
 from megatron.core.models.gpt import GPTModel
 from megatron.core.optimizer import MegatronOptimizer
+from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
 from sixnd.runner.job import write_atomically
@@ -62,10 +64,12 @@ def load_checkpoint(
     scheduler: OptimizerParamScheduler,
 ) -> int:
     """Load a checkpoint, resharded to this layout; return the step it was saved after. Collective."""
+    _make_room(optimizer)
     state = _state(chunks, optimizer, is_loading=True)
     loaded = dist_checkpointing.load(state, str(path))
     _load_weights(_models(chunks), loaded)
     optimizer.load_state_dict(loaded["optimizer"])
+    _part_steps(optimizer)
     scheduler.num_steps = 0  # load_state_dict counts on from what the scheduler has already stepped
     scheduler.load_state_dict(loaded["scheduler"])
     return int(loaded["step"])
@@ -107,6 +111,46 @@ def _state(chunks: list[DistributedDataParallel], optimizer: MegatronOptimizer, 
 def _models(chunks: list[DistributedDataParallel]) -> list[GPTModel]:
     """The models inside the data-parallel wrappers, so that names in a checkpoint do not tell of the wrapper."""
     return [chunk.module for chunk in chunks]
+
+
+def _make_room(optimizer: MegatronOptimizer) -> None:
+    """Give PyTorch's Adam the state that its first step would have made, for the checkpoint to be loaded into.
+
+    Apex's and Transformer Engine's Adam make theirs when Megatron asks, and count steps in the parameter group.
+    """
+    for part, adam in _torch_adams(optimizer):
+        for parameter in (p for group in adam.param_groups for p in group["params"] if not adam.state[p]):
+            moments = {name: torch.zeros_like(parameter.data) for name in ("exp_avg", "exp_avg_sq")}
+            adam.state[parameter] = {"step": torch.tensor(0.0), **moments}
+        part._set_main_param_and_optimizer_states = _keeping_step(part)
+
+
+def _part_steps(optimizer: MegatronOptimizer) -> None:
+    """Give each parameter its own count of steps: Megatron loads one tensor that all of them would count up."""
+    for _part, adam in _torch_adams(optimizer):
+        for state in adam.state.values():
+            state["step"] = state["step"].clone()
+
+
+def _torch_adams(optimizer: MegatronOptimizer) -> Iterator[tuple[DistributedOptimizer, torch.optim.Optimizer]]:
+    for part in getattr(optimizer, "chained_optimizers", [optimizer]):
+        if isinstance(part.optimizer, torch.optim.Adam | torch.optim.AdamW):
+            yield part, part.optimizer
+
+
+def _keeping_step(part: DistributedOptimizer) -> Callable[[Any, dict[str, Any]], None]:
+    """Megatron's copy of one parameter's loaded state, without its wish that Adam's step be among the tensors.
+
+    Megatron 0.16.1 has set the step by then, from the parameter group; it stands in no tensor of the checkpoint.
+    """
+    copy_state = type(part)._set_main_param_and_optimizer_states
+
+    def copy(model_param: Any, tensors: dict[str, Any]) -> None:
+        group, order = part.model_param_group_index_map[model_param]
+        state = part.optimizer.state[part.optimizer.param_groups[group]["params"][order]]
+        copy_state(part, model_param, tensors | {"step": state["step"]})
+
+    return copy
 
 
 def _weights(models: list[GPTModel]) -> dict[str, Any]:

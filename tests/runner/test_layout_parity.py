@@ -9,11 +9,10 @@ from tests.runner.conftest import Train, sources
 STEPS, BRANCH = 7, 2
 LAYOUTS = {
     "TP2": {"tensor": 2},
-    "PP2": {"pipeline": 2},
-    "DP2": {"data": 2},
+    "PP2": {"pipeline": 2, "recompute": "full"},
+    "DP2": {"data": 2, "micro_batch": 2},
     "TP2-PP2-DP2": {"tensor": 2, "pipeline": 2, "data": 2},
     "PP2-VPP2": {"pipeline": 2, "virtual_pipeline": 2},
-    "DP2-full-recompute": {"data": 2, "micro_batch": 2, "recompute": "full"},
 }
 
 
