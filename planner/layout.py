@@ -46,7 +46,7 @@ def search(setting: Setting, pins: Layout) -> Found:
     broken = violations(setting, layouts)
     allowed = layouts.pick(~broken.any(axis=0))
     if not len(allowed):
-        raise InfeasibleError(_no_layout(setting, layouts, broken))
+        raise InfeasibleError(_no_layout(setting, pins, layouts, broken))
     memory = memory_terms(setting.model, allowed, setting.machine, setting.global_batch).total
     time = time_terms(setting.model, allowed, setting.machine, setting.global_batch).total
     fits = memory <= usable_memory(setting.machine)
@@ -176,7 +176,7 @@ def _rule_breakers(setting: Setting, layouts: Layouts, broken: Bools) -> list[La
     return options
 
 
-def _no_layout(setting: Setting, layouts: Layouts, broken: Bools) -> str:
+def _no_layout(setting: Setting, pins: Layout, layouts: Layouts, broken: Bools) -> str:
     count = setting.machine.planned.count
     if not len(layouts):
         return f"no TP × PP × DP within the layout's pins makes {count} ranks of a {setting.model.layers}-layer model"
@@ -184,7 +184,22 @@ def _no_layout(setting: Setting, layouts: Layouts, broken: Bools) -> str:
     one = layouts.pick([nearest])
     why = [rule.sentence(setting, one) for rule, breaks in zip(RULES, broken[:, nearest], strict=True) if breaks]
     label = layouts.document(nearest).label()
-    return f"no layout of {count} ranks obeys every rule; the nearest, {label}, fails because {' and '.join(why)}"
+    return (
+        f"no layout of {count} ranks obeys every rule; the nearest, {label}, fails because {' and '.join(why)}; "
+        f"{_what_would_divide(setting, pins)}"
+    )
+
+
+def _what_would_divide(setting: Setting, pins: Layout) -> str:
+    """The largest power of two below the cluster's count that some layout within the pins uses."""
+    count = (setting.machine.planned.count - 1) or 1
+    smaller = 1 << (count.bit_length() - 1)
+    while smaller:
+        layouts = enumerate_layouts(setting, pins, smaller)
+        if len(layouts) and not violations(setting, layouts).any(axis=0).all():
+            return f"{smaller} x {setting.machine.planned.accelerator} would do, or a larger training.global_batch"
+        smaller //= 2
+    return "change what the layout pins, or training.global_batch"
 
 
 def _no_memory(setting: Setting, pins: Layout, allowed: Layouts, memory: Floats) -> str:

@@ -71,7 +71,7 @@ def test_a_model_that_does_not_fit_says_on_how_many_accelerators_it_would():
 
 
 def test_a_count_that_no_layout_uses_says_why_the_nearest_fails():
-    with pytest.raises(InfeasibleError, match="no layout of 7 ranks obeys every rule; the nearest"):
+    with pytest.raises(InfeasibleError, match=r"no layout of 7 ranks .* 4 x h100-sxm would do"):
         search(setting(LLAMA_3_8B, "7 x h100-sxm", 512), AUTO)
 
 

@@ -62,21 +62,21 @@ def test_the_examples_use_every_currency():
     assert given_names == {"compute", "accelerator_hours", "money", "time"}
 
 
-@given(st.floats(19, 25).map(lambda e: 10**e))
+@given(st.floats(18, 24).map(lambda e: 10**e))
 @settings(max_examples=12, deadline=None)
 def test_six_nd_never_exceeds_the_budget_and_nearly_spends_it(compute):
-    plan = make_plan(spec({"compute": compute}, "512 x h100-sxm"))
+    plan = make_plan(spec({"compute": compute}, "32 x h100-sxm"))
     spent = 6 * plan.model.params * plan.data.tokens
     step = 6 * plan.model.params * plan.training.global_batch * plan.model.sequence_length
     assert compute - step <= spent <= compute * (1 + 1e-9)
     assert plan.budget.compute_flops == compute
 
 
-@given(st.floats(19, 24).map(lambda e: 10**e), st.floats(1.1, 30))
+@given(st.floats(18, 23).map(lambda e: 10**e), st.floats(1.1, 9))
 @settings(max_examples=12, deadline=None)
 def test_a_larger_budget_never_plans_a_worse_loss(compute, factor):
     """But for the last, unpaid step of the larger one, which whole steps leave out."""
-    small, large = (make_plan(spec({"compute": c}, "512 x h100-sxm")) for c in (compute, compute * factor))
+    small, large = (make_plan(spec({"compute": c}, "32 x h100-sxm")) for c in (compute, compute * factor))
     law = catalog.law("besiroglu-2024")
     step = large.training.global_batch * large.model.sequence_length
     best = laws.loss(law, large.model.params, large.data.tokens + step)
