@@ -57,7 +57,7 @@ class Layouts:
             data=int(self.data[i]),
             micro_batch=int(self.micro_batch[i]),
             sequence_parallel=bool(self.sequence_parallel[i]),
-            distributed_optimizer=bool(self.data[i] > 1),
+            distributed_optimizer=True,  # with DP 1 too: one form of state, so that any layout resumes any other
             recompute=RECOMPUTE[int(self.recompute[i])],
             recompute_layers=int(self.recompute_layers[i]),
             embedding_as_layer=bool(self.embedding_as_layer[i]),

@@ -111,7 +111,8 @@ def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[int]:
     if pins.micro_batch is not None:
         return [pins.micro_batch]
     most = max(1, min(_MAX_MICRO_BATCH, setting.global_batch // data))
-    return [2**i for i in range(most.bit_length())]
+    divisors = _divisors(setting.global_batch // data) if setting.global_batch % data == 0 else []
+    return sorted({*(2**i for i in range(most.bit_length())), *(n for n in divisors if n <= most)})
 
 
 def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int]]:

@@ -86,7 +86,7 @@ def _model(draft: Draft) -> PlannedModel:
 
 def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudget:
     given = spec.budget
-    named = {name: value for name, value in given.plain().items() if value != "auto"}
+    named = {name: value for name, value in given.plain().items() if value is not None}
     return PlannedBudget(
         given=", ".join(f"{name} = {value}" for name, value in named.items()),
         compute_flops=draft.compute_flops if given.compute is None else given.compute,

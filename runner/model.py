@@ -89,7 +89,10 @@ def _recompute_options(layout: PlannedLayout) -> dict[str, Any]:
         return {}
     if layout.recompute == "selective":
         return {"recompute_granularity": "selective", "recompute_modules": ["core_attn"]}
-    return {"recompute_granularity": "full", "recompute_method": "uniform", "recompute_num_layers": 1}
+    full = {"recompute_granularity": "full"}
+    if layout.recompute_layers:
+        return full | {"recompute_method": "block", "recompute_num_layers": layout.recompute_layers}
+    return full | {"recompute_method": "uniform", "recompute_num_layers": 1}
 
 
 def layer_spec() -> ModuleSpec:

@@ -42,7 +42,6 @@ def losses(record: RunRecord) -> list[tuple[int, float, float]]:
     return [(s.step, s.loss, s.grad_norm) for s in record.steps()]
 
 
-@pytest.mark.timeout(600)
 def test_a_killed_run_says_so_and_resumes_to_the_losses_of_an_undisturbed_run(tmp_path: Path) -> None:
     undisturbed = run_plan(plan(), runs_dir=tmp_path / "undisturbed", base_dir=ROOT, progress=False)
     expected = losses(read_record(undisturbed / "record.jsonl"))
