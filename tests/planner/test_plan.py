@@ -213,7 +213,7 @@ def test_one_cpu_process_needs_no_parallelism():
     one = plan.layout
     assert (one.tensor, one.pipeline, one.virtual_pipeline, one.data) == (1, 1, 1, 1)
     assert plan.training.precision == "fp32"
-    assert not one.distributed_optimizer
+    assert one.distributed_optimizer, "with one replica too, so that any layout can resume the run"
 
 
 def test_llama_3_405b_is_planned_near_what_its_authors_did():
