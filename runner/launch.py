@@ -1,11 +1,8 @@
 """Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
 
-import contextlib
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -103,7 +100,7 @@ def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: i
     """Run the training processes to their end; a failure is recorded and raised."""
     log = folder.logs_path / f"attempt-{attempt}.log"
     environment = os.environ | job.environment | {"SIXND_ATTEMPT": str(attempt)}
-    with log.open("wb") as output, _termination_as_interrupt():
+    with log.open("wb") as output:
         process = subprocess.Popen(
             job.command,
             stdout=output,
@@ -122,23 +119,6 @@ def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: i
         message = explain_failure(_record(folder), log, process.returncode)
         _end(folder, attempt, "failed", message, process.returncode)
         raise RunFailedError(message)
-
-
-@contextlib.contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, so that no training process is left behind."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
