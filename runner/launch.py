@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from sixnd.runner.failure import explain_failure, last_checkpoint
+from sixnd.runner.checkpoint import latest_checkpoint
+from sixnd.runner.failure import explain_failure
 from sixnd.runner.job import (
     Job,
     JobFolder,
@@ -24,7 +25,7 @@ from sixnd.runner.provenance import launch_event, now
 from sixnd.runner.sample import sample
 from sixnd.specs.errors import RunFailedError, SixndError
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import End, Launch, RunRecord, Sample, Step, read_record
+from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, Step, read_record
 
 
 def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = True) -> Path:
@@ -49,12 +50,29 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
     if _is_complete(record, plan):
         watcher.say(f"{folder.path} is already trained to its last step; nothing to do")
         return
+    saved = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
+    if saved is not None:
+        _check_same_text(folder, record, prepared.event)
     attempt = len(record.of(Launch)) + 1
     append_event(folder.record_path, prepared.event)
-    append_event(folder.record_path, launch_event(folder, plan, attempt, last_checkpoint(record)))
+    append_event(folder.record_path, launch_event(folder, plan, attempt, saved[1] if saved else 0))
     _train(folder, job, attempt, watcher, lock)
     _sample(folder, plan, watcher)
     _end(folder, attempt, "finished", "trained to the last step", 0)
+
+
+def _check_same_text(folder: JobFolder, record: RunRecord, now_prepared: DataPrepared) -> None:
+    """Refuse to go on with other text than the run began with: its losses would no longer be one curve."""
+    began = record.of(DataPrepared)[:1]
+    if began and _digests(began[0]) != _digests(now_prepared):
+        raise SixndError(
+            f"the prepared text in {folder.data_path} is not what this run began with: its sources have changed; "
+            f"restore it, or move {folder.path} away to begin anew"
+        )
+
+
+def _digests(prepared: DataPrepared) -> list[str]:
+    return [prepared.tokenizer_sha256, *(source.sha256 for source in prepared.sources)]
 
 
 def _check_machine(plan: Plan) -> None:

@@ -273,5 +273,6 @@ class Plan(Document):
             "model": self.model.plain(),
             "data": self.data.plain(),
             "training": self.training.plain(),
+            "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }
         return sha256_of(parts)[:8]

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from sixnd.runner.checkpoint import latest_checkpoint
-from sixnd.runner.launch import run_plan
+from sixnd.runner.job import JobFolder
+from sixnd.runner.launch import _check_same_text, run_plan
 from sixnd.specs.errors import SixndError
+from sixnd.specs.record import DataPrepared, RunRecord, SourceData
 from tests.runner import tiny
 
 
@@ -14,6 +16,20 @@ def test_a_plan_for_gpus_that_are_not_here_is_refused_before_anything_is_written
     with pytest.raises(SixndError, match=r"needs 8 x h100-sxm, and this machine has \d+ GPUs"):
         run_plan(plan.model_copy(update={"cluster": cluster}), runs_dir=tmp_path, base_dir=tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def prepared(digest: str) -> DataPrepared:
+    source = SourceData(name="s", licence="l", documents=1, bytes=1, train_tokens=1, validation_tokens=1, sha256=digest)
+    return DataPrepared(
+        tokenizer_sha256="t", vocab_size=8, bytes_per_token=1, sources=[source], unigram_loss=1, seconds=1
+    )
+
+
+def test_a_run_does_not_go_on_with_other_text_than_it_began_with(tmp_path: Path) -> None:
+    began = RunRecord(events=[prepared("one"), prepared("one")])
+    _check_same_text(JobFolder(tmp_path), began, prepared("one"))
+    with pytest.raises(SixndError, match="is not what this run began with"):
+        _check_same_text(JobFolder(tmp_path), began, prepared("two"))
 
 
 def checkpoint(root: Path, step: int, fingerprint: str = "abc", size: int = 4) -> Path:
