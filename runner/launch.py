@@ -57,8 +57,7 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
     append_event(folder.record_path, prepared.event)
     append_event(folder.record_path, launch_event(folder, plan, attempt, saved[1] if saved else 0))
     _train(folder, job, attempt, watcher, lock)
-    _sample(folder, plan, watcher)
-    _end(folder, attempt, "finished", "trained to the last step", 0)
+    _end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
 
 
 def _check_same_text(folder: JobFolder, record: RunRecord, now_prepared: DataPrepared) -> None:
@@ -163,8 +162,16 @@ def _end(folder: JobFolder, attempt: int, status: str, message: str, exit_code: 
     append_event(folder.record_path, End.model_validate(event))
 
 
-def _sample(folder: JobFolder, plan: Plan, watcher: Progress) -> None:
-    """Let the trained model continue held-out text, in a process of its own."""
+def _sample(folder: JobFolder, plan: Plan, watcher: Progress) -> str:
+    """Let the trained model continue held-out text; return how the run ended, in words.
+
+    A model that cannot be sampled is trained all the same.
+    """
     watcher.say("sampling continuations of held-out text")
-    for source, prompt, continuation in sample(folder, plan):
-        append_event(folder.record_path, Sample(source=source, prompt=prompt, continuation=continuation))
+    try:
+        for source, prompt, continuation in sample(folder, plan):
+            append_event(folder.record_path, Sample(source=source, prompt=prompt, continuation=continuation))
+    except RunFailedError as error:
+        watcher.say(str(error))
+        return str(error)
+    return "trained to the last step"
