@@ -119,15 +119,16 @@ class Run:
 
     def _save(self, step: int) -> None:
         trainer = self.trainer
-        path, seconds = save_checkpoint(
-            self.folder.checkpoints_path,
-            step,
-            self.plan.fingerprint(),
-            self.plan.checkpoints.keep_last,
-            trainer.chunks,
-            trainer.optimizer,
-            trainer.scheduler,
-        )
+        with trainer.settled():
+            path, seconds = save_checkpoint(
+                self.folder.checkpoints_path,
+                step,
+                self.plan.fingerprint(),
+                self.plan.checkpoints.keep_last,
+                trainer.chunks,
+                trainer.optimizer,
+                trainer.scheduler,
+            )
         if self.metrics:
             relative = str(path.relative_to(self.folder.path))
             self.metrics.write(CheckpointSaved(attempt=self.attempt, step=step, path=relative, seconds=seconds))

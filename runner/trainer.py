@@ -1,5 +1,6 @@
 """One optimizer step on Megatron-core's schedules, and what is built for it."""
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,11 +79,21 @@ class Trainer:
         """This rank's share of the validation loss over so many global batches."""
         for chunk in self.chunks:
             chunk.eval()
-        with torch.no_grad():
+        with self.settled(), torch.no_grad():
             losses = [_mean(self._run(batches, self.micro_batches, forward_only=True)) for _ in range(global_batches)]
         for chunk in self.chunks:
             chunk.train()
         return sum(losses) / global_batches
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Parameters whole on every rank inside: else their gathering may still hide behind the next forward pass."""
+        overlapping = [chunk for chunk in self.chunks if chunk.ddp_config.overlap_param_gather]
+        for chunk in overlapping:
+            chunk.disable_forward_pre_hook(param_sync=True)
+        yield
+        for chunk in overlapping:
+            chunk.enable_forward_pre_hook()
 
     def _run(self, batches: list[Iterator[Batch]], micro_batches: int, *, forward_only: bool) -> list[Any]:
         schedule = get_forward_backward_func()
