@@ -55,7 +55,7 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
         _check_same_text(folder, record, prepared.event)
     attempt = len(record.of(Launch)) + 1
     append_event(folder.record_path, prepared.event)
-    append_event(folder.record_path, launch_event(folder, plan, attempt, saved[1] if saved else 0))
+    append_event(folder.record_path, launch_event(folder, plan, attempt, saved[1] if saved else 0, base_dir))
     _train(folder, job, attempt, watcher, lock)
     _end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
 

@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -19,8 +20,18 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def launch_event(folder: JobFolder, plan: Plan, attempt: int, resumed_from_step: int) -> Launch:
+def launch_event(folder: JobFolder, plan: Plan, attempt: int, resumed_from_step: int, base_dir: Path) -> Launch:
     """The record's line about one start of the training processes."""
+    runs_dir = folder.path.parents[1]
+    command = [
+        "sixnd",
+        "run",
+        str(folder.plan_path),
+        "--runs-dir",
+        str(runs_dir),
+        "--base-dir",
+        str(base_dir.resolve()),
+    ]
     return Launch(
         attempt=attempt,
         time=now(),
@@ -34,7 +45,7 @@ def launch_event(folder: JobFolder, plan: Plan, attempt: int, resumed_from_step:
         versions={"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         git_commit=_git_commit(),
         seed=plan.training.seed,
-        command=f"sixnd run {folder.plan_path}",
+        command=shlex.join(command),
         resumed_from_step=resumed_from_step,
     )
 
