@@ -82,7 +82,7 @@ def _installed_docs(_recipe: SourceRecipe, _cache_dir: Path) -> Iterator[Documen
     found: list[tuple[str, str, Path | str]] = []
     for distribution in importlib.metadata.distributions():
         licence = _permissive_licence(distribution)
-        if licence:
+        if licence and distribution.metadata["Name"] != "sixnd":  # what it trains on must not change with it
             found += ((name, licence, prose) for name, prose in _package_prose(distribution))
     for name, licence, prose in sorted(found, key=lambda entry: hashlib.sha256(entry[0].encode()).digest()):
         text = prose if isinstance(prose, str) else _prose_of(prose)
