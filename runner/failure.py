@@ -30,6 +30,8 @@ def explain_failure(record: RunRecord, log: Path, exit_code: int) -> str:
 def _who_failed(log: Path, exit_code: int) -> str:
     """Which rank ended first and how, from torchrun's summary."""
     match = _FAILED_RANK.search(log.read_text("utf-8", errors="replace"))
+    if match is None and exit_code < 0:
+        return f"the training processes were killed by {signal.Signals(-exit_code).name}"
     if match is None:
         return f"the training processes ended with exit code {exit_code}"
     rank, code = match[1], int(match[2])

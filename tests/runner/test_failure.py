@@ -41,6 +41,13 @@ def test_a_failure_names_the_rank_the_step_and_what_is_safe(tmp_path: Path, log:
     assert str(path) in message
 
 
+def test_a_launcher_that_was_killed_itself_is_told_by_its_signal(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("cut short")
+    message = explain_failure(RunRecord(events=[step(7)]), path, -9)
+    assert message.startswith("the training processes were killed by SIGKILL after step 7. No checkpoint was complete")
+
+
 def test_a_failure_before_the_first_step_says_that_it_starts_again(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(SUMMARY.format(code=1))
