@@ -41,6 +41,11 @@ def is_cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
+def current_device() -> torch.device:
+    """Where this process keeps its tensors."""
+    return torch.device("cuda", torch.cuda.current_device()) if is_cuda() else CPU
+
+
 def backend() -> str:
     """The process-group backend: NCCL between GPUs, gloo between CPU processes."""
     return "nccl" if is_cuda() else "gloo"

@@ -22,7 +22,7 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from megatron.core.transformer.transformer_config import TransformerConfig
 
 from sixnd.runner.attention import FusedCoreAttention, Norm
-from sixnd.runner.device import is_cuda
+from sixnd.runner.device import current_device, is_cuda
 from sixnd.specs.plan import Plan, PlannedLayout
 
 _OUTPUT_PROJECTIONS = ("linear_proj.weight", "linear_fc2.weight")
@@ -128,8 +128,7 @@ def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = No
         position_embedding_type="rope",
         vp_stage=vp_stage,
     )
-    device = torch.device("cuda", torch.cuda.current_device()) if is_cuda() else torch.device("cpu")
-    model.to(device=device, dtype=dtype_of(plan))
+    model.to(device=current_device(), dtype=dtype_of(plan))
     initialise(model, plan)
     return model
 

@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,9 +89,6 @@ class _Encoded:
     licences: set[str] = field(default_factory=set)
 
     def summary(self, name: str) -> SourceData:
-        digest = hashlib.sha256()
-        for tokens in itertools.chain(self.validation.tokens, self.train.tokens):
-            digest.update(tokens.tobytes())
         return SourceData(
             name=name,
             licence="; ".join(sorted(self.licences)),
@@ -99,7 +96,7 @@ class _Encoded:
             bytes=self.bytes,
             train_tokens=self.train.total,
             validation_tokens=self.validation.total,
-            sha256=digest.hexdigest(),
+            sha256=_sha256(itertools.chain(self.validation.tokens, self.train.tokens)),
         )
 
 
@@ -176,10 +173,7 @@ def _write_source(folder: JobFolder, source: PlannedSource, part: _Encoded) -> S
 
 def _write_indexed(folder: JobFolder, name: str, split: _Split) -> str:
     """Write ``.bin`` and ``.idx``; return their prefix, which carries a digest of the tokens."""
-    digest = hashlib.sha256()
-    for tokens in split.tokens:
-        digest.update(tokens.tobytes())
-    prefix = folder.data_path / f"{name}-{digest.hexdigest()[:12]}"
+    prefix = folder.data_path / f"{name}-{_sha256(split.tokens)[:12]}"
     binary, index = prefix.with_name(prefix.name + ".bin"), prefix.with_name(prefix.name + ".idx")
     with replaced_atomically(binary) as new_binary, replaced_atomically(index) as new_index:
         builder = IndexedDatasetBuilder(str(new_binary), dtype=split.tokens[0].dtype.type)
@@ -187,6 +181,14 @@ def _write_indexed(folder: JobFolder, name: str, split: _Split) -> str:
             builder.add_document(tokens, [len(tokens)])
         builder.finalize(str(new_index))
     return str(prefix.relative_to(folder.path))
+
+
+def _sha256(documents: Iterable[np.ndarray[Any, Any]]) -> str:
+    """SHA-256 of documents' tokens, one after the other."""
+    digest = hashlib.sha256()
+    for tokens in documents:
+        digest.update(tokens.tobytes())
+    return digest.hexdigest()
 
 
 def _unigram_loss(plan: Plan, parts: list[_Encoded]) -> float:

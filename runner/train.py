@@ -12,8 +12,8 @@ from megatron.core.datasets.blended_dataset import BlendedDataset
 
 from sixnd.runner.batches import Batch, StepSampler, build_datasets, micro_batches, sequences_by_source
 from sixnd.runner.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from sixnd.runner.device import is_cuda, training_device
-from sixnd.runner.job import JobFolder
+from sixnd.runner.device import current_device, is_cuda, training_device
+from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
@@ -23,10 +23,8 @@ from sixnd.specs.record import CheckpointSaved, Mix, Step, Validation
 class Run:
     """One rank's way from the last checkpoint to the last step."""
 
-    def __init__(self, folder: JobFolder, attempt: int) -> None:
-        self.folder, self.attempt = folder, attempt
-        self.plan: Plan = folder.plan()
-        self.job = folder.job()
+    def __init__(self, folder: JobFolder, plan: Plan, job: Job, attempt: int) -> None:
+        self.folder, self.plan, self.job, self.attempt = folder, plan, job, attempt
         self.rank, self.world = torch.distributed.get_rank(), torch.distributed.get_world_size()
         # The last rank holds the last pipeline stage, hence the loss.
         self.metrics = Metrics(folder) if self.rank == self.world - 1 else None
@@ -73,7 +71,7 @@ class Run:
 
     def _mean_over_ranks(self, share: float) -> float:
         """Mean over the replicas of what the ranks of the last stage hold; the others add nothing."""
-        total = torch.tensor([share], dtype=torch.float64, device=_device())
+        total = torch.tensor([share], dtype=torch.float64, device=current_device())
         torch.distributed.all_reduce(total)
         return float(total) / self.losses_held
 
@@ -105,7 +103,7 @@ class Run:
             peak = torch.cuda.max_memory_allocated()
         else:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        fullest = torch.tensor([peak], dtype=torch.int64, device=_device())
+        fullest = torch.tensor([peak], dtype=torch.int64, device=current_device())
         torch.distributed.all_reduce(fullest, op=torch.distributed.ReduceOp.MAX)
         return int(fullest)
 
@@ -134,10 +132,6 @@ class Run:
             self.metrics.write(CheckpointSaved(attempt=self.attempt, step=step, path=relative, seconds=seconds))
 
 
-def _device() -> torch.device:
-    return torch.device("cuda", torch.cuda.current_device()) if is_cuda() else torch.device("cpu")
-
-
 def train_rank(folder: JobFolder, attempt: int) -> None:
     """Train one rank of the job; the environment says which (``torchrun`` sets it)."""
     logging.getLogger("megatron").setLevel(logging.ERROR)
@@ -145,5 +139,5 @@ def train_rank(folder: JobFolder, attempt: int) -> None:
     torch.set_num_threads(job.threads_per_process)
     with training_device(int(os.environ.get("LOCAL_RANK", "0"))):
         start_process_groups(plan.layout, plan.training.seed)
-        Run(folder, attempt).train()
+        Run(folder, plan, job, attempt).train()
         stop_process_groups()
