@@ -20,8 +20,8 @@ from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-from sixnd.runner.job import write_atomically
 from sixnd.specs.errors import SixndError
+from sixnd.specs.files import write_atomically
 
 _SHARDING = {"distrib_optim_sharding_type": "fully_reshardable", "singleton_local_shards": False}
 _MANIFEST = "sixnd.json"

@@ -14,13 +14,13 @@ import fcntl
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
+from sixnd.specs.files import write_atomically
 from sixnd.specs.load import load, load_plan
 from sixnd.specs.plan import Plan
 
@@ -130,23 +130,3 @@ def training_environment(plan: Plan, threads: int) -> dict[str, str]:
 def threads_for(processes: int) -> int:
     """CPU threads of each process when so many share this machine."""
     return max(1, len(os.sched_getaffinity(0)) // processes)
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a whole file or nothing: a reader never sees half of it."""
-    with replaced_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.chmod(mode)
-
-
-@contextlib.contextmanager
-def replaced_atomically(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

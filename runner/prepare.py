@@ -18,10 +18,11 @@ import numpy as np
 from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
 from sixnd.runner.corpus import Document, documents
-from sixnd.runner.job import JobFolder, SourceFiles, replaced_atomically, write_atomically
+from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.tokenizer import Tokenizer, train_tokenizer
 from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
+from sixnd.specs.files import replaced_atomically, write_atomically
 from sixnd.specs.plan import Plan, PlannedSource
 from sixnd.specs.record import DataPrepared, SourceData
 

@@ -64,9 +64,9 @@ def write_text(path: Path, text: str) -> None:
         return
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
-    from sixnd.reports.write import write_report
+    from sixnd.specs.files import write_atomically
 
-    write_report(text, path)
+    write_atomically(path, text)
 
 
 def guarded(act: Callable[[], int | None]) -> int:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sixnd.runner.job import Job, JobFolder, job_folder, replaced_atomically, training_command, training_environment
+from sixnd.runner.job import Job, JobFolder, job_folder, training_command, training_environment
+from sixnd.specs.files import replaced_atomically
 from tests.runner import tiny
 
 
