@@ -1,0 +1,184 @@
+"""Approach 2 of Hoffmann et al. 2022 (§3.2): a parabola through each budget's runs, a power law through the vertices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines, with_draws
+from sixnd.specs.errors import SixndError
+
+Array = NDArray[np.float64]
+
+_FEWEST = 3
+_LONGEST = 3.0
+"""A chain of neighbouring runs longer than so many tolerances is no budget but a spread of compute."""
+_FLOPS = 6.0
+"""C = 6ND (Hoffmann et al. 2022, §2), where a run's compute is not given."""
+
+
+@dataclass(frozen=True)
+class Parabola:
+    """One budget: L = loss + curvature · ln²(N / params) through its runs."""
+
+    compute: float
+    """Geometric mean of the runs' compute, FLOPs."""
+    params: float
+    """Where the parabola is lowest."""
+    tokens: float
+    """Tokens that the runs' compute leaves for that N."""
+    loss: float
+    """The lowest loss, nats per token."""
+    curvature: float
+    rows: tuple[int, ...]
+    """The runs it goes through, as positions in what was given."""
+    left_out: str = ""
+    """Why its lowest point does not count; empty where it does."""
+
+
+@dataclass(frozen=True)
+class IsoflopFit:
+    """Power laws through the lowest points of the parabolas."""
+
+    parabolas: tuple[Parabola, ...]
+    params: PowerLaw
+    """N*(C)."""
+    tokens: PowerLaw
+    """D*(C)."""
+    draws_refused: int
+    """Resamples in which fewer than two budgets had a lowest point; they have no draw."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        return tuple(p.left_out for p in self.parabolas if p.left_out)
+
+
+def fit_isoflops(
+    params: Array,
+    tokens: Array,
+    loss: Array,
+    compute: Array | None = None,
+    *,
+    tolerance: float = 0.05,
+    window: float = np.inf,
+    draws: int = 0,
+    seed: int = 0,
+) -> IsoflopFit:
+    """Parabolas in ln N for each compute budget, and N*(C), D*(C) through their lowest points.
+
+    Args:
+        params: N of each run.
+        tokens: D of each run.
+        loss: L of each run, nats per token.
+        compute: C of each run, FLOPs; 6ND where absent.
+        tolerance: runs belong to one budget as long as ln C between neighbours differs by no more than this.
+        window: only runs whose N is within this factor of the budget's lowest run count (a parabola is a local
+            picture; over three decades of N it is wrong).
+        draws: resamples of the runs within each budget, for intervals.
+        seed: of the resamples.
+
+    Raises ``SixndError`` for fewer than two budgets whose parabola opens upwards with its lowest point among the runs.
+    """
+    N, D, L = (np.asarray(values, float) for values in (params, tokens, loss))
+    C = _FLOPS * N * D if compute is None else np.asarray(compute, float)
+    budgets = [_windowed(rows, N, L, window) for rows in budget_rows(C, tolerance)]
+    parabolas = tuple(_parabola(rows, N, D, L, C, _LONGEST * tolerance) for rows in budgets)
+    kept = [p for p in parabolas if not p.left_out]
+    if len(kept) < 2:
+        reasons = "; ".join(p.left_out for p in parabolas if p.left_out) or "all runs share one budget"
+        raise SixndError(f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}")
+    compute_kept = np.array([p.compute for p in kept])
+    drawn = _bootstrap([np.array(p.rows) for p in kept], N, D, L, compute_kept, draws, seed)
+    n_law = fit_power_law(compute_kept, np.array([p.params for p in kept]))
+    d_law = fit_power_law(compute_kept, np.array([p.tokens for p in kept]))
+    return IsoflopFit(
+        parabolas, with_draws(n_law, drawn[:, :2]), with_draws(d_law, drawn[:, 2:]), draws_refused=draws - len(drawn)
+    )
+
+
+def budget_rows(compute: Array, tolerance: float) -> list[NDArray[np.intp]]:
+    """Rows of each compute budget, by rising C: a budget ends where ln C leaps by more than ``tolerance``."""
+    order = np.argsort(compute, kind="stable")
+    leaps = np.flatnonzero(np.diff(np.log(compute[order])) > tolerance) + 1
+    return list(np.split(order, leaps))
+
+
+def _windowed(rows: NDArray[np.intp], N: Array, L: Array, window: float) -> NDArray[np.intp]:
+    center = N[rows[np.argmin(L[rows])]]
+    return rows[np.abs(np.log(N[rows] / center)) <= np.log(window)]
+
+
+def _parabola(rows: NDArray[np.intp], N: Array, D: Array, L: Array, C: Array, longest: float) -> Parabola:
+    compute = float(np.exp(np.mean(np.log(C[rows]))))
+    places = tuple(int(row) for row in rows)
+    why = _no_budget(N[rows], C[rows], compute, longest)
+    if why:
+        return Parabola(compute, np.nan, np.nan, np.nan, np.nan, places, why)
+    x = np.log(N[rows])
+    center, bottom, curvature = (float(v[0]) for v in _vertices(x, L[rows], np.ones((1, rows.size))))
+    tokens = float(np.exp(_tokens_line(x, D[rows]) @ [1.0, center]))
+    why = _no_lowest(x, center, curvature, compute)
+    return Parabola(compute, float(np.exp(center)), tokens, bottom, curvature, places, why)
+
+
+def _no_budget(N: Array, C: Array, compute: float, longest: float) -> str:
+    sizes = np.unique(N).size
+    if sizes < _FEWEST:
+        return f"the budget of {compute:.3g} FLOPs has {sizes} model size{'s' * (sizes > 1)}; a parabola needs three"
+    if np.log(C.max() / C.min()) > longest:
+        return f"the runs from {C.min():.3g} to {C.max():.3g} FLOPs share no one budget"
+    return ""
+
+
+def _no_lowest(x: Array, center: float, curvature: float, compute: float) -> str:
+    if not curvature > 0:
+        return f"at {compute:.3g} FLOPs the parabola opens downwards: its runs show no best size"
+    if not x.min() <= center <= x.max():
+        side = "below" if center < x.min() else "above"
+        return f"at {compute:.3g} FLOPs the lowest point, N = {np.exp(center):.3g}, lies {side} every run of the budget"
+    return ""
+
+
+def _tokens_line(x: Array, D: Array) -> Array:
+    """Ln D as a line in ln N over a budget's runs: (a, b)."""
+    return np.asarray(lines(x, np.log(D), np.ones((1, x.size)))[0])
+
+
+def _vertices(x: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Vertex, value there and curvature of weighted parabolas y(x), one for each row of weights; NaN where singular."""
+    middle, half = (x.min() + x.max()) / 2, np.ptp(x) / 2
+    z = (x - middle) / half
+    powers = z ** np.arange(5)[:, None]
+    moments = weights @ powers.T
+    left = np.stack([moments[:, i : i + 3] for i in range(3)], axis=1)
+    right = weights @ (powers[:3] * y).T
+    same = np.unique(z, return_inverse=True)[1][:, None] == np.arange(z.size)
+    singular = np.sum(weights @ same > 0, axis=1) < _FEWEST
+    left[singular] = np.eye(3)
+    c = np.linalg.solve(left, right[:, :, None])[:, :, 0]
+    c[singular] = np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vertex = -c[:, 1] / (2 * c[:, 2])
+    return middle + half * vertex, c[:, 0] + c[:, 1] * vertex / 2, c[:, 2] / half**2
+
+
+def _bootstrap(
+    budgets: list[NDArray[np.intp]], N: Array, D: Array, L: Array, compute: Array, draws: int, seed: int
+) -> Array:
+    """(r, 4): ln prefactor and exponent of N*, then of D*; resamples with fewer than two lowest points are dropped."""
+    rng = np.random.default_rng(seed)
+    n_star, d_star = np.empty((draws, len(budgets))), np.empty((draws, len(budgets)))
+    for b, rows in enumerate(budgets):
+        x = np.log(N[rows])
+        counts = rng.multinomial(rows.size, np.full(rows.size, 1 / rows.size), size=draws).astype(float)
+        vertex, _, curvature = _vertices(x, L[rows], counts)
+        found = (curvature > 0) & (vertex >= x.min()) & (vertex <= x.max())
+        n_star[:, b] = np.where(found, vertex, np.nan)
+        intercept, slope = _tokens_line(x, D[rows])
+        d_star[:, b] = intercept + slope * n_star[:, b]
+    found = np.isfinite(n_star)
+    several = found.sum(axis=1) >= 2
+    weights = found[several].astype(float)
+    u = np.log(compute)
+    return np.hstack([lines(u, np.nan_to_num(v[several]), weights) for v in (n_star, d_star)])
