@@ -1,11 +1,12 @@
 """Why each thing in a plan is as it is."""
 
-from sixnd.planner import hyperparameters, laws
+from sixnd.planner import laws
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.cost import goodput_of
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
 from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedEvaluation, PlannedTraining
@@ -28,25 +29,13 @@ def decisions(
         _vocabulary(drafter, draft),
         _tied(drafter, draft),
         _tokens(drafter, draft),
-        _batch(drafter, draft),
-        _learning_rate(drafter, draft, trained),
-        _schedule(drafter, trained),
-        _adam(drafter, trained),
-        _init(trained),
+        *training_decisions(drafter, draft, trained),
         _precision(drafter),
         _layout(drafter, draft),
         _checkpoints(drafter, checkpoints),
         _evaluation(drafter, evaluation),
         _goodput(drafter),
     ]
-
-
-def _decided(what: str, value: str, pinned: bool, reason: str, source: str, field: str = "") -> Decision:
-    """A decision; where the spec made it, the spec's field is its source and its reason."""
-    if not pinned:
-        return Decision(what=what, value=value, reason=reason, source=source)
-    field = field or what
-    return Decision(what=what, value=value, reason=f"{field} says so", source=f"spec: {field}", pinned=True)
 
 
 def _compute(drafter: Drafter, draft: Draft) -> Decision:
@@ -116,7 +105,7 @@ def _shape(drafter: Drafter, draft: Draft) -> Decision:
     value = f"{m.layers} layers, hidden {m.hidden}, {m.heads} heads, {m.kv_heads} key-value heads, FFN {m.ffn}"
     reason = "a width and depth of the lattice; SwiGLU width 8/3 of hidden; heads that split over tensor-parallel ranks"
     source = f"{ASPECT_SOURCE}; SwiGLU: Shazeer 2020; shared key-value heads: Ainslie et al. 2023"
-    return _decided("model.shape", value, drafter.spec.model.shape is not None, reason, source)
+    return decided("model.shape", value, drafter.spec.model.shape is not None, reason, source)
 
 
 def _vocabulary(drafter: Drafter, draft: Draft) -> Decision:
@@ -134,7 +123,7 @@ def _tied(drafter: Drafter, draft: Draft) -> Decision:
     tied, pinned = draft.candidate.model.tied, drafter.spec.model.tied_embeddings is not None
     reason = f"two embeddings would {'' if tied else 'not '}exceed a fifth of N"
     value = "tied" if tied else "untied"
-    return _decided("model.tied_embeddings", value, pinned, reason, "rule: tie above a fifth of N")
+    return decided("model.tied_embeddings", value, pinned, reason, "rule: tie above a fifth of N")
 
 
 def _tokens(drafter: Drafter, draft: Draft) -> Decision:
@@ -149,65 +138,10 @@ def _tokens(drafter: Drafter, draft: Draft) -> Decision:
     )
 
 
-def _batch(drafter: Drafter, draft: Draft) -> Decision:
-    spec, batch = drafter.spec, draft.batch
-    pinned, length = spec.training.global_batch is not None, spec.model.sequence_length
-    asked = "the spec" if pinned else spec.hyperparameter_law
-    return Decision(
-        what="training.global_batch",
-        value=f"{batch.sequences:,} sequences = {batch.sequences * length:,} tokens",
-        reason=(
-            f"{asked} asks for {batch.wanted_tokens:,.0f} tokens; {batch.deviation(length):+.1%} to whole sequences"
-            + ("" if pinned else " that divide over replicas and micro-batches")
-        ),
-        source="spec: training.global_batch" if pinned else catalog.hyperparameter_law(spec.hyperparameter_law).source,
-        pinned=pinned,
-    )
-
-
-def _learning_rate(drafter: Drafter, draft: Draft, trained: PlannedTraining) -> Decision:
-    name = drafter.spec.hyperparameter_law
-    law, inner = catalog.hyperparameter_law(name), draft.candidate.model.params_non_embedding
-    reason = f"{name} at {inner:.3g} non-embedding parameters and {draft.tokens:.3g} tokens; {law.weakness}"
-    pinned = drafter.spec.training.learning_rate is not None
-    return _decided("training.learning_rate", f"{trained.learning_rate:.4g}", pinned, reason, law.source)
-
-
-def _schedule(drafter: Drafter, trained: PlannedTraining) -> Decision:
-    fields = {"schedule", "warmup_fraction", "decay_fraction", "final_lr_fraction"}
-    return Decision(
-        what="training.schedule",
-        value=f"{trained.schedule}: {trained.warmup_steps:,} steps up, {trained.decay_steps:,} down "
-        f"to {trained.final_learning_rate:.3g}",
-        reason="decay over exactly the planned steps: a longer horizon costs loss",
-        source="Hoffmann et al. 2022, appendix B (cosine length, decay to a tenth); fractions of the spec",
-        pinned=bool(fields & drafter.spec.training.model_fields_set),
-    )
-
-
-def _adam(drafter: Drafter, trained: PlannedTraining) -> Decision:
-    fields = {"weight_decay", "clip_grad_norm"}
-    return Decision(
-        what="training.adam",
-        value=(
-            f"β {trained.adam_beta1}, {trained.adam_beta2}, ε {trained.adam_eps:g}, "
-            f"weight decay {trained.weight_decay:g}, clip {trained.clip_grad_norm:g}"
-        ),
-        reason="settings of published runs",
-        source=hyperparameters.ADAM_SOURCE,
-        pinned=bool(fields & drafter.spec.training.model_fields_set),
-    )
-
-
-def _init(trained: PlannedTraining) -> Decision:
-    value, source = f"{trained.init_std:.4g}", hyperparameters.INIT_SOURCE
-    return Decision(what="training.init_std", value=value, reason="smaller for wider models", source=source)
-
-
 def _precision(drafter: Drafter) -> Decision:
     reason = "BF16 where the catalog gives the accelerator a BF16 peak, else FP32"
     pinned = drafter.spec.training.precision != "auto"
-    return _decided("training.precision", drafter.machine.precision, pinned, reason, "catalog: peak_flops")
+    return decided("training.precision", drafter.machine.precision, pinned, reason, "catalog: peak_flops")
 
 
 def _layout(drafter: Drafter, draft: Draft) -> Decision:
@@ -234,17 +168,17 @@ def _checkpoints(drafter: Drafter, planned: PlannedCheckpoints) -> Decision:
         reason += ", and at least ten times in a run"
         source = f"Young 1974; catalog: {drafter.spec.accelerators.name}"
     pinned = drafter.spec.checkpoints.every_steps is not None
-    return _decided("checkpoints.every_steps", f"{planned.every_steps:,}", pinned, reason, source)
+    return decided("checkpoints.every_steps", f"{planned.every_steps:,}", pinned, reason, source)
 
 
 def _evaluation(drafter: Drafter, planned: PlannedEvaluation) -> Decision:
     pinned = drafter.spec.evaluation.every_steps is not None
     reason = "about ten validations in a run"
-    return _decided("evaluation.every_steps", f"{planned.every_steps:,}", pinned, reason, "rule: ten")
+    return decided("evaluation.every_steps", f"{planned.every_steps:,}", pinned, reason, "rule: ten")
 
 
 def _goodput(drafter: Drafter) -> Decision:
     spec, pinned = drafter.spec, drafter.spec.cluster.goodput is not None
     value = f"{goodput_of(drafter.machine, spec.cluster.goodput):g}"
     reason = "share of wall-clock that trains, by published runs"
-    return _decided("cluster.goodput", value, pinned, reason, f"catalog: {spec.accelerators.name}")
+    return decided("cluster.goodput", value, pinned, reason, f"catalog: {spec.accelerators.name}")

@@ -6,6 +6,7 @@ from sixnd.planner import laws
 from sixnd.planner.architecture import Candidate, candidates, least_loss, nearest, with_vocab
 from sixnd.planner.cost import goodput_of
 from sixnd.planner.flops import flops_6nd
+from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search
 from sixnd.planner.machine import Machine
@@ -135,7 +136,7 @@ class Drafter:
     def draft(self, candidate: Candidate, tokens: float) -> Draft:
         """The draft of one model on so many tokens: batch by law, fastest layout, whole steps."""
         model = candidate.model
-        batch = global_batch(self.spec, model.params_non_embedding, tokens)
+        batch = global_batch(self.spec, self.point(candidate, tokens))
         steps = int(tokens / (batch.sequences * model.sequence) * (1 + 1e-12))
         if steps < 1:
             raise InfeasibleError(
@@ -144,6 +145,11 @@ class Drafter:
             )
         found, time = self._layout(Setting(model, self.machine, batch.sequences))
         return Draft(candidate, batch, steps, found, time)
+
+    def point(self, candidate: Candidate, tokens: float) -> Point:
+        """What the laws of learning rate and batch are functions of, for that model on so many tokens."""
+        model = candidate.model
+        return Point(model.params_non_embedding, tokens, laws.loss(self.law, model.params, tokens))
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         found = search(setting, self.spec.layout)

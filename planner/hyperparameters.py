@@ -1,10 +1,13 @@
 """Batch, learning rate and the rest of the optimizer, by a cited law and cited practice."""
 
-import math
 from dataclasses import dataclass
 
-from sixnd.specs import catalog
+from sixnd.planner.batch_scaling import scale_factor
+from sixnd.planner.hyperparameter_laws import Choice, Point, choice, choices
+from sixnd.planner.mup import planned_mup, standard_init_std
+from sixnd.planner.transformer import Transformer
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import ContradictionError, Problem
 from sixnd.specs.plan import PlannedTraining, Precision
 
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.95, 1e-8
@@ -30,19 +33,39 @@ class Batch:
         return self.sequences * sequence_length / self.wanted_tokens - 1
 
 
-def lawful_batch_tokens(law_name: str, params_non_embedding: float, tokens: float) -> float:
-    """Batch in tokens by the hyper-parameter law."""
-    law = catalog.hyperparameter_law(law_name)
-    return float(law.batch_coefficient * params_non_embedding**law.batch_params * tokens**law.batch_tokens)
+def lawful_batch_tokens(law_name: str, point: Point) -> float:
+    """Batch in tokens by the hyper-parameter law.
+
+    Raises ``ContradictionError`` where the law gives none.
+    """
+    found = choice(law_name, point)
+    if found.batch_tokens is None:
+        raise _gives_none(found, "training.global_batch", [c for c in _all(point) if c.batch_tokens is not None])
+    return found.batch_tokens
 
 
-def lawful_learning_rate(law_name: str, params_non_embedding: float, tokens: float) -> float:
-    """Peak learning rate by the hyper-parameter law."""
-    law = catalog.hyperparameter_law(law_name)
-    return float(law.lr_coefficient * params_non_embedding**law.lr_params * tokens**law.lr_tokens)
+def lawful_learning_rate(law_name: str, point: Point) -> float:
+    """Peak learning rate by the hyper-parameter law, at its own batch.
+
+    Raises ``ContradictionError`` where the law gives none, or none that can be used.
+    """
+    found = choice(law_name, point)
+    if found.learning_rate is None:
+        raise _gives_none(found, "training.learning_rate", [c for c in _all(point) if c.learning_rate is not None])
+    return found.learning_rate
 
 
-def global_batch(spec: BudgetSpec, params_non_embedding: float, tokens: float) -> Batch:
+def _all(point: Point) -> list[Choice]:
+    return choices(point.params, point.tokens, point.loss)
+
+
+def _gives_none(found: Choice, field: str, others: list[Choice]) -> ContradictionError:
+    names = ", ".join(other.law for other in others)
+    message = f"{found.law} cannot choose {field}: {found.why_not}; give {field}, or another law ({names})"
+    return ContradictionError(Problem(("hyperparameter_law",), message, also=(tuple(field.split(".")),)))
+
+
+def global_batch(spec: BudgetSpec, point: Point) -> Batch:
     """Sequences in one step: the spec's, or the law's rounded so that it divides over the cluster.
 
     The law's batch is rounded to a multiple of the odd part of the cluster (or of the pinned DP × micro-batch) times
@@ -51,7 +74,7 @@ def global_batch(spec: BudgetSpec, params_non_embedding: float, tokens: float) -
     length = spec.model.sequence_length
     if spec.training.global_batch is not None:
         return Batch(max(1, round(spec.training.global_batch / length)), spec.training.global_batch)
-    wanted = lawful_batch_tokens(spec.hyperparameter_law, params_non_embedding, tokens)
+    wanted = lawful_batch_tokens(spec.hyperparameter_law, point)
     sequences = wanted / length
     grain = _base_grain(spec)
     while 2 * grain <= sequences / _BATCH_GRAIN:
@@ -72,29 +95,53 @@ def _base_grain(spec: BudgetSpec) -> int:
     return odd * micro_batch
 
 
+@dataclass(frozen=True)
+class PeakRate:
+    """The peak learning rate and how it came about."""
+
+    value: float
+    lawful: float | None = None
+    """By the law, at its own batch; none where the spec gives the rate."""
+    lawful_batch_tokens: float | None = None
+    """The law's own batch; none where the batch is the law's, or the law gives none."""
+
+
+def peak_rate(spec: BudgetSpec, point: Point, batch_tokens: float) -> PeakRate:
+    """The peak learning rate: the spec's; or the law's, scaled from the law's batch to a pinned one."""
+    asked = spec.training
+    if asked.learning_rate is not None:
+        return PeakRate(asked.learning_rate)
+    lawful = lawful_learning_rate(spec.hyperparameter_law, point)
+    own = choice(spec.hyperparameter_law, point).batch_tokens
+    if asked.global_batch is None or own is None:
+        return PeakRate(lawful, lawful)
+    return PeakRate(lawful * scale_factor(asked.batch_scaling, batch_tokens, own), lawful, own)
+
+
 def training(
-    spec: BudgetSpec, precision: Precision, hidden: int, params_non_embedding: float, steps: int, batch: int
+    spec: BudgetSpec, precision: Precision, model: Transformer, point: Point, steps: int, batch: int
 ) -> PlannedTraining:
-    """The optimizer's settings for so many steps of so many sequences."""
+    """The optimizer's settings for so many steps of so many sequences; ``point`` is where the laws are asked."""
     t = spec.training
-    tokens = steps * batch * spec.model.sequence_length
-    rate = t.learning_rate or lawful_learning_rate(spec.hyperparameter_law, params_non_embedding, tokens)
+    rate = peak_rate(spec, point, batch * model.sequence)
     warmup = min(round(t.warmup_fraction * steps), steps - 1)
     falling = steps - warmup if t.schedule == "cosine" else max(1, round(t.decay_fraction * steps))
     return PlannedTraining(
         steps=steps,
         global_batch=batch,
-        learning_rate=rate,
-        final_learning_rate=rate * t.final_lr_fraction,
+        learning_rate=rate.value,
+        final_learning_rate=rate.value * t.final_lr_fraction,
         warmup_steps=warmup,
         schedule=t.schedule,
         decay_steps=falling,
+        cooldown=t.cooldown,
         weight_decay=t.weight_decay,
         adam_beta1=ADAM_BETA1,
         adam_beta2=ADAM_BETA2,
         adam_eps=ADAM_EPS,
         clip_grad_norm=t.clip_grad_norm,
-        init_std=math.sqrt(2 / (5 * hidden)),
+        init_std=standard_init_std(model.hidden),
         precision=precision,
         seed=t.seed,
+        mup=planned_mup(t, model.hidden, model.head_dim),
     )

@@ -41,9 +41,8 @@ def make_plan(spec: BudgetSpec) -> Plan:
     check_hours(spec, estimates.accelerator_hours)
     model, data = _model(draft), planned_data(spec, draft.tokens)
     params, steps = draft.candidate.model.params, draft.steps
-    trained = training(
-        spec, machine.precision, model.shape.hidden, model.params_non_embedding, steps, draft.batch.sequences
-    )
+    point = drafter.point(draft.candidate, draft.tokens)
+    trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
     checkpoints = planned_checkpoints(spec, machine, params, steps, draft.step_time_s)
     evaluation = planned_evaluation(spec, steps)
     return Plan(

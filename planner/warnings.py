@@ -4,6 +4,7 @@ import math
 
 from sixnd.planner import laws
 from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.hyperparameter_laws import range_broken
 from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW
 from sixnd.specs import catalog
 from sixnd.specs.plan import Estimates, PlannedData
@@ -53,12 +54,7 @@ def _hyperparameter_range(drafter: Drafter, draft: Draft) -> list[str]:
     if spec.training.global_batch is not None and spec.training.learning_rate is not None:
         return []
     law = catalog.hyperparameter_law(spec.hyperparameter_law)
-    inner = draft.candidate.model.params_non_embedding
-    found = []
-    if inner > law.largest_params:
-        found.append(f"{inner:.3g} parameters (checked up to {law.largest_params:.3g})")
-    if draft.tokens > law.largest_tokens:
-        found.append(f"{draft.tokens:.3g} tokens (checked up to {law.largest_tokens:.3g})")
+    found = range_broken(law, drafter.point(draft.candidate, draft.tokens))
     return [f"{spec.hyperparameter_law} is extrapolated to {' and '.join(found)}; {law.weakness}"] if found else []
 
 

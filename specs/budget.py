@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sixnd.specs import catalog
 from sixnd.specs.document import Document, Name
@@ -126,13 +126,20 @@ class Training(Document):
     global_batch: AutoTokens = None
     """Tokens in one optimizer step; `auto` follows the hyper-parameter law."""
     learning_rate: AutoNumber = None
-    """Peak learning rate; `auto` follows the hyper-parameter law."""
+    """Peak learning rate; `auto` follows the hyper-parameter law. With `mup` it is needed: tuned at the base width."""
+    batch_scaling: Literal["square-root", "linear", "none"] = "square-root"
+    """With a pinned `global_batch` and an automatic learning rate: how the law's rate moves from the law's batch to
+    the pinned one. `square-root` for Adam (Malladi et al. 2022), `linear` for SGD (Goyal et al. 2017), `none`."""
     schedule: Literal["cosine", "wsd"] = "cosine"
-    """Shape of the learning rate: cosine decay, or warm-up, stable, decay."""
+    """Shape of the learning rate: cosine decay, or warm-up, stable, decay. With `wsd` the checkpoints of the stable
+    part serve shorter horizons too: each needs only a cooldown of its own."""
     warmup_fraction: Fraction = 0.02
     """Share of steps over which the learning rate rises linearly from zero."""
     decay_fraction: Fraction = 0.2
     """With `wsd`: share of steps at the end over which the learning rate falls."""
+    cooldown: Literal["linear", "1-sqrt"] = "1-sqrt"
+    """With `wsd`: how the learning rate falls. `1-sqrt` falls fast first; it did better than `linear` in Hägele et al.
+    2024."""
     final_lr_fraction: Fraction = 0.1
     """Learning rate at the last step as a share of the peak."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
@@ -143,6 +150,24 @@ class Training(Document):
     """`auto` takes BF16 where the accelerator has matrix units for it, else FP32."""
     seed: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] = 1234
     """Seed of initial weights and of the order of the data."""
+    parametrization: Literal["standard", "mup"] = "standard"
+    """`mup` (Tensor Programs V) scales initial weights, learning rates, logits and attention with the width, so that a
+    learning rate tuned on a narrow model holds on a wide one of the same depth."""
+    mup_base_width: Annotated[int, Field(ge=8), WHOLE] | None = None
+    """With `mup`, needed: hidden width of the model the learning rate was tuned on."""
+    mup_base_head_dim: Annotated[int, Field(ge=2), WHOLE] | None = None
+    """With `mup`: head dimension of that model, if it differs; by default heads grow in number, not in size."""
+
+    @model_validator(mode="after")
+    def _mup_has_its_base(self) -> "Training":
+        if self.parametrization == "mup" and (self.mup_base_width is None or self.learning_rate is None):
+            raise ValueError(
+                "parametrization mup carries a tuned learning rate to another width: it needs learning_rate and "
+                "mup_base_width, the width at which it was tuned"
+            )
+        if self.parametrization == "standard" and (self.mup_base_width or self.mup_base_head_dim):
+            raise ValueError("mup_base_width and mup_base_head_dim mean nothing without 'parametrization: mup'")
+        return self
 
 
 class Layout(Document):

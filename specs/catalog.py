@@ -112,20 +112,50 @@ class Law(Document):
     covariance_source: str
 
 
-class HyperparameterLaw(Document):
-    """Peak learning rate = lr_coefficient · N^lr_params · D^lr_tokens; batch in tokens likewise."""
+LawInput = Literal["params", "tokens", "compute", "loss"]
+"""What a law of learning rate or batch may depend on: non-embedding N, D, C in FLOPs, L in nats per token."""
 
-    lr_coefficient: Positive
-    lr_params: float
-    lr_tokens: float
-    batch_coefficient: Positive
-    batch_params: float
-    batch_tokens: float
-    largest_params: Positive
-    """Largest N at which the law was checked against runs."""
-    largest_tokens: Positive
-    """Largest D at which the law was checked against runs."""
+
+class PowerForm(Document):
+    """coefficient · N^a · D^b · C^c · L^d, with an exponent for each input that the law knows."""
+
+    form: Literal["power"]
+    coefficient: Positive
+    exponents: dict[LawInput, float]
+
+
+class LogLinearForm(Document):
+    """intercept + slope · ln(input). With a negative slope it falls below zero, where it says nothing."""
+
+    form: Literal["log-linear"]
+    intercept: float
+    slope: float
+    input: LawInput
+    breaks_down_above: Positive
+    """The input beyond which its authors say that the form no longer holds."""
+
+
+HyperparameterForm = Annotated[PowerForm | LogLinearForm, Field(discriminator="form")]
+
+
+class Span(Document):
+    """The part of an input's axis on which a law was checked against runs; an end that is not published is open."""
+
+    low: Positive | None = None
+    high: Positive | None = None
+
+
+class HyperparameterLaw(Document):
+    """Peak learning rate and batch as functions of N, D, C or L; a law may give only one of the two."""
+
+    learning_rate: HyperparameterForm | None = None
+    """Peak learning rate of Adam."""
+    batch_tokens: HyperparameterForm | None = None
+    """Batch in tokens."""
+    checked: dict[LawInput, Span]
+    """Where the law was held against runs."""
     counts: str
+    """What N, D, C and L mean in the law."""
     weakness: str
     source: str
 

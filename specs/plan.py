@@ -112,6 +112,28 @@ class PlannedData(Document):
     validation_fraction: float
 
 
+class PlannedMup(Document):
+    """Maximal update parametrization (Yang et al. 2022, arXiv:2203.03466, table 8), as numbers the runner applies.
+
+    Hidden matrices are those inside the layers; embedding and head keep the learning rate of the base width.
+    """
+
+    base_width: Count
+    """Hidden width at which learning rate and initial weights are those of the standard parametrization."""
+    base_head_dim: Count
+    embedding_init_std: NonNegative
+    """Standard deviation of embedding and head; the same at every width."""
+    hidden_lr_multiplier: NonNegative
+    """Learning rate of hidden matrices over that of the rest: base width / width."""
+    hidden_weight_decay_multiplier: NonNegative
+    """Weight decay of hidden matrices over that of the rest: width / base width, so that its product with the learning
+    rate is the same at every width."""
+    logit_multiplier: NonNegative
+    """Factor of the logits: base width / width."""
+    attention_scale: NonNegative
+    """Factor of query · key before the softmax: √(base head dimension) / head dimension."""
+
+
 class PlannedTraining(Document):
     """Optimizer, schedule and batch."""
 
@@ -124,14 +146,19 @@ class PlannedTraining(Document):
     schedule: Literal["cosine", "wsd"]
     decay_steps: Count
     """Steps of the falling part at the end: all after warm-up for cosine."""
+    cooldown: Literal["linear", "1-sqrt"] = "linear"
+    """How the learning rate falls with `wsd`; with `cosine` it is not looked at."""
     weight_decay: NonNegative
     adam_beta1: float
     adam_beta2: float
     adam_eps: float
     clip_grad_norm: NonNegative
     init_std: NonNegative
+    """Standard deviation of the initial matrices; with `mup` of the hidden ones."""
     precision: Precision
     seed: int
+    mup: PlannedMup | None = None
+    """Set where the parametrization is `mup`."""
 
 
 class PlannedLayout(Document):
