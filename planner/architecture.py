@@ -9,11 +9,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from sixnd.planner import laws
 from sixnd.planner.transformer import Transformer
 from sixnd.planner.vocabulary import automatic_tie, automatic_vocab, padded
 from sixnd.specs.budget import ModelRequest, Shape
-from sixnd.specs.catalog import Law
 from sixnd.specs.errors import InfeasibleError
 
 ASPECT_SOURCE = (
@@ -90,11 +88,6 @@ def with_vocab(shape: Shape, request: ModelRequest, multiple: int) -> Candidate:
     tied = request.tied_embeddings
     tied = automatic_tie(inner, shape.hidden, rows) if tied is None else tied
     return Candidate(Transformer.of_shape(shape, rows, request.sequence_length, tied), vocab)
-
-
-def least_loss(found: list[Candidate], law: Law, compute: float) -> Candidate:
-    """The candidate with the least loss at D = C/(6N)."""
-    return min(found, key=lambda c: laws.loss(law, c.model.params, compute / 6 / c.model.params))
 
 
 def nearest(found: list[Candidate], params: float) -> Candidate:

@@ -1,7 +1,6 @@
 """What only a plan shows to be contradictory: values of the spec that cannot hold together."""
 
 from sixnd.planner.draft import Drafter
-from sixnd.planner.flops import flops_6nd
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
 from sixnd.specs.errors import ContradictionError, Path, Problem
@@ -15,15 +14,21 @@ def check_tokens_against_compute(spec: BudgetSpec, drafter: Drafter) -> None:
     compute, tokens = spec.budget.compute, spec.data.tokens
     if compute is None or tokens is None or not drafter.model_pinned:
         return
-    params = drafter.candidate_for(compute).model.params
-    spent = flops_6nd(params, tokens)
+    candidate = drafter.candidate_for(compute)
+    params, each = candidate.model.params, drafter.flops_per_token(candidate)
+    spent = each * tokens
     if abs(spent / compute - 1) > _TOLERANCE:
         message = (
-            f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: 6 × {params:.4g} "
-            f"parameters × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
-            f"or give {compute / 6 / params:.4g} tokens"
+            f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: "
+            f"{_counted(drafter, params)} × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
+            f"or give {compute / each:.4g} tokens"
         )
         raise ContradictionError(Problem(("data", "tokens"), message, also=(("budget", "compute"), _model_path(spec))))
+
+
+def _counted(drafter: Drafter, params: float) -> str:
+    exact = drafter.spec.budget.counting == "exact"
+    return f"{params:.4g} parameters, counted exactly," if exact else f"6 × {params:.4g} parameters"
 
 
 def check_hours(spec: BudgetSpec, predicted: Estimate) -> None:
@@ -49,6 +54,8 @@ def check_hours(spec: BudgetSpec, predicted: Estimate) -> None:
 def _fixes_compute(spec: BudgetSpec) -> Path | None:
     if spec.budget.compute is not None:
         return ("budget", "compute")
+    if spec.budget.loss is not None:
+        return ("budget", "loss")
     model_pinned = spec.model.params is not None or spec.model.shape is not None
     return ("data", "tokens") if spec.data.tokens is not None and model_pinned else None
 

@@ -8,8 +8,11 @@ from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
 from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
-from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedEvaluation, PlannedTraining
+
+CHINCHILLA_RATIO = 20.0
+"""Tokens a parameter of the rule of thumb by which over-training is told."""
+SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"
 
 
 def decisions(
@@ -39,35 +42,35 @@ def decisions(
 
 
 def _compute(drafter: Drafter, draft: Draft) -> Decision:
-    given = drafter.spec.budget.compute is not None
-    reason = "the budget" if given else "what the hours buy at the predicted throughput"
+    budget = drafter.spec.budget
     settled = f"; model, layout and throughput settled after {draft.rounds} rounds" if draft.rounds > 1 else ""
+    reason, source = "what the hours buy at the predicted throughput", "C = 6ND (Kaplan et al. 2020, §2.1)"
+    if budget.compute is not None:
+        reason, source = f"the budget, counted as {budget.counting}", "spec: budget.compute"
+    elif budget.loss is not None:
+        reason, source = f"the least that reaches a loss of {budget.loss:g} by {drafter.law_name}", "spec: budget.loss"
     return Decision(
         what="budget.compute_flops",
         value=f"{draft.compute_flops:.4g} FLOPs",
         reason=f"{reason}, spent in {draft.steps:,} whole steps{settled}",
-        source="spec: budget.compute" if given else "C = 6ND (Kaplan et al. 2020, §2.1)",
-        pinned=given,
+        source=source,
+        pinned=budget.compute is not None,
     )
 
 
 def _law(drafter: Drafter, draft: Draft) -> Decision:
-    compute = drafter.spec.budget.compute or draft.compute_flops
-    choices = "; ".join(_law_choice(name, compute) for name in catalog.names("laws"))
+    best = laws.optimum(drafter.law, draft.compute_flops)
+    sure = laws.params_interval(drafter.law, draft.compute_flops)
+    assert sure is not None, "a spec only takes laws that give an interval"
     return Decision(
         what="law",
-        value=drafter.spec.law,
-        reason=f"what each law would choose for {compute:.4g} FLOPs: {choices}",
+        value=drafter.law_name,
+        reason=(
+            f"at {draft.compute_flops:.4g} FLOPs its optimum is N {best.params:.3g} (80 % {sure.low:.3g} to "
+            f"{sure.high:.3g}), D {best.tokens:.3g}; what other laws would choose stands in the table of laws"
+        ),
         source=drafter.law.source,
         pinned="law" in drafter.spec.model_fields_set,
-    )
-
-
-def _law_choice(name: str, compute: float) -> str:
-    best, sure = laws.optimum(catalog.law(name), compute), laws.params_interval(name, compute)
-    return (
-        f"{name}: N {best.params:.3g} (80 % {sure.low:.3g} to {sure.high:.3g}), D {best.tokens:.3g}, "
-        f"{best.tokens / best.params:.3g} tokens a parameter, loss {best.loss:.4f}"
     )
 
 
@@ -78,26 +81,42 @@ def _flop_convention(draft: Draft) -> Decision:
         value=f"{exact:.4g} FLOPs",
         reason=(
             f"exact matrix products, forward and backward, causal attention as half: {exact / (6 * params):.3f} × 6N; "
-            "time and MFU count these, the budget counts 6ND"
+            "time and MFU count these, the budget counts 6ND unless budget.counting says exact"
         ),
         source="counted by module; MFU as in PaLM, appendix B (Chowdhery et al. 2022)",
     )
 
 
 def _params(drafter: Drafter, draft: Draft) -> Decision:
-    request, params = drafter.spec.model, draft.candidate.model.params
-    if request.shape is not None:
-        reason, source = "the parameters of the spec's shape", "spec: model.shape"
-    elif request.params is not None:
-        reason = f"nearest shape of the lattice, {params / request.params - 1:+.1%} from what was asked"
-        source = "spec: model.params"
-    elif drafter.spec.data.tokens is not None:
-        reason, source = "largest shape whose 6ND on the pinned tokens stays within the budget", "spec: data.tokens"
-    else:
-        reason, source = "shape of the lattice with the least predicted loss at D = C/(6N)", drafter.law.source
-    inner = draft.candidate.model.params_non_embedding
-    value = f"{params:,} ({inner:,} without embeddings)"
+    reason, source = _why_params(drafter, draft)
+    m = draft.candidate.model
+    value = f"{m.params:,} ({m.params_non_embedding:,} without embeddings)"
     return Decision(what="model.params", value=value, reason=reason, source=source, pinned=drafter.model_pinned)
+
+
+def _why_params(drafter: Drafter, draft: Draft) -> tuple[str, str]:
+    spec, params = drafter.spec, draft.candidate.model.params
+    if spec.model.shape is not None:
+        return "the parameters of the spec's shape", "spec: model.shape"
+    if spec.model.params is not None:
+        off = params / spec.model.params - 1
+        return f"nearest shape of the lattice, {off:+.1%} from what was asked", "spec: model.params"
+    if spec.budget.loss is not None:
+        return "shape of the lattice that reaches the loss with the least compute", drafter.law.source
+    if spec.data.tokens is not None:
+        return "largest shape whose compute on the pinned tokens stays within the budget", "spec: data.tokens"
+    if spec.inference is not None:
+        return _for_serving(drafter, draft), SERVING_SOURCE
+    return "shape of the lattice with the least predicted loss for the compute", drafter.law.source
+
+
+def _for_serving(drafter: Drafter, draft: Draft) -> str:
+    free = laws.optimum(drafter.law, draft.compute_flops)
+    return (
+        "cheapest over its life for the loss it reaches: serving costs as much as "
+        f"{drafter.question.served_tokens:.3g} tokens at 2N training FLOPs; without it the law would "
+        f"choose {free.params:.3g}"
+    )
 
 
 def _shape(drafter: Drafter, draft: Draft) -> Decision:
@@ -127,13 +146,16 @@ def _tied(drafter: Drafter, draft: Draft) -> Decision:
 
 
 def _tokens(drafter: Drafter, draft: Draft) -> Decision:
-    pinned = drafter.spec.data.tokens is not None
+    pinned, asked_loss = drafter.spec.data.tokens is not None, drafter.spec.budget.loss is not None
+    counting = "C/(6N)" if drafter.spec.budget.counting == "6ND" else "C over the exact FLOPs a token"
+    how = "asked for" if pinned else "what the loss needs" if asked_loss else counting
     ratio = draft.tokens / draft.candidate.model.params
     return Decision(
         what="data.tokens",
         value=f"{draft.tokens:,}",
-        reason=f"{'asked for' if pinned else 'C/(6N)'}, in whole steps; {ratio:.3g} a parameter",
-        source="spec: data.tokens" if pinned else "C = 6ND",
+        reason=f"{how}, in whole steps; {ratio:.3g} a parameter, {ratio / CHINCHILLA_RATIO:.2g}× the rule of "
+        f"{CHINCHILLA_RATIO:g}",
+        source="spec: data.tokens" if pinned else "C = 6ND; 20 tokens a parameter: Hoffmann et al. 2022, Table 3",
         pinned=pinned,
     )
 

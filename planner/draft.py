@@ -1,19 +1,23 @@
 """A draft: model, tokens, batch and layout that belong together; and the budget solved over drafts."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sixnd.planner import laws
-from sixnd.planner.architecture import Candidate, candidates, least_loss, nearest, with_vocab
+import numpy as np
+
+from sixnd.planner.allocation import params_for_compute, tokens_for_loss
+from sixnd.planner.architecture import Candidate, candidates, nearest, with_vocab
 from sixnd.planner.cost import goodput_of
-from sixnd.planner.flops import flops_6nd
+from sixnd.planner.flops import flops_6nd, training_flops_per_token
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search
 from sixnd.planner.machine import Machine
+from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
 from sixnd.planner.steptime import step_time
 from sixnd.planner.vocabulary import padding_multiple
-from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
 from sixnd.specs.errors import InfeasibleError
@@ -22,6 +26,7 @@ from sixnd.specs.plan import TimeBreakdown
 _ROUNDS = 10
 _FIRST_MFU = 0.4
 """Where the search for a time budget starts; the result does not depend on it beyond the rounds it takes."""
+_SETTLED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,9 @@ class Drafter:
 
     def __init__(self, spec: BudgetSpec, machine: Machine) -> None:
         self.spec, self.machine = spec, machine
-        self.law = catalog.law(spec.law)
+        self.law_name, self.law = spec.planning_law.name, spec.planning_law.law
+        self.training_mfu = _FIRST_MFU
+        self.question = question(spec, self.training_mfu)
         self.multiple = padding_multiple(machine.planned, machine.accelerator.scale_up_ranks, spec.layout.tensor)
         self.lattice = candidates(spec.model, self.multiple)
 
@@ -66,10 +73,38 @@ class Drafter:
 
         Raises ``InfeasibleError`` where the budget pays for less than a step, or no layout fits.
         """
-        compute = self.spec.budget.compute
+        if self.spec.inference is None:
+            return self._solve()
+        for _ in range(_ROUNDS):  # what serving costs beside training depends on training's MFU, so on the draft
+            draft, mfu = self._solve(), self.training_mfu
+            self.training_mfu = self.mfu(draft)
+            self.question = question(self.spec, self.training_mfu)
+            if math.isclose(mfu, self.training_mfu, rel_tol=_SETTLED):
+                break
+        return draft
+
+    def _solve(self) -> Draft:
+        budget = self.spec.budget
         if self.model_pinned and self.spec.data.tokens is not None:
             return self.draft(self.candidate_for(0.0), self.spec.data.tokens)
-        return self.for_compute(compute) if compute is not None else self.for_seconds(self.train_seconds())
+        if budget.loss is not None:
+            return self.for_loss(budget.loss)
+        return self.for_seconds(self.train_seconds()) if budget.compute is None else self.for_compute(budget.compute)
+
+    def loss(self, params: float, tokens: float) -> float:
+        """Predicted loss at N and D, nats a token, with repetition where the sources' sizes are told."""
+        return float(self.question.loss(params, tokens))
+
+    def mfu(self, draft: Draft) -> float:
+        """Exact model FLOPs a second over the cluster's dense peak."""
+        model, machine = draft.candidate.model, self.machine.planned
+        flops = draft.batch.sequences * model.sequence * training_flops_per_token(model)
+        return flops / (machine.count * machine.peak_flops * draft.step_time_s)
+
+    def flops_per_token(self, candidate: Candidate) -> float:
+        """FLOPs a training token costs, as the budget counts them."""
+        exact = self.spec.budget.counting == "exact"
+        return training_flops_per_token(candidate.model) if exact else 6.0 * candidate.model.params
 
     @property
     def model_pinned(self) -> bool:
@@ -90,24 +125,45 @@ class Drafter:
         if request.params is not None:
             return nearest(self.lattice, request.params)
         if self.spec.data.tokens is not None:
-            return self._largest_within(compute / 6 / self.spec.data.tokens)
-        return least_loss(self.lattice, self.law, compute)
+            return self._largest_within(compute / self.spec.data.tokens)
+        if self.question.served_tokens:
+            return nearest(self.lattice, float(params_for_compute(self.question, compute)))
+        return min(self.lattice, key=lambda c: self.loss(c.model.params, compute / self.flops_per_token(c)))
 
-    def _largest_within(self, params: float) -> Candidate:
-        fitting = [c for c in self.lattice if c.model.params <= params]
+    def _largest_within(self, flops_per_token: float) -> Candidate:
+        fitting = [c for c in self.lattice if self.flops_per_token(c) <= flops_per_token]
         if not fitting:
-            smallest = self.lattice[0].model.params
+            smallest = self.lattice[0]
             raise InfeasibleError(
-                f"the budget pays for {params:.3g} parameters on data.tokens, less than the smallest model "
-                f"({smallest:.3g}); raise the budget or lower data.tokens"
+                f"the budget pays for {flops_per_token:.3g} FLOPs a token on data.tokens, less than the smallest model "
+                f"needs ({self.flops_per_token(smallest):.3g}); raise the budget or lower data.tokens"
             )
         return fitting[-1]
 
     def for_compute(self, compute: float) -> Draft:
-        """The draft that spends so many FLOPs by C = 6ND."""
+        """The draft that spends so many FLOPs."""
         candidate = self.candidate_for(compute)
-        tokens = self.spec.data.tokens or compute / 6 / candidate.model.params
+        tokens = self.spec.data.tokens or compute / self.flops_per_token(candidate)
         return self.draft(candidate, tokens)
+
+    def for_loss(self, target: float) -> Draft:
+        """The draft that reaches a loss with the least compute, training and serving together.
+
+        Raises ``InfeasibleError`` where no model of the lattice does.
+        """
+        found = [self.candidate_for(0.0)] if self.model_pinned else self.lattice
+        params = np.array([c.model.params for c in found], dtype=float)
+        needed = tokens_for_loss(self.question, params, target)
+        if self.spec.data.tokens is not None:
+            needed = np.where(needed <= self.spec.data.tokens, self.spec.data.tokens, np.inf)
+        cost = np.array([self.flops_per_token(c) for c in found]) * needed + 2 * params * self.question.served_tokens
+        best = int(np.argmin(cost))
+        if not np.isfinite(cost[best]):
+            raise InfeasibleError(
+                f"no model reaches a loss of {target:g} by {self.law_name}, whose irreducible loss is "
+                f"{self.law.E:.4f}; ask for a higher loss, for another law, or let go of model.params or data.tokens"
+            )
+        return self.draft(found[best], float(needed[best]), whole=math.ceil)
 
     def for_seconds(self, seconds: float) -> Draft:
         """The draft whose steps fill so many seconds of training: rounds of model → layout → affordable compute."""
@@ -119,8 +175,8 @@ class Drafter:
             if seen and _same(seen[-1], draft):
                 return draft
             seen.append(draft)
-            compute = draft.compute_flops
-        return min(seen, key=lambda d: laws.loss(self.law, d.candidate.model.params, d.tokens))
+            compute = draft.tokens * self.flops_per_token(draft.candidate)
+        return min(seen, key=lambda d: self.loss(d.candidate.model.params, d.tokens))
 
     def _filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
         steps = int(seconds / draft.step_time_s)
@@ -133,11 +189,11 @@ class Drafter:
             steps = draft.steps
         return Draft(draft.candidate, draft.batch, steps, draft.found, draft.time, rounds)
 
-    def draft(self, candidate: Candidate, tokens: float) -> Draft:
+    def draft(self, candidate: Candidate, tokens: float, whole: Callable[[float], int] = math.floor) -> Draft:
         """The draft of one model on so many tokens: batch by law, fastest layout, whole steps."""
         model = candidate.model
         batch = global_batch(self.spec, self.point(candidate, tokens))
-        steps = int(tokens / (batch.sequences * model.sequence) * (1 + 1e-12))
+        steps = whole(tokens / (batch.sequences * model.sequence) * (1 + 1e-12))
         if steps < 1:
             raise InfeasibleError(
                 f"the budget pays for {tokens:.3g} tokens, one step of {batch.sequences} sequences takes "
@@ -149,7 +205,7 @@ class Drafter:
     def point(self, candidate: Candidate, tokens: float) -> Point:
         """What the laws of learning rate and batch are functions of, for that model on so many tokens."""
         model = candidate.model
-        return Point(model.params_non_embedding, tokens, laws.loss(self.law, model.params, tokens))
+        return Point(model.params_non_embedding, tokens, self.loss(model.params, tokens))
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         found = search(setting, self.spec.layout)

@@ -1,107 +1,151 @@
-"""Scaling laws: loss, compute-optimal N and D, and how sure the law is of them.
+"""Scaling laws: the loss of N and D, the compute-optimal N and D, and how sure a law is of them.
 
-L(N, D) = E + A/N^α + B/D^β with C = 6ND (Hoffmann et al. 2022, eq. 2 and 4).
+A loss surface is L(N, D) = E + A/N^α + B/D^β (Hoffmann et al. 2022, eq. 2). Its uncertainty is a covariance of
+(ln A, ln B, ln E, α, β), from which draws are taken; every interval is a percentile over draws.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs import catalog
-from sixnd.specs.catalog import Law
+from sixnd.specs.laws import LawEntry, SurfaceLaw
 
 Array = NDArray[np.float64]
+Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
-_Z80 = 1.2815515655446004
-"""Half-width of a normal 80 % interval in standard deviations."""
 WIDENING_PER_DECADE = 0.5
 """Outside the fitted range an interval widens by this share of itself for each decade: our rule, not a fit."""
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Low and high end."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Constants of a loss surface: numbers, or arrays of one value a draw."""
+
+    E: Numbers
+    A: Numbers
+    B: Numbers
+    alpha: Numbers
+    beta: Numbers
+
+    def loss(self, params: Numbers, tokens: Numbers) -> Numbers:
+        """L(N, D), nats per token (Hoffmann et al. 2022, eq. 2)."""
+        return self.E + self.A * params**-self.alpha + self.B * tokens**-self.beta
+
+    def optimal_params(self, compute: Numbers) -> Numbers:
+        """Compute-optimal N for C = 6ND in FLOPs, in closed form (Hoffmann et al. 2022, eq. 4)."""
+        log_g = np.log(self.alpha * self.A / (self.beta * self.B)) / (self.alpha + self.beta)
+        found: Numbers = np.exp(log_g + self.beta / (self.alpha + self.beta) * np.log(np.asarray(compute) / 6))
+        return found
+
+
+@dataclass(frozen=True)
 class Allocation:
-    """Parameters and tokens that a law would choose for a compute budget, and the loss there (nats per token)."""
+    """Parameters and tokens for a compute budget, and the loss there (nats per token)."""
 
     params: float
     tokens: float
     loss: float
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An 80 % interval."""
-
-    low: float
-    high: float
+def surface(law: SurfaceLaw) -> Surface:
+    """The law's own constants."""
+    return Surface(law.E, law.A, law.B, law.alpha, law.beta)
 
 
-def loss(law: Law, params: float, tokens: float) -> float:
-    """L(N, D), nats per token (Hoffmann et al. 2022, eq. 2)."""
-    return float(law.E + law.A / params**law.alpha + law.B / tokens**law.beta)
+def loss(law: SurfaceLaw, params: float, tokens: float) -> float:
+    """L(N, D), nats per token."""
+    return float(surface(law).loss(params, tokens))
 
 
-def optimum(law: Law, compute: float) -> Allocation:
-    """Compute-optimal N and D in closed form (Hoffmann et al. 2022, eq. 4); ``compute`` in FLOPs."""
-    params = float(_optimal_params(law.A, law.B, law.alpha, law.beta, compute))
+def optimum(law: SurfaceLaw, compute: float) -> Allocation:
+    """Compute-optimal N and D; ``compute`` in FLOPs."""
+    params = float(surface(law).optimal_params(compute))
     tokens = compute / 6 / params
     return Allocation(params, tokens, loss(law, params, tokens))
 
 
-def _optimal_params(A: float | Array, B: float | Array, alpha: float | Array, beta: float | Array, C: float) -> Array:
-    G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
-    return np.asarray(G * (C / 6) ** (beta / (alpha + beta)))
-
-
-def decades_outside(law: Law, params: float, tokens: float) -> float:
+def decades_outside(law: LawEntry, params: float, tokens: float) -> float:
     """How many decades N, D or C = 6ND lie outside the range the law was fitted on (the furthest counts)."""
     fitted = (
         (params, law.fitted_params),
         (tokens, law.fitted_tokens),
         (6 * params * tokens, law.fitted_compute),
     )
-    return max(_outside(value, bounds[0], bounds[1]) for value, bounds in fitted)
+    return max(_outside(value, bounds) for value, bounds in fitted)
 
 
-def _outside(value: float, low: float, high: float) -> float:
-    return float(max(0.0, np.log10(low / value), np.log10(value / high)))
+def _outside(value: float, bounds: list[float] | None) -> float:
+    if bounds is None:
+        return 0.0
+    return float(max(0.0, np.log10(bounds[0] / value), np.log10(value / bounds[1])))
 
 
-def loss_interval(law_name: str, params: float, tokens: float) -> Interval:
-    """80 % interval of the loss at N and D: the fit's covariance and its residuals, wider outside the fitted range.
+def draws(law: SurfaceLaw) -> Surface | None:
+    """4,000 draws of the constants around the law; none where the law has no covariance.
 
-    Standard deviations of log loss are multiplied by 1 + 0.5 × decades outside (``WIDENING_PER_DECADE``).
+    Normal, or Student's t where the law says how few degrees of freedom it has. The seed is fixed: a plan repeats.
     """
-    law = catalog.law(law_name)
-    A, B, E, alpha, beta = _draws(law_name)
-    logs = np.log(E + A / params**alpha + B / tokens**beta)
-    center = np.log(loss(law, params, tokens))
-    spread = float(np.hypot(np.std(logs), law.residual_sd)) * _widening(law, params, tokens)
-    return Interval(float(np.exp(center - _Z80 * spread)), float(np.exp(center + _Z80 * spread)))
+    if law.log_covariance is None:
+        return None
+    mean = np.array([np.log(law.A), np.log(law.B), np.log(max(law.E, np.finfo(float).tiny)), law.alpha, law.beta])
+    generator = np.random.default_rng(_SEED)
+    drawn = generator.standard_normal((_DRAWS, 5)) @ _root(np.array(law.log_covariance)).T
+    if law.degrees_of_freedom is not None:
+        drawn *= np.sqrt(law.degrees_of_freedom / generator.chisquare(law.degrees_of_freedom, (_DRAWS, 1)))
+    log_A, log_B, log_E, alpha, beta = (mean + drawn).T
+    floor = 1e-3  # an exponent of zero or below is no law: such draws are as flat as a law can be
+    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), np.maximum(alpha, floor), np.maximum(beta, floor))
 
 
-def params_interval(law_name: str, compute: float) -> Interval:
-    """80 % interval of the compute-optimal N, wider outside the fitted range by the same rule."""
-    law = catalog.law(law_name)
-    A, B, _, alpha, beta = _draws(law_name)
-    best = optimum(law, compute)
-    spread = float(np.std(np.log(_optimal_params(A, B, alpha, beta, compute))))
-    spread *= _widening(law, best.params, best.tokens)
-    return Interval(best.params * float(np.exp(-_Z80 * spread)), best.params * float(np.exp(_Z80 * spread)))
+def _root(covariance: Array) -> Array:
+    """A matrix whose product with its transpose is the covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
-def _widening(law: Law, params: float, tokens: float) -> float:
+def percentiles(
+    values: Numbers, center: float, level: float, widening: float = 1.0, extra_log_sd: float = 0.0
+) -> Interval:
+    """The interval that holds ``level`` of positive ``values``, by logarithms around ``center``.
+
+    ``widening`` multiplies its half-widths; ``extra_log_sd`` adds an independent spread in quadrature.
+    """
+    logs = np.log(np.asarray(values)) - np.log(center)
+    low, high = np.quantile(logs, [(1 - level) / 2, (1 + level) / 2])
+    half = NormalDist().inv_cdf((1 + level) / 2) * extra_log_sd
+    down, up = np.hypot(min(low, 0.0), half), np.hypot(max(high, 0.0), half)
+    return Interval(float(center * np.exp(-widening * down)), float(center * np.exp(widening * up)))
+
+
+def widening(law: LawEntry, params: float, tokens: float) -> float:
+    """How many times an interval is widened at N and D: 1 inside the fitted range, 0.5 more for each decade outside."""
     return 1 + WIDENING_PER_DECADE * decades_outside(law, params, tokens)
 
 
-@lru_cache(maxsize=8)
-def _draws(law_name: str) -> Array:
-    """Draws of (A, B, E, α, β) around the law from its covariance; the seed is fixed, so a plan repeats."""
-    law = catalog.law(law_name)
-    mean = np.array([np.log(law.A), np.log(law.B), np.log(law.E), law.alpha, law.beta])
-    root = np.linalg.cholesky(np.array(law.log_covariance))
-    draws = mean + np.random.default_rng(_SEED).standard_normal((_DRAWS, 5)) @ root.T
-    draws[:, :3] = np.exp(draws[:, :3])
-    return np.ascontiguousarray(draws.T)
+def loss_interval(law: SurfaceLaw, params: float, tokens: float, level: float = 0.8) -> Interval | None:
+    """Interval of the loss of a run at N and D: the fit's uncertainty and its residuals, wider outside its range."""
+    drawn = draws(law)
+    if drawn is None:
+        return None
+    wider, center = widening(law, params, tokens), loss(law, params, tokens)
+    return percentiles(drawn.loss(params, tokens), center, level, wider, law.residual_sd or 0.0)
+
+
+def params_interval(law: SurfaceLaw, compute: float, level: float = 0.8) -> Interval | None:
+    """Interval of the compute-optimal N, wider outside the fitted range by the same rule."""
+    drawn = draws(law)
+    if drawn is None:
+        return None
+    best = optimum(law, compute)
+    return percentiles(drawn.optimal_params(compute), best.params, level, widening(law, best.params, best.tokens))

@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from sixnd.planner import laws
 from sixnd.planner.checks import check_hours, check_tokens_against_compute
 from sixnd.planner.cost import (
     energy_estimate,
@@ -18,13 +17,15 @@ from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
+from sixnd.planner.law_choices import law_choices
+from sixnd.planner.loss import loss_estimate, worth_estimate
 from sixnd.planner.machine import Machine, machine_of
 from sixnd.planner.memory import peak_memory
 from sixnd.planner.mix import planned_data
 from sixnd.planner.warnings import warnings
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.plan import Estimate, Estimates, Plan, PlannedBudget, PlannedModel
+from sixnd.specs.plan import Estimates, Plan, PlannedBudget, PlannedModel
 
 
 def make_plan(spec: BudgetSpec) -> Plan:
@@ -37,7 +38,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     drafter = Drafter(spec, machine)
     check_tokens_against_compute(spec, drafter)
     draft = drafter.solve()
-    estimates = _estimates(spec, machine, draft)
+    estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
     model, data = _model(draft), planned_data(spec, draft.tokens)
     params, steps = draft.candidate.model.params, draft.steps
@@ -52,7 +53,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         spec_sha256=spec.digest(),
         catalog_sha256=catalog.sha256(),
         sixnd_version=version("sixnd"),
-        law=spec.law,
+        law=drafter.law_name,
         budget=_budget(spec, draft, estimates),
         cluster=machine.planned,
         model=model,
@@ -63,6 +64,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         evaluation=evaluation,
         estimates=estimates,
         decisions=decisions(drafter, draft, trained, checkpoints, evaluation),
+        law_choices=law_choices(draft.compute_flops, spec.planning_law),
         options=list(draft.found.options),
         warnings=warnings(drafter, draft, data, estimates),
     )
@@ -85,7 +87,7 @@ def _model(draft: Draft) -> PlannedModel:
 
 def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudget:
     given = spec.budget
-    named = {name: value for name, value in given.plain().items() if value is not None}
+    named = {name: value for name, value in given.plain().items() if value is not None and name != "counting"}
     return PlannedBudget(
         given=", ".join(f"{name} = {value}" for name, value in named.items()),
         compute_flops=draft.compute_flops if given.compute is None else given.compute,
@@ -95,7 +97,7 @@ def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudg
     )
 
 
-def _estimates(spec: BudgetSpec, machine: Machine, draft: Draft) -> Estimates:
+def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draft) -> Estimates:
     m, count = draft.candidate.model, machine.planned.count
     batch_tokens = draft.batch.sequences * m.sequence
     step = step_time_estimate(machine, draft.step_time_s)
@@ -106,9 +108,10 @@ def _estimates(spec: BudgetSpec, machine: Machine, draft: Draft) -> Estimates:
     hours = scaled(wall, count / 3600, "accelerator-hours", "wall-clock × accelerators")
     memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences)
     held = sum(value for value in memory.plain().values() if not isinstance(value, str))
-    mfu = batch_tokens * training_flops_per_token(m) / (count * machine.planned.peak_flops)
+    mfu = drafter.mfu(draft) * draft.step_time_s
     return Estimates(
-        loss=_loss(spec, m.params, draft.tokens),
+        loss=loss_estimate(drafter, m.params, draft.tokens),
+        tokens_worth=worth_estimate(drafter, draft.tokens),
         step_time_s=step,
         tokens_per_s=inverse(step, batch_tokens, "tokens/s", "global batch / step time"),
         mfu=inverse(step, mfu, "share of peak", "exact model FLOPs, causal attention as half, over dense peak"),
@@ -120,23 +123,4 @@ def _estimates(spec: BudgetSpec, machine: Machine, draft: Draft) -> Estimates:
         energy_kwh=energy_estimate(machine, wall),
         memory=memory,
         time=draft.time,
-    )
-
-
-def _loss(spec: BudgetSpec, params: int, tokens: int) -> Estimate:
-    law = catalog.law(spec.law)
-    interval = laws.loss_interval(spec.law, params, tokens)
-    outside = laws.decades_outside(law, params, tokens)
-    wider = (
-        f", widened by {laws.WIDENING_PER_DECADE:.0%} a decade for {outside:.1f} decades outside its range"
-        if outside
-        else ""
-    )
-    return Estimate(
-        value=laws.loss(law, params, tokens),
-        low=interval.low,
-        high=interval.high,
-        unit="nats per token",
-        basis=f"{spec.law} at N and D; interval from the fit's covariance and residuals{wider}",
-        extrapolated=outside > 0,
     )

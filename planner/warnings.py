@@ -18,9 +18,10 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
     """Extrapolation, repetition, deviations from what was asked, thin margins."""
     return [
         *_law_range(drafter, draft),
+        *_rounded(drafter),
         *_hyperparameter_range(drafter, draft),
         *_deviations(drafter, draft),
-        *_repetition(data),
+        *_repetition(data, estimates),
         *_margins(drafter, draft, estimates),
     ]
 
@@ -31,20 +32,26 @@ def _law_range(drafter: Drafter, draft: Draft) -> list[str]:
         return []
     widening = 1 + laws.WIDENING_PER_DECADE * outside
     message = (
-        f"{drafter.spec.law} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of "
+        f"{drafter.law_name} is extrapolated {outside:.1f} decades outside the range it was fitted on; intervals of "
         f"loss and N are widened {widening:.2f}-fold by rule, which is a guide, not a measurement"
     )
     return [message, *_nonsense(drafter, draft)]
 
 
+def _rounded(drafter: Drafter) -> list[str]:
+    if not drafter.law.rounded:
+        return []
+    return [f"{drafter.law_name} has two-digit exponents, too few to allocate by: {drafter.law.weakness}"]
+
+
 def _nonsense(drafter: Drafter, draft: Draft) -> list[str]:
     """A law far outside its range may predict more loss than guessing has."""
     model = draft.candidate.model
-    predicted, guessing = laws.loss(drafter.law, model.params, draft.tokens), math.log(model.vocab)
+    predicted, guessing = drafter.loss(model.params, draft.tokens), math.log(model.vocab)
     if predicted <= guessing:
         return []
     return [
-        f"{drafter.spec.law} predicts a loss of {predicted:.1f} nats, more than guessing among {model.vocab:,} entries "
+        f"{drafter.law_name} predicts a loss of {predicted:.1f} nats, more than guessing among {model.vocab:,} entries "
         f"has ({guessing:.1f}): it says nothing about a run this small, neither on loss nor on the best N"
     ]
 
@@ -76,10 +83,18 @@ def _deviations(drafter: Drafter, draft: Draft) -> list[str]:
     return found
 
 
-def _repetition(data: PlannedData) -> list[str]:
+def _repetition(data: PlannedData, estimates: Estimates) -> list[str]:
+    worth = estimates.tokens_worth
+    told = (
+        ""
+        if worth is None
+        else f"; the {data.tokens:.3g} tokens read are worth {worth.value:.3g} unique ones (80 % {worth.low:.3g} to "
+        f"{worth.high:.3g})"
+    )
+    unseen = ", which the law's loss does not see as not every source says how much it holds" if worth is None else told
     return [
         f"source '{source.name}' is read {source.epochs:.1f} times; beyond {EPOCHS_AS_GOOD_AS_NEW} epochs repeated "
-        "data is worth clearly less than new data (Muennighoff et al. 2023), which the law's loss does not see"
+        f"data is worth clearly less than new data (Muennighoff et al. 2023){unseen}"
         for source in data.sources
         if source.epochs is not None and source.epochs > EPOCHS_AS_GOOD_AS_NEW
     ]

@@ -113,6 +113,21 @@ class LawCurve(Document):
     planned_flops: float
 
 
+class LawRow(Document):
+    """What one law would choose for the plan's compute."""
+
+    law: str
+    params: Figure | None
+    """None where the law speaks of loss alone; its interval is of 80 %."""
+    tokens_per_param: float | None
+    loss: Figure | None
+    """None where the law speaks of N and D alone."""
+    decades_outside: float
+    note: str
+    chosen: bool
+    """Whether the plan is made by it."""
+
+
 class PlanFacts(Document):
     """Everything a report of a plan shows."""
 
@@ -131,6 +146,7 @@ class PlanFacts(Document):
     decisions: list[Choice]
     curve: LawCurve
     law_weakness: str
+    law_choices: list[LawRow]
     provenance: list[Pair]
     warnings: list[str]
 

@@ -4,7 +4,7 @@ import math
 
 from sixnd.reports.documents import CurvePoint, LawCurve
 from sixnd.specs import catalog
-from sixnd.specs.catalog import Law
+from sixnd.specs.laws import SurfaceLaw
 from sixnd.specs.plan import Plan
 
 _POINTS = 60
@@ -14,9 +14,9 @@ _DECADES_BEYOND = 1.0
 def law_curve(plan: Plan) -> LawCurve:
     """The compute-optimal frontier over the law's fitted range and the plan, a decade beyond on both sides."""
     planned = plan.budget.compute_flops
-    if plan.law not in catalog.names("laws") or plan.catalog_sha256 != catalog.sha256():
+    law = known_law(plan)
+    if law is None or law.fitted_compute is None:
         return LawCurve(law=plan.law, points=[], fitted_low_flops=None, fitted_high_flops=None, planned_flops=planned)
-    law = catalog.law(plan.law)
     low, high = law.fitted_compute
     start, stop = math.log10(min(low, planned)) - _DECADES_BEYOND, math.log10(max(high, planned)) + _DECADES_BEYOND
     computes = [10 ** (start + (stop - start) * i / (_POINTS - 1)) for i in range(_POINTS)]
@@ -24,7 +24,13 @@ def law_curve(plan: Plan) -> LawCurve:
     return LawCurve(law=plan.law, points=points, fitted_low_flops=low, fitted_high_flops=high, planned_flops=planned)
 
 
-def optimal_loss(law: Law, compute_flops: float) -> float:
+def known_law(plan: Plan) -> SurfaceLaw | None:
+    """The law as the plan knew it: carried by its spec, or in a catalog that has not changed since."""
+    carried = not isinstance(plan.spec.law, str)
+    return plan.spec.planning_law.law if carried or plan.catalog_sha256 == catalog.sha256() else None
+
+
+def optimal_loss(law: SurfaceLaw, compute_flops: float) -> float:
     """Lowest loss, nats per token, of any N and D with 6ND = C: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4."""
     G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
     N = G * (compute_flops / 6) ** (law.beta / (law.alpha + law.beta))

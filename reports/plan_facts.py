@@ -1,11 +1,10 @@
 """A plan as facts."""
 
 from sixnd.reports import format as fmt
-from sixnd.reports.documents import Choice, Figure, KeyNumber, Option, Pair, Part, PlanFacts, SourceShare
+from sixnd.reports.documents import Choice, Figure, KeyNumber, LawRow, Option, Pair, Part, PlanFacts, SourceShare
 from sixnd.reports.figures import estimated, exact
-from sixnd.reports.law_curve import law_curve
-from sixnd.specs import catalog
-from sixnd.specs.plan import LayoutOption, Plan, PlannedSource
+from sixnd.reports.law_curve import known_law, law_curve
+from sixnd.specs.plan import Estimate, LawChoice, LayoutOption, Plan, PlannedSource
 
 MEMORY_LABELS = {
     "parameters": "Parameters",
@@ -28,7 +27,7 @@ TIME_LABELS = {
 
 def plan_facts(plan: Plan) -> PlanFacts:
     """Everything a report of ``plan`` shows, as values and as text."""
-    numbers = _key_numbers(plan)
+    numbers, law = _key_numbers(plan), known_law(plan)
     return PlanFacts(
         name=plan.name,
         verdict=_verdict(plan, numbers),
@@ -43,10 +42,32 @@ def plan_facts(plan: Plan) -> PlanFacts:
         time=_parts(plan.estimates.time, TIME_LABELS, "duration"),
         decisions=[Choice(**decision.plain()) for decision in plan.decisions],
         curve=law_curve(plan),
-        law_weakness=catalog.law(plan.law).weakness if plan.law in catalog.names("laws") else "",
+        law_weakness=law.weakness if law is not None else "",
+        law_choices=[_law_row(choice, plan) for choice in plan.law_choices],
         provenance=_provenance(plan),
         warnings=list(plan.warnings),
     )
+
+
+def _law_row(choice: LawChoice, plan: Plan) -> LawRow:
+    ratio = choice.tokens / choice.params if choice.tokens and choice.params else None
+    return LawRow(
+        law=choice.law,
+        params=_with_interval("count", choice.params, choice.params_interval),
+        tokens_per_param=ratio,
+        loss=_with_interval("nats", choice.loss, choice.loss_interval),
+        decades_outside=choice.decades_outside,
+        note=choice.note,
+        chosen=choice.law == plan.law,
+    )
+
+
+def _with_interval(kind: str, value: float | None, interval: list[float] | None) -> Figure | None:
+    if value is None:
+        return None
+    if interval is None:
+        return exact(kind, value)
+    return estimated(kind, Estimate(value=value, low=interval[0], high=interval[1], unit="", basis=""))
 
 
 def machines(plan: Plan) -> str:
@@ -188,10 +209,10 @@ def _parts(breakdown: object, labels: dict[str, str], kind: str) -> list[Part]:
 
 
 def _provenance(plan: Plan) -> list[Pair]:
-    known = plan.law in catalog.names("laws")
+    law = known_law(plan)
     rows = [
         ("Fingerprint of the model", plan.fingerprint()),
-        ("Scaling law", f"{plan.law}: {catalog.law(plan.law).source}" if known else plan.law),
+        ("Scaling law", f"{plan.law}: {law.source}" if law is not None else plan.law),
         ("Price", f"${plan.cluster.price_usd_per_accelerator_hour:g} an hour: {plan.cluster.price_source}"),
         ("SHA-256 of the plan", plan.digest()),
         ("SHA-256 of the spec", plan.spec_sha256),

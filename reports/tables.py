@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sixnd.reports.documents import Figure, Option, Pair, Part, PlanFacts, Row, RunFacts, SourceShare
+from sixnd.reports.documents import Figure, LawRow, Option, Pair, Part, PlanFacts, Row, RunFacts, SourceShare
 
 NONE = "–"
 
@@ -39,6 +39,7 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
     """Every table of a plan's report that has a row."""
     tables = [
         _numbers(facts),
+        _laws(facts.law_choices),
         _options(facts.options),
         _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
@@ -71,6 +72,32 @@ def _table(key: str, title: str, columns: str, lines: Iterable[Line], *notes: st
     made = tuple(lines)
     assert all(len(line.cells) == len(heads) for line in made)
     return Table(key, title, heads, made, notes)
+
+
+def _laws(rows: list[LawRow]) -> Table:
+    lines = [
+        Line(
+            (
+                row.law,
+                row.params.text if row.params else NONE,
+                row.params.interval if row.params and row.params.interval else NONE,
+                f"{row.tokens_per_param:.3g}" if row.tokens_per_param else NONE,
+                row.loss.text if row.loss else NONE,
+                f"{row.decades_outside:.1f}" if row.decades_outside else NONE,
+                row.note,
+            ),
+            "chosen" if row.chosen else "",
+        )
+        for row in rows
+    ]
+    return _table(
+        "laws",
+        "What each law would choose for this compute",
+        "Law|#N|#80 % interval|#D/N|#Loss|#Decades outside|Note",
+        lines,
+        "Each loss is that of the law's own corpus and tokenizer: compare N and D, not losses. Decades outside: how "
+        "far beyond the runs the law was fitted to.",
+    )
 
 
 def _numbers(facts: PlanFacts) -> Table:

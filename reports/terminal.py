@@ -15,7 +15,7 @@ from sixnd.specs.record import RunRecord
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_PLAN_TABLES = ("numbers", "options", "memory", "time", "data")
+_PLAN_TABLES = ("numbers", "laws", "options", "memory", "time", "data")
 _STYLES = {
     "chosen": "bold",
     "within": "green",

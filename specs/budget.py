@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sixnd.specs import catalog
 from sixnd.specs.document import Document, Name
+from sixnd.specs.laws import NamedLaw
 from sixnd.specs.quantity import (
     WHOLE,
     AcceleratorCount,
@@ -25,13 +26,19 @@ from sixnd.specs.quantity import (
 )
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Budget(Document):
     """What may be spent. Give one; two are taken only if they agree."""
 
     compute: Flops | None = None
-    """Training compute in FLOPs by the convention C = 6ND, e.g. `3e21 FLOPs` or `4e4 PF-days`."""
+    """Training compute in FLOPs, e.g. `3e21 FLOPs` or `4e4 PF-days`; counted as `counting` says."""
+    counting: Literal["6ND", "exact"] = "6ND"
+    """How compute is counted: by the convention C = 6ND, or every matrix product of the model (embedding not, head and
+    causal attention yes)."""
+    loss: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Target loss in nats a token by the law: the plan spends the least compute that reaches it."""
     accelerator_hours: AcceleratorHours | None = None
     """Accelerator time, e.g. `40000 GPU-hours`: wall-clock hours times accelerators."""
     money: Usd | None = None
@@ -87,6 +94,24 @@ class ModelRequest(Document):
     """Entries of the tokenizer's vocabulary; padded for tensor parallelism by the planner."""
     tied_embeddings: AutoSwitch = None
     """Share input and output embeddings; `auto` ties them where they would exceed a fifth of N."""
+
+
+class Inference(Document):
+    """What the model will serve: a model that answers much is better small and trained for longer.
+
+    N is then the one whose lifetime, training and serving, costs least for the loss it reaches (Sardana et al. 2024).
+    """
+
+    input_tokens: Tokens | None = None
+    """Tokens the model will read (prompts) over its lifetime."""
+    output_tokens: Tokens | None = None
+    """Tokens it will write."""
+    input_mfu: Share | None = None
+    """MFU of reading prompts; `null` counts FLOPs as training counts them."""
+    output_mfu: Share | None = None
+    """MFU of writing, often a few percent; `null` counts FLOPs as training counts them."""
+    price_usd_per_accelerator_hour: Usd | None = None
+    """Price of serving on the same accelerator, where it differs from training's."""
 
 
 class Source(Document):
@@ -230,20 +255,27 @@ class BudgetSpec(Document):
     """Checkpoint interval and retention."""
     evaluation: Evaluation = Evaluation()
     """Validation interval and size."""
-    law: str = "besiroglu-2024"
-    """Scaling law that chooses N and D (`sixnd catalog laws`)."""
+    inference: Inference | None = None
+    """What the model will serve, if N is to be chosen for it."""
+    law: str | NamedLaw = "besiroglu-2024"
+    """Scaling law that chooses N and D: one of the catalog (`sixnd catalog laws`), or a file that `sixnd fit` wrote."""
     hyperparameter_law: str = "step-law-2025"
     """Law that chooses batch and learning rate (`sixnd catalog hyperparameter-laws`)."""
 
     @field_validator("law")
     @classmethod
-    def _known_law(cls, value: str) -> str:
-        return catalog.checked_name("laws", value)
+    def _known_law(cls, value: str | NamedLaw) -> str | NamedLaw:
+        return catalog.planning_law(value).name if isinstance(value, str) else value
 
     @field_validator("hyperparameter_law")
     @classmethod
     def _known_hyperparameter_law(cls, value: str) -> str:
         return catalog.checked_name("hyperparameter-laws", value)
+
+    @property
+    def planning_law(self) -> NamedLaw:
+        """The law itself, from the catalog or from the file the spec named."""
+        return catalog.planning_law(self.law) if isinstance(self.law, str) else self.law
 
     @property
     def accelerators(self) -> AcceleratorCount:

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import SixndError
+from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
 from sixnd.specs.yaml_reader import read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
@@ -89,29 +90,6 @@ class Accelerator(Document):
         return self.kind == "cpu"
 
 
-class Law(Document):
-    """A parametric loss L(N, D) = E + A/N^alpha + B/D^beta (Hoffmann et al. 2022, eq. 2), loss in nats."""
-
-    form: Literal["chinchilla"]
-    E: Positive
-    A: Positive
-    B: Positive
-    alpha: Positive
-    beta: Positive
-    log_covariance: list[list[float]]
-    """Covariance of (ln A, ln B, ln E, alpha, beta)."""
-    residual_sd: Positive
-    """Standard deviation of log loss around the fit."""
-    fitted_params: Range
-    fitted_tokens: Range
-    fitted_compute: Range
-    counts: str
-    """How N and C were counted."""
-    weakness: str
-    source: str
-    covariance_source: str
-
-
 LawInput = Literal["params", "tokens", "compute", "loss"]
 """What a law of learning rate or batch may depend on: non-embedding N, D, C in FLOPs, L in nats per token."""
 
@@ -174,7 +152,7 @@ class SourceRecipe(Document):
     """With `pip-archive`: glob of the text files inside it."""
 
 
-_MODELS: dict[str, type[Document]] = {
+_MODELS: dict[str, Any] = {
     "accelerators": Accelerator,
     "laws": Law,
     "hyperparameter-laws": HyperparameterLaw,
@@ -213,7 +191,8 @@ def checked_name(kind: str, name: str) -> str:
 @cache
 def _entry(kind: str, name: str) -> Document:
     checked_name(kind, name)
-    return TypeAdapter(_MODELS[kind]).validate_python(_raw(kind)[name])
+    found: Document = TypeAdapter(_MODELS[kind]).validate_python(_raw(kind)[name])
+    return found
 
 
 def entry(kind: str, name: str) -> Document:
@@ -228,11 +207,32 @@ def accelerator(name: str) -> Accelerator:
     return found
 
 
-def law(name: str) -> Law:
-    """The scaling law of that name."""
+def law(name: str) -> LawEntry:
+    """The scaling law of that name, of whatever form."""
     found = _entry("laws", name)
-    assert isinstance(found, Law)
+    assert isinstance(found, LawEntry)
     return found
+
+
+def planning_laws() -> list[str]:
+    """Names of the laws that a run can be planned by: loss surfaces that give an interval."""
+    return [name for name in names("laws") if _plans(law(name))]
+
+
+def _plans(entry: LawEntry) -> bool:
+    return isinstance(entry, SurfaceLaw) and entry.log_covariance is not None
+
+
+def planning_law(name: str) -> NamedLaw:
+    """The law of that name to plan by; raises ``SixndError`` where it gives no loss of N and D, or no interval."""
+    found = law(checked_name("laws", name))
+    if not isinstance(found, SurfaceLaw) or found.log_covariance is None:
+        lacks = "an interval" if isinstance(found, SurfaceLaw) else "the loss of any N and D with an interval"
+        raise SixndError(
+            f"'{name}' does not give {lacks}, which a plan needs; it is compared in the plan's table of laws. "
+            f"Plan by one of {', '.join(planning_laws())}, or by a law of your own (`sixnd fit`)"
+        )
+    return NamedLaw(name=name, law=found)
 
 
 def hyperparameter_law(name: str) -> HyperparameterLaw:

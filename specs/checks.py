@@ -18,6 +18,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_layout_fits(spec),
         *_shape_divides(spec),
         *_sources(spec),
+        *_inference(spec),
     ]
 
 
@@ -44,9 +45,13 @@ def _budget_given(spec: BudgetSpec) -> list[Problem]:
     if budget.money is not None and price_usd_per_hour(spec) <= 0:
         message = "a budget in money needs a price: set cluster.price_usd_per_accelerator_hour"
         return [Problem(("budget", "money"), message, also=(("cluster",),))]
-    if all(value is None for value in (budget.compute, budget.accelerator_hours, budget.money, budget.time)):
-        message = "give the budget as one of compute, accelerator_hours, money, time"
+    given = (budget.compute, budget.accelerator_hours, budget.money, budget.time, budget.loss)
+    if all(value is None for value in given):
+        message = "give the budget as one of compute, accelerator_hours, money, time, or ask for a loss"
         return [Problem(("budget",), message)]
+    if budget.compute is not None and budget.loss is not None:
+        message = "compute and loss both decide how much is spent; keep one of them"
+        return [Problem(("budget", "loss"), message, also=(("budget", "compute"),))]
     return []
 
 
@@ -152,3 +157,10 @@ def _sources(spec: BudgetSpec) -> list[Problem]:
             problems.append(Problem(("data", "sources", i, "name"), message))
         seen.setdefault(source.name, i)
     return problems
+
+
+def _inference(spec: BudgetSpec) -> list[Problem]:
+    served = spec.inference
+    if served is None or served.input_tokens is not None or served.output_tokens is not None:
+        return []
+    return [Problem(("inference",), "say how much will be served: input_tokens, output_tokens, or both")]

@@ -14,6 +14,8 @@ from sixnd.specs.checks import check_budget
 from sixnd.specs.document import Document
 from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
+from sixnd.specs.law_document import LawDocument
+from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
@@ -28,6 +30,11 @@ def load_budget(path: str | Path) -> BudgetSpec:
 def load_plan(path: str | Path) -> Plan:
     """Read a plan; raise ``InvalidDocumentError`` with every mistake found."""
     return load(path, Plan)
+
+
+def load_law(path: str | Path) -> LawDocument:
+    """Read a fitted law; raise ``InvalidDocumentError`` with every mistake found."""
+    return load(path, LawDocument)
 
 
 def load_document(path: str | Path) -> BudgetSpec | Plan:
@@ -74,6 +81,7 @@ def _checked(marked: Marked, model: type[T]) -> T:
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
         raise InvalidDocumentError(marked.file, problems, marked.text)
+    problems += _law_read(marked) if model is BudgetSpec else []
     document, found = _validate(marked, model)
     problems += found
     if isinstance(document, BudgetSpec):
@@ -83,6 +91,23 @@ def _checked(marked: Marked, model: type[T]) -> T:
     if problems or document is None:
         raise InvalidDocumentError(marked.file, problems, marked.text)
     return document
+
+
+def _law_read(marked: Marked) -> list[Problem]:
+    """Put the law of the file that a spec names in the name's place; a file that is no law is a problem of the spec."""
+    named = marked.data.get("law")
+    if not (isinstance(named, str) and named.endswith(LAW_FILES)):
+        return []
+    try:
+        found = load_law(Path(marked.file).parent / named)
+    except InvalidDocumentError as error:
+        marked.data.pop("law")
+        line, column = marked.at(("law",))
+        first = error.problems[0]
+        message = f"law: {error.file}:{first.line}:{first.column}: {first.message}"
+        return [Problem(("law",), message, line, column)]
+    marked.data["law"] = NamedLaw(name=found.name, law=found.law).plain()
+    return []
 
 
 def located(error: ContradictionError, path: str | Path) -> InvalidDocumentError:

@@ -235,6 +235,8 @@ class Estimates(Document):
 
     loss: Estimate
     """Loss at the last step, nats per token, as the law's own corpus and tokenizer would show it."""
+    tokens_worth: Estimate | None = None
+    """Unique tokens that D is worth, where sources are read more than once."""
     step_time_s: Estimate
     tokens_per_s: Estimate
     mfu: Estimate
@@ -250,6 +252,25 @@ class Estimates(Document):
     energy_kwh: Estimate
     memory: MemoryBreakdown
     time: TimeBreakdown
+
+
+class LawChoice(Document):
+    """What one law would do with the plan's compute, C = 6ND."""
+
+    law: str
+    params: NonNegative | None = None
+    """N; none where the law speaks of loss alone."""
+    tokens: NonNegative | None = None
+    """D."""
+    loss: NonNegative | None = None
+    """Loss in nats a token, on the law's own corpus and tokenizer; none where it speaks of N and D alone."""
+    params_interval: list[float] | None = None
+    """80 % interval of N; none where none is published."""
+    loss_interval: list[float] | None = None
+    """80 % interval of the loss."""
+    decades_outside: NonNegative = 0.0
+    """Decades outside the range the law was fitted on."""
+    note: str = ""
 
 
 class PlannedCheckpoints(Document):
@@ -289,6 +310,8 @@ class Plan(Document):
     evaluation: PlannedEvaluation
     estimates: Estimates
     decisions: list[Decision]
+    law_choices: list[LawChoice]
+    """What each law would choose for the plan's compute."""
     options: list[LayoutOption]
     """Layouts considered: the chosen one, the best of the rest, and for each rule one it rejected."""
     warnings: list[str]

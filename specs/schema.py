@@ -12,11 +12,12 @@ from pydantic import TypeAdapter
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_CATALOG_OF = {"law": "laws", "hyperparameter_law": "hyperparameter-laws", "recipe": "sources"}
+_CATALOG_OF = {"hyperparameter_law": "hyperparameter-laws", "recipe": "sources"}
 
 
 def schemas() -> list[str]:
@@ -25,7 +26,7 @@ def schemas() -> list[str]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema of ``budget-spec``, ``plan`` or ``run-record`` (one line of a record) as plain data."""
+    """JSON Schema of ``budget-spec``, ``plan``, ``law`` or ``run-record`` (one line of a record) as plain data."""
     return {"$schema": _DRAFT, **_MAKERS[name]()}
 
 
@@ -42,12 +43,16 @@ def _plan() -> dict[str, Any]:
     return _tidied(Plan.model_json_schema(mode="validation"))
 
 
+def _law() -> dict[str, Any]:
+    return _tidied(LawDocument.model_json_schema(mode="validation"))
+
+
 def _run_record() -> dict[str, Any]:
     made = _tidied(TypeAdapter(Event).json_schema(mode="validation"))
     return {"title": "RunRecord", "description": "One line of `record.jsonl`: one event of a run.", **made}
 
 
-_MAKERS = {"budget-spec": _budget_spec, "plan": _plan, "run-record": _run_record}
+_MAKERS = {"budget-spec": _budget_spec, "plan": _plan, "law": _law, "run-record": _run_record}
 
 
 def _tidied(made: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +97,9 @@ def _with_catalogs(made: dict[str, Any]) -> dict[str, Any]:
                 _enumerate(field, catalog.names(_CATALOG_OF[name]))
             if name == "accelerators":
                 field["examples"] = [f"8 x {known}" for known in catalog.names("accelerators")]
+    options = made["properties"]["law"]["anyOf"]
+    options[0]["enum"] = catalog.planning_laws()
+    options.insert(1, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd fit` wrote."})
     return made
 
 

@@ -1,17 +1,20 @@
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sixnd.planner import laws
-from sixnd.planner.architecture import candidates, lattice, least_loss, nearest, with_vocab
+from sixnd.planner.architecture import candidates, lattice, nearest, with_vocab
+from sixnd.planner.draft import Drafter
+from sixnd.planner.machine import machine_of
 from sixnd.specs import catalog
 from sixnd.specs.budget import ModelRequest
 from sixnd.specs.errors import InfeasibleError
+from tests.planner.building import spec
 
 LATTICE = candidates(ModelRequest(), 1024)
-compute = st.floats(13, 28).map(lambda exponent: 10**exponent)
 
 
 def test_the_lattice_reaches_from_tiny_to_a_trillion_without_large_gaps():
@@ -32,24 +35,28 @@ def test_every_shape_is_a_sane_decoder(shape):
     assert shape.kv_heads == (8 if shape.hidden >= 4096 else shape.heads)
 
 
-@given(compute, st.floats(1, 30), st.sampled_from(catalog.names("laws")))
-def test_a_larger_budget_never_chooses_a_worse_loss(budget, factor, name):
-    law = catalog.law(name)
-    losses = [
-        laws.loss(law, chosen.model.params, spent / 6 / chosen.model.params)
-        for spent in (budget, budget * factor)
-        for chosen in [least_loss(LATTICE, law, spent)]
-    ]
-    assert losses[1] <= losses[0]
+def drafter(law="besiroglu-2024", counting="6ND"):
+    asked = spec({"compute": 1e20, "counting": counting}, law=law)
+    return Drafter(asked, machine_of(asked))
+
+
+def chosen_loss(planner, budget):
+    chosen = planner.candidate_for(budget)
+    return planner.loss(chosen.model.params, budget / planner.flops_per_token(chosen))
+
+
+@pytest.mark.parametrize("counting", ["6ND", "exact"])
+@pytest.mark.parametrize("name", catalog.planning_laws())
+def test_a_larger_budget_never_chooses_a_worse_loss(name, counting):
+    planner = drafter(name, counting)
+    losses = [chosen_loss(planner, 10**exponent) for exponent in np.arange(13, 28, 0.05)]
+    assert all(later <= earlier for earlier, later in itertools.pairwise(losses))
 
 
 @given(st.floats(18, 26).map(lambda e: 10**e))
 @settings(max_examples=50)
 def test_the_chosen_shape_is_close_to_the_laws_optimum(budget):
-    law = catalog.law("besiroglu-2024")
-    chosen = least_loss(LATTICE, law, budget)
-    best = laws.optimum(law, budget)
-    assert laws.loss(law, chosen.model.params, budget / 6 / chosen.model.params) < best.loss * 1.002
+    assert chosen_loss(drafter(), budget) < laws.optimum(catalog.law("besiroglu-2024"), budget).loss * 1.002
 
 
 def test_embeddings_stay_within_a_third_unless_the_smallest_vocabulary_is_too_large():

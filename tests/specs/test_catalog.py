@@ -38,7 +38,7 @@ def test_every_text_recipe_has_a_licence_and_an_archive_is_pinned_by_its_digest(
         assert recipe.members
 
 
-@pytest.mark.parametrize("name", catalog.names("laws"))
+@pytest.mark.parametrize("name", catalog.planning_laws())
 def test_a_law_s_covariance_is_one(name):
     law = catalog.law(name)
     covariance = np.array(law.log_covariance)
@@ -50,8 +50,14 @@ def test_a_law_s_covariance_is_one(name):
 @pytest.mark.parametrize("name", catalog.names("laws"))
 def test_a_law_s_fitted_ranges_rise(name):
     law = catalog.law(name)
-    for low, high in (law.fitted_params, law.fitted_tokens, law.fitted_compute):
-        assert 0 < low < high
+    for bounds in (law.fitted_params, law.fitted_tokens, law.fitted_compute):
+        assert bounds is None or bounds[0] < bounds[1]
+
+
+@pytest.mark.parametrize("name", set(catalog.names("laws")) - set(catalog.planning_laws()))
+def test_a_law_that_cannot_plan_says_why_and_names_those_that_can(name):
+    with pytest.raises(SixndError, match="besiroglu-2024"):
+        catalog.planning_law(name)
 
 
 @pytest.mark.parametrize("name", catalog.names("accelerators"))

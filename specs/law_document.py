@@ -1,0 +1,126 @@
+"""LawDocument: a law fitted to runs, with everything a reader needs to judge it. `sixnd fit` writes it.
+
+The planner takes it like a catalog entry (`law: my-law.yaml` in a spec), the reports draw it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sixnd.specs.document import Document, Name
+from sixnd.specs.laws import Finite, Positive, SurfaceLaw
+
+Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
+"""Low and high end of a 95 % interval."""
+Form = Literal["chinchilla", "tied", "data-constrained", "over-training", "downstream"]
+
+
+class FittedRun(Document):
+    """One run the law was fitted to."""
+
+    row: str
+    """Where it stands in the input, e.g. `runs.csv:12`, and its name if it has one."""
+    params: Positive
+    """N."""
+    tokens: Positive
+    """D."""
+    loss: Positive
+    """Measured, nats per token."""
+    predicted: Positive
+    """By the law fitted to all runs."""
+    left_out: Positive
+    """By the law fitted to all runs but this one."""
+    outlier: bool
+    """Whether its residual is too far from the others'; it stays in the fit, where the Huber loss limits its pull."""
+
+
+class RefusedRow(Document):
+    """A row of the input that is no run."""
+
+    row: str
+    why: str
+
+
+class Convergence(Document):
+    """How sure it is that no better fit exists."""
+
+    starts: Annotated[int, Field(ge=1)]
+    """Starting points tried."""
+    reached: int
+    """Of them, how many ended at this optimum."""
+    best_other: float | None
+    """Lowest objective of any other optimum found; none where all starts agree."""
+    gradient: float
+    """Largest component of the gradient at the optimum, relative to the objective's own terms."""
+
+
+class Frontier(Document):
+    """The compute-optimal allocation for one budget, with 95 % intervals."""
+
+    C: Positive
+    N: Positive
+    D: Positive
+    L: Positive
+    intervals: dict[Literal["N", "D", "L", "tokens_per_param"], Pair]
+
+
+class Parabola(Document):
+    """One isoFLOP curve: L as a parabola in ln N, and its vertex (approach 2)."""
+
+    C: Positive
+    coefficients: Annotated[list[Finite], Field(min_length=3, max_length=3)]
+    """L = c0 + c1·ln N + c2·(ln N)²."""
+    N: Positive
+    L: Finite
+    runs: list[int]
+    """Which of the fitted runs lie on it."""
+    left_out: str = ""
+    """Why its vertex does not count, e.g. outside the sizes that were run; empty where it counts."""
+
+
+class Approach(Document):
+    """N* = coefficient · C^exponent by one of Chinchilla's first two approaches."""
+
+    approach: Literal[1, 2]
+    coefficient: Positive
+    exponent: float
+    exponent_interval: Pair
+    points: list[tuple[float, float]]
+    """(C, N*) that the line goes through."""
+    bias: float | None = None
+    """Share by which this design's parabolas would misplace N* at the largest budget, were the fitted surface true."""
+
+
+class Fit(Document):
+    """How the law was found."""
+
+    data: str
+    """Input file, and its columns where they were named."""
+    data_sha256: str
+    estimator: Literal["huber", "likelihood"]
+    delta: Positive
+    """Huber's threshold on log loss."""
+    objective: float
+    """Sum of Huber losses of log loss at the optimum."""
+    leave_one_out_error: Annotated[float, Field(ge=0)]
+    """Median relative error of each run's loss predicted from the others."""
+    convergence: Convergence
+    interval_method: str
+    warnings: list[str]
+    """Weak identification, outliers, suspicious units: in words."""
+    runs: list[FittedRun]
+    refused: list[RefusedRow]
+    frontier: list[Frontier]
+    """From the smallest run's compute to well beyond the largest's."""
+    parabolas: list[Parabola]
+    approaches: list[Approach]
+
+
+class LawDocument(Document):
+    """A law fitted to runs."""
+
+    version: Literal["law/1"]
+    name: Name
+    sixnd_version: str
+    law: SurfaceLaw
+    fit: Fit

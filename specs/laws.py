@@ -1,0 +1,211 @@
+"""Scaling laws as documents: one model a form. The planner computes with them, the catalog holds published ones."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sixnd.specs.document import Document, Name
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
+LAW_FILES = (".yaml", ".yml")
+"""Endings of a spec's `law` that name a file instead of a catalog entry."""
+
+Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
+
+
+class LawEntry(Document):
+    """What every law says of itself."""
+
+    description: str
+    """The law in one line."""
+    counts: str
+    """How N, D and C were counted."""
+    weakness: str
+    """What a reader must know before relying on it."""
+    source: str
+    """Paper and equation."""
+    fitted_params: Range | None = None
+    """Smallest and largest N of the runs behind it; none where the source does not say."""
+    fitted_tokens: Range | None = None
+    fitted_compute: Range | None = None
+    """Smallest and largest C of the runs behind it, FLOPs."""
+
+
+class SurfaceLaw(LawEntry):
+    """Loss surface L(N, D) = E + A/N^alpha + B/D^beta in nats a token (Hoffmann et al. 2022, eq. 2)."""
+
+    form: Literal["chinchilla"]
+    E: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Irreducible loss."""
+    A: Positive
+    B: Positive
+    alpha: Positive
+    beta: Positive
+    rounded: bool = False
+    """Whether the exponents were published with two digits only: too few to allocate by."""
+    log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
+    """Covariance of (ln A, ln B, ln E, alpha, beta); a law without one gives no interval."""
+    degrees_of_freedom: Positive | None = None
+    """Runs less parameters, where they are few: draws then follow Student's t; none stands for a normal."""
+    residual_sd: Positive | None = None
+    """Standard deviation of log loss around the fit."""
+    covariance_source: str = ""
+
+
+class RepetitionLaw(LawEntry):
+    """A loss surface in which repeated tokens and excess parameters count less (Muennighoff et al. 2023, eq. 16)."""
+
+    form: Literal["data-constrained"]
+    E: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    A: Positive
+    B: Positive
+    alpha: Positive
+    beta: Positive
+    repeated_tokens: Positive
+    """R_D*: repetitions after which more of the same data is worth nearly nothing."""
+    excess_params: Positive
+    """R_N*: the same for parameters beyond what the unique data needs."""
+    repeated_tokens_interval: Range
+    """95 % interval of R_D*."""
+    excess_params_interval: Range
+    """95 % interval of R_N*."""
+
+
+class KaplanSurfaceLaw(LawEntry):
+    """L(N, D) = [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D (Kaplan et al. 2020, eq. 1.5)."""
+
+    form: Literal["kaplan-surface"]
+    N_c: Positive
+    D_c: Positive
+    alpha_N: Positive
+    alpha_D: Positive
+
+
+class PowerLossLaw(LawEntry):
+    """Loss in one variable, the others not limiting: L(x) = offset + (scale / x)^exponent."""
+
+    form: Literal["one-variable"]
+    variable: Literal["params", "tokens", "compute"]
+    scale: Positive
+    exponent: Positive
+    offset: Annotated[float, Field(ge=0)] = 0.0
+    unit: Positive = 1.0
+    """FLOPs in the unit of ``scale``, for compute: 8.64e19 for PF-days."""
+
+
+class AllocationLaw(LawEntry):
+    """Compute-optimal size as a power of compute: N* = coefficient · (C/unit)^exponent."""
+
+    form: Literal["allocation"]
+    coefficient: Positive
+    exponent: Positive
+    exponent_interval: Range | None = None
+    """95 % interval of the exponent as published."""
+    unit: Positive = 1.0
+    """FLOPs in the unit of C: 8.64e19 for PF-days."""
+    size: Literal["params", "flops-per-token"] = "params"
+    """What the law gives: N with D = C/(6N), or training FLOPs a token M with D = C/M and N about M/6."""
+
+
+class OverTrainingForm(LawEntry):
+    """L(C, M) = E + (a·M^eta + b·M^-eta)·C^-eta with M = D/N: a form to fit, without constants of its own."""
+
+    form: Literal["over-training"]
+
+
+class RoutedMoeLaw(LawEntry):
+    """log10 L = a·log10 N + b·log10 Ê + c·log10 N·log10 Ê + d (Clark et al. 2022, eq. 1 and 8), D fixed."""
+
+    form: Literal["moe-routed"]
+    a: float
+    b: float
+    c: float
+    d: float
+    experts_start: Positive
+    """E_start of the saturation transform Ê."""
+    experts_max: Positive
+    """E_max of the saturation transform Ê."""
+    tokens: Positive
+    """D of every run behind it."""
+    largest_experts: Positive
+
+
+class GranularMoeLaw(LawEntry):
+    """L = c + (g/G^gamma + a)/N^alpha + b/D^beta (Krajewski et al. 2024, eq. 9), expansion rate fixed."""
+
+    form: Literal["moe-granular"]
+    a: Positive
+    alpha: Positive
+    b: Positive
+    beta: Positive
+    c: Positive
+    g: Positive
+    gamma: Positive
+    expansion: Positive
+    """Total over active feed-forward parameters."""
+    largest_granularity: Positive
+
+
+class VocabularyLaw(LawEntry):
+    """Compute-optimal vocabulary (Tao et al. 2024): three approaches."""
+
+    form: Literal["vocabulary"]
+    flops_intercept: float
+    """Approach 1: ln of the coefficient of vocabulary parameters as a power of FLOPs."""
+    flops_exponent: Positive
+    inner_intercept: float
+    """Approach 1: the same for parameters outside the vocabulary."""
+    inner_exponent: Positive
+    derivative_exponent: Positive
+    """Approach 2: vocabulary parameters ∝ inner parameters^gamma."""
+    derivative_inner_params: Positive
+    """Approach 2: the point the power law passes through."""
+    derivative_vocabulary_params: Positive
+    E: float
+    A1: Positive
+    A2: Positive
+    B: Positive
+    alpha1: Positive
+    alpha2: Positive
+    beta: Positive
+
+
+class CriticalBatchLaw(LawEntry):
+    """Critical batch in tokens: coefficient / L^exponent (Kaplan et al. 2020, eq. 1.4)."""
+
+    form: Literal["critical-batch"]
+    coefficient: Positive
+    exponent: Positive
+
+
+class ScheduleLaw(LawEntry):
+    """A constant rate with a cooldown against a cosine of the same length."""
+
+    form: Literal["schedule"]
+    cooldown_fraction: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the steps over which the rate falls, with which the constant schedule matches cosine."""
+
+
+Law = Annotated[
+    SurfaceLaw
+    | RepetitionLaw
+    | KaplanSurfaceLaw
+    | PowerLossLaw
+    | AllocationLaw
+    | OverTrainingForm
+    | RoutedMoeLaw
+    | GranularMoeLaw
+    | VocabularyLaw
+    | CriticalBatchLaw
+    | ScheduleLaw,
+    Field(discriminator="form"),
+]
+
+
+class NamedLaw(Document):
+    """A law that a run is planned by, and what it is called."""
+
+    name: Name
+    law: SurfaceLaw
