@@ -15,12 +15,13 @@ class FusedCoreAttention(torch.nn.Module):
     """Causal attention through ``scaled_dot_product_attention``: fused on GPU and CPU, no score matrix kept.
 
     Shapes: query ``[s, b, heads/TP, head_dim]``, key and value ``[s, b, kv_heads/TP, head_dim]``;
-    result ``[s, b, heads/TP · head_dim]``.
+    result ``[s, b, heads/TP · head_dim]``. Without ``softmax_scale`` query · key is divided by √(head_dim).
     """
 
-    def __init__(self, config: TransformerConfig, **_options: Any) -> None:
+    def __init__(self, config: TransformerConfig, softmax_scale: float | None = None, **_options: Any) -> None:
         super().__init__()
         self.dropout = config.attention_dropout
+        self.scale = softmax_scale
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, *_masks: Any, **_options: Any) -> Tensor:
         """Attend causally; the mask arguments are not looked at, since the mask is always causal."""
@@ -30,7 +31,7 @@ class FusedCoreAttention(torch.nn.Module):
         # [s, b, n, d] -> [b, n, s, d]
         query, key, value = (t.permute(1, 2, 0, 3) for t in (query, key, value))
         dropout = self.dropout if self.training else 0.0
-        context = scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        context = scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True, scale=self.scale)
         batch, heads, length, width = context.shape
         return context.permute(2, 0, 1, 3).reshape(length, batch, heads * width)
 

@@ -26,6 +26,7 @@ from sixnd.runner.device import current_device, is_cuda
 from sixnd.specs.plan import Plan, PlannedLayout
 
 _OUTPUT_PROJECTIONS = ("linear_proj.weight", "linear_fc2.weight")
+_EMBEDDING_AND_HEAD = ("word_embeddings.weight", "output_layer.weight")
 
 
 def has_transformer_engine() -> bool:
@@ -60,6 +61,7 @@ def transformer_config(plan: Plan) -> TransformerConfig:
         add_bias_linear=False,
         hidden_dropout=0.0,
         attention_dropout=0.0,
+        softmax_scale=plan.training.mup.attention_scale if plan.training.mup else None,
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
         virtual_pipeline_model_parallel_size=layout.virtual_pipeline if layout.virtual_pipeline > 1 else None,
@@ -130,7 +132,14 @@ def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = No
     )
     model.to(device=current_device(), dtype=dtype_of(plan))
     initialise(model, plan)
+    if plan.training.mup and model.post_process:
+        _multiply_logits(model, plan.training.mup.logit_multiplier)
     return model
+
+
+def _multiply_logits(model: GPTModel, factor: float) -> None:
+    """Multiply the head's input, which is the same as its logits: the head has no bias."""
+    model.output_layer.register_forward_pre_hook(lambda _head, inputs: (inputs[0] * factor, *inputs[1:]))
 
 
 def build_model(plan: Plan, config: TransformerConfig) -> list[DistributedDataParallel]:
@@ -156,16 +165,23 @@ def initialise(model: GPTModel, plan: Plan) -> None:
     Megatron seeds each stage and rank apart, so the weights it has drawn by now depend on the layout. Here each global
     matrix has its own generator, seeded by the plan's seed and the matrix's name and layer, and a rank takes its
     slice. Normal with the plan's standard deviation; projections back into the residual stream are divided by
-    sqrt(2 · layers) (Radford et al. 2019, §2.3). Norm weights stay 1.
+    sqrt(2 · layers) (Radford et al. 2019, §2.3). With muP embedding and head have a standard deviation of their own.
+    Norm weights stay 1.
     """
-    residual_std = plan.training.init_std / math.sqrt(2 * plan.model.shape.layers)
     shards = model.sharded_state_dict()
     apply_factories(shards)
     for shard in _sharded_tensors(shards):
         if shard.data is None or shard.data.dim() < 2:
             continue
-        std = residual_std if shard.key.endswith(_OUTPUT_PROJECTIONS) else plan.training.init_std
-        _fill(shard, std, plan.training.seed)
+        _fill(shard, _initial_std(shard.key, plan), plan.training.seed)
+
+
+def _initial_std(key: str, plan: Plan) -> float:
+    if key.endswith(_OUTPUT_PROJECTIONS):
+        return plan.training.init_std / math.sqrt(2 * plan.model.shape.layers)
+    if plan.training.mup and key.endswith(_EMBEDDING_AND_HEAD):
+        return plan.training.mup.embedding_init_std
+    return plan.training.init_std
 
 
 def _sharded_tensors(state: Any) -> list[ShardedTensor]:

@@ -9,15 +9,28 @@ from typing import Any
 import torch
 from megatron.core import parallel_state
 from megatron.core.distributed import DistributedDataParallel
-from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
-from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
+from megatron.core.optimizer import (
+    MegatronOptimizer,
+    OptimizerConfig,
+    get_megatron_optimizer,
+    get_standard_config_overrides,
+)
+from megatron.core.optimizer.optimizer_config import ParamKey, ParamWithNamePredicate
+from megatron.core.optimizer_param_scheduler import (
+    OptimizerParamScheduler,
+    ParamGroupOverride,
+    get_canonical_lr_for_logging,
+)
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
 from sixnd.runner.model import build_model, dtype_of, transformer_config
-from sixnd.specs.plan import Plan, PlannedLayout
+from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
+
+_COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
+"""The plan's names of the cooldown's shape, as Megatron knows them."""
 
 
 def start_process_groups(layout: PlannedLayout, seed: int, alone: Path | None = None) -> None:
@@ -66,7 +79,7 @@ class Trainer:
 
         The loss share is the mean loss of this replica on the last pipeline stage and 0 elsewhere.
         """
-        learning_rate = max(group["lr"] for group in self.optimizer.param_groups)
+        learning_rate = self.learning_rate()
         for chunk in self.chunks:
             chunk.zero_grad_buffer()
         self.optimizer.zero_grad()
@@ -74,6 +87,10 @@ class Trainer:
         _success, grad_norm, _zeros = self.optimizer.step()
         self.scheduler.step(increment=1)
         return _mean(losses), float(grad_norm), learning_rate
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next step; with muP that of embedding, head and norms."""
+        return float(get_canonical_lr_for_logging(self.optimizer.param_groups))
 
     def validate(self, batches: list[Iterator[Batch]], global_batches: int) -> float:
         """This rank's share of the validation loss over so many global batches."""
@@ -127,7 +144,25 @@ def build_optimizer(plan: Plan, chunks: list[DistributedDataParallel]) -> Megatr
         use_distributed_optimizer=plan.layout.distributed_optimizer,
         overlap_param_gather=chunks[0].ddp_config.overlap_param_gather,
     )
-    return get_megatron_optimizer(config, chunks)
+    return get_megatron_optimizer(config, chunks, config_overrides=_overrides(config, training))
+
+
+def _overrides(config: OptimizerConfig, training: PlannedTraining) -> dict[ParamKey, ParamGroupOverride]:
+    """What groups of parameters do differently from the rest: Megatron's own exceptions, and muP's hidden matrices."""
+    overrides: dict[ParamKey, ParamGroupOverride] = get_standard_config_overrides(config)
+    mup = training.mup
+    if mup is not None:
+        hidden = ParamKey(with_name_predicate=ParamWithNamePredicate(name="hidden_matrix", fn=_is_hidden_matrix))
+        overrides[hidden] = ParamGroupOverride(
+            max_lr=training.learning_rate * mup.hidden_lr_multiplier,
+            min_lr=training.final_learning_rate * mup.hidden_lr_multiplier,
+            wd_mult=mup.hidden_weight_decay_multiplier,
+        )
+    return overrides
+
+
+def _is_hidden_matrix(parameter: torch.nn.Parameter, name: str) -> bool:
+    return parameter.dim() == 2 and ".layers." in name
 
 
 def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamScheduler:
@@ -146,7 +181,7 @@ def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamS
         wd_incr_steps=training.steps,
         wd_incr_style="constant",
         wsd_decay_steps=training.decay_steps if training.schedule == "wsd" else None,
-        lr_wsd_decay_style="linear" if training.schedule == "wsd" else None,
+        lr_wsd_decay_style=_COOLDOWN[training.cooldown] if training.schedule == "wsd" else None,
     )
     scheduler.step(increment=1)  # the first step trains too: without this its learning rate would be zero
     return scheduler

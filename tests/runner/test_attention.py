@@ -26,6 +26,15 @@ def test_fused_attention_is_causal_softmax_attention(heads: int, kv_heads: int) 
     torch.testing.assert_close(fused, expected.reshape(length, batch, heads * width))
 
 
+def test_a_softmax_scale_stands_in_for_one_over_the_root_of_the_head_dimension() -> None:
+    torch.manual_seed(0)
+    query, key, value = torch.randn(3, 5, 2, 4, 16)
+    plain = FusedCoreAttention(SimpleNamespace(attention_dropout=0.0))
+    scaled = FusedCoreAttention(SimpleNamespace(attention_dropout=0.0), softmax_scale=1 / 16)
+    torch.testing.assert_close(scaled(query, key, value), plain(query / 4, key, value))
+    assert not torch.allclose(scaled(query, key, value), plain(query, key, value))
+
+
 def test_the_norm_marks_its_weight_for_the_sum_over_tensor_parallel_ranks() -> None:
     for sequence_parallel in (False, True):
         norm = Norm(SimpleNamespace(sequence_parallel=sequence_parallel), 16, eps=1e-5)

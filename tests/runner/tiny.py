@@ -100,6 +100,7 @@ def plan(
         estimates=_estimates(),
         decisions=[Decision(what="model", value="tiny", reason="a test", source="a test")],
         options=[],
+        law_choices=[],
         warnings=[],
     )
 
