@@ -1,4 +1,4 @@
-"""Approach 2 of Hoffmann et al. 2022 (§3.2): a parabola through each budget's runs, a power law through the vertices."""
+"""Approach 2 of Hoffmann et al. 2022 (§3.2): a parabola through each budget's runs, a power law through vertices."""
 
 from dataclasses import dataclass
 
@@ -67,16 +67,10 @@ def fit_isoflops(
 ) -> IsoflopFit:
     """Parabolas in ln N for each compute budget, and N*(C), D*(C) through their lowest points.
 
-    Args:
-        params: N of each run.
-        tokens: D of each run.
-        loss: L of each run, nats per token.
-        compute: C of each run, FLOPs; 6ND where absent.
-        tolerance: runs belong to one budget as long as ln C between neighbours differs by no more than this.
-        window: only runs whose N is within this factor of the budget's lowest run count (a parabola is a local
-            picture; over three decades of N it is wrong).
-        draws: resamples of the runs within each budget, for intervals.
-        seed: of the resamples.
+    ``compute`` is 6ND where absent. Runs belong to one budget as long as ln C between neighbours differs by no more
+    than ``tolerance``. Only runs whose N is within a factor ``window`` of the budget's lowest run count: a parabola
+    is a local picture, wrong over three decades of N. ``draws`` resamples of the runs within each budget, by
+    ``seed``, give intervals.
 
     Raises ``SixndError`` for fewer than two budgets whose parabola opens upwards with its lowest point among the runs.
     """
@@ -101,12 +95,12 @@ def budget_rows(compute: Array, tolerance: float) -> list[NDArray[np.intp]]:
     """Rows of each compute budget, by rising C: a budget ends where ln C leaps by more than ``tolerance``."""
     order = np.argsort(compute, kind="stable")
     leaps = np.flatnonzero(np.diff(np.log(compute[order])) > tolerance) + 1
-    return list(np.split(order, leaps))
+    return [np.asarray(rows) for rows in np.split(order, leaps)]
 
 
 def _windowed(rows: NDArray[np.intp], N: Array, L: Array, window: float) -> NDArray[np.intp]:
     center = N[rows[np.argmin(L[rows])]]
-    return rows[np.abs(np.log(N[rows] / center)) <= np.log(window)]
+    return np.asarray(rows[np.abs(np.log(N[rows] / center)) <= np.log(window)])
 
 
 def _parabola(rows: NDArray[np.intp], N: Array, D: Array, L: Array, C: Array, longest: float) -> Parabola:

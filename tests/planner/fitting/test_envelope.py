@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from sixnd.planner.fitting.envelope import fit_envelope
 from sixnd.specs.errors import SixndError
 

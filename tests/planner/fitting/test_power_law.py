@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sixnd.planner.fitting.power_law import fit_power_law
 from sixnd.specs.errors import SixndError
-
 from tests.planner.fitting.published import column, rows
 
 SETUP = ("dataset", "hparams", "warmup", "decay", "param_count", "val")
