@@ -129,7 +129,7 @@ def _n_worth_more(question: Question, log_N: Array, log_ND: Numbers) -> Array:
 
 
 def _bisect(rising: Callable[[Array], Array], shape: tuple[int, ...]) -> Numbers:
-    low, high = np.zeros(shape), np.full(shape, _LARGEST_LOG)
+    low, high = np.full(shape, -_LARGEST_LOG), np.full(shape, _LARGEST_LOG)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         up = rising(middle)

@@ -64,7 +64,7 @@ def _choice(name: str, law: LawEntry, compute: float) -> LawChoice | None:
     if isinstance(law, AllocationLaw):
         return _at(name, law, compute, allocated_params(law, compute), None, "")
     if isinstance(law, PowerLossLaw) and law.variable == "compute":
-        return LawChoice(law=name, loss=power_loss(law, compute), note="loss of its own recipe at this compute")
+        return LawChoice(law=name, loss=power_loss(law, compute), note="its own recipe")
     if isinstance(law, GranularMoeLaw):
         found = granular_allocation(law, compute, law.largest_granularity)
         return LawChoice(

@@ -82,9 +82,8 @@ def _laws(rows: list[LawRow]) -> Table:
                 row.params.text if row.params else NONE,
                 row.params.interval if row.params and row.params.interval else NONE,
                 f"{row.tokens_per_param:.3g}" if row.tokens_per_param else NONE,
-                row.loss.text if row.loss else NONE,
-                f"{row.decades_outside:.1f}" if row.decades_outside else NONE,
-                row.note,
+                row.loss.text.removesuffix(" nats") if row.loss else NONE,
+                _law_note(row),
             ),
             "chosen" if row.chosen else "",
         )
@@ -93,11 +92,15 @@ def _laws(rows: list[LawRow]) -> Table:
     return _table(
         "laws",
         "What each law would choose for this compute",
-        "Law|#N|#80 % interval|#D/N|#Loss|#Decades outside|Note",
+        "Law|#N|#80 % interval|#D/N|#Loss|Note",
         lines,
-        "Each loss is that of the law's own corpus and tokenizer: compare N and D, not losses. Decades outside: how "
-        "far beyond the runs the law was fitted to.",
+        "Each loss, in nats, is that of the law's own corpus and tokenizer: compare N and D, not losses.",
     )
+
+
+def _law_note(row: LawRow) -> str:
+    beyond = f"{row.decades_outside:.1f} decades beyond its runs" if row.decades_outside else ""
+    return "; ".join(part for part in (row.note, beyond) if part) or NONE
 
 
 def _numbers(facts: PlanFacts) -> Table:

@@ -29,6 +29,7 @@ class LawEntry(Document):
     fitted_params: Range | None = None
     """Smallest and largest N of the runs behind it; none where the source does not say."""
     fitted_tokens: Range | None = None
+    """Smallest and largest D of the runs behind it."""
     fitted_compute: Range | None = None
     """Smallest and largest C of the runs behind it, FLOPs."""
 
@@ -37,12 +38,17 @@ class SurfaceLaw(LawEntry):
     """Loss surface L(N, D) = E + A/N^alpha + B/D^beta in nats a token (Hoffmann et al. 2022, eq. 2)."""
 
     form: Literal["chinchilla"]
+    """The loss surface of Hoffmann et al."""
     E: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Irreducible loss."""
     A: Positive
+    """Coefficient of the loss that parameters remove."""
     B: Positive
+    """Coefficient of the loss that tokens remove."""
     alpha: Positive
+    """Exponent of N."""
     beta: Positive
+    """Exponent of D."""
     rounded: bool = False
     """Whether the exponents were published with two digits only: too few to allocate by."""
     log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
@@ -51,7 +57,8 @@ class SurfaceLaw(LawEntry):
     """Runs less parameters, where they are few: draws then follow Student's t; none stands for a normal."""
     residual_sd: Positive | None = None
     """Standard deviation of log loss around the fit."""
-    covariance_source: str = ""
+    covariance_source: str | None = None
+    """Where the covariance comes from."""
 
 
 class RepetitionLaw(LawEntry):
@@ -208,4 +215,6 @@ class NamedLaw(Document):
     """A law that a run is planned by, and what it is called."""
 
     name: Name
+    """Name of the law in plans and reports."""
     law: SurfaceLaw
+    """Its constants and how sure they are."""

@@ -24,7 +24,7 @@ def test_every_number_has_its_citation(kind, name):
 
 
 def _citations(plain) -> list[str]:
-    own = [value for key, value in plain.items() if key.endswith("source")]
+    own = [value for key, value in plain.items() if key.endswith("source") and value is not None]
     return own + [c for value in plain.values() if isinstance(value, dict) for c in _citations(value)]
 
 
