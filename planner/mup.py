@@ -12,7 +12,8 @@ head                that of base width   1               logits / m
 
 Query · key is multiplied by √(base head dimension) / head dimension instead of 1 / √(head dimension). At the base
 width everything is as in the standard parametrization. Depth is not scaled: projections back into the residual stream
-are divided by √(2 · layers) as without muP.
+are divided by √(2 · layers) as without muP. That rate · decay must stay the same is Wang and Aitchison 2024
+(arXiv:2405.13698): without it muP's transfer breaks down as training goes on.
 """
 
 import math
@@ -20,7 +21,10 @@ import math
 from sixnd.specs.budget import Training
 from sixnd.specs.plan import PlannedMup
 
-SOURCE = "Tensor Programs V: Yang et al. 2022, arXiv:2203.03466, table 8"
+SOURCE = (
+    "Tensor Programs V: Yang et al. 2022, arXiv:2203.03466, table 8; weight decay against the learning rate: Wang "
+    "and Aitchison 2024, arXiv:2405.13698"
+)
 
 
 def standard_init_std(hidden: int) -> float:

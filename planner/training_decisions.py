@@ -119,7 +119,7 @@ def _schedule(drafter: Drafter, trained: PlannedTraining) -> Decision:
         value=f"{trained.schedule}: {trained.warmup_steps:,} steps up, {trained.decay_steps:,} down{shape} "
         f"to {trained.final_learning_rate:.3g}",
         reason=(
-            "constant, then a cooldown at the end: matches cosine with about a fifth of the steps"
+            "constant, then a cooldown at the end: over about a fifth of the steps it matches cosine"
             if wsd
             else "decay over exactly the planned steps: a longer horizon costs loss"
         ),
