@@ -1,0 +1,135 @@
+"""Many robust fits of one loss surface at once: the same runs, other weights or other starts.
+
+θ = (ln A, ln B, ln E, α, β) and ln L(θ) = logsumexp(ln A − α ln N, ln B − β ln D, ln E). The objective is the weighted
+sum of Huber losses of ln L(θ) − ln L. Its gradient and Hessian are exact, and a damped Newton step in the eigenbasis
+of the Hessian (absolute eigenvalues, so that it goes downhill past saddles) takes each problem to its optimum in about
+ten evaluations. Starting points, bootstrap and leave-one-out are all calls of ``polish``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sixnd.planner.fitting.runs import Array, Runs
+
+Mask = NDArray[np.bool_]
+
+LOG_E_FLOOR = -12.0
+"""Smallest ln E: an irreducible loss of 6e-6 nats, below anything that data can tell from none."""
+_LONGEST_STEP = 2.0
+_DAMPING, _EASED, _STIFFENED, _STUCK = 1e-3, 0.2, 4.0, 1e6
+_ROUNDS = 300
+_GAIN = 1e-15
+"""A problem is done when a step promises or brings less than this share of its objective."""
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Objective, gradient and Hessian of each problem."""
+
+    value: Array
+    gradient: Array
+    hessian: Array
+
+    def picked(self, rows: Mask) -> "_Local":
+        return _Local(self.value[rows], self.gradient[rows], self.hessian[rows])
+
+    def updated(self, rows: Mask, new: "_Local") -> "_Local":
+        return _Local(
+            np.where(rows, new.value, self.value),
+            np.where(rows[:, None], new.gradient, self.gradient),
+            np.where(rows[:, None, None], new.hessian, self.hessian),
+        )
+
+
+def objective(runs: Runs, weights: Array, theta: Array, delta: float) -> Array:
+    """Weighted sum of Huber losses: (R,) for theta (R, 5) and weights (R, n) or (1, n)."""
+    parts = np.exp(_terms(runs, theta))
+    size = np.abs(np.log(parts.sum(axis=0)) - runs.log_loss)
+    inside = np.minimum(size, delta)
+    value: Array = np.sum(weights * inside * (size - inside / 2), axis=1)
+    return value
+
+
+def gradient(runs: Runs, weights: Array, theta: Array, delta: float) -> Array:
+    """Gradient (R, 5) of the objective by theta (R, 5)."""
+    return _local(runs, weights, theta, delta).gradient
+
+
+def polish(runs: Runs, weights: Array, starts: Array, delta: float, basis: Array | None = None) -> tuple[Array, Array]:
+    """Optima (R, 5) and their objectives (R,) from ``starts`` (R, 5); ``weights`` is (R, n) or (1, n).
+
+    ``basis`` (5, p) restricts steps to its columns, e.g. to α = β.
+    """
+    theta, free = np.array(starts, dtype=float), np.eye(5) if basis is None else basis
+    weights = np.broadcast_to(weights, (len(theta), weights.shape[1]))
+    damping, values = np.full(len(theta), _DAMPING), np.empty(len(theta))
+    active = np.arange(len(theta))
+    local = _local(runs, weights, theta, delta)
+    values[:] = local.value
+    for _ in range(_ROUNDS):
+        step, promised = _step(local, damping[active], free)
+        moved = theta[active] + step
+        moved[:, 2] = np.maximum(moved[:, 2], LOG_E_FLOOR)
+        new = _local(runs, weights[active], moved, delta)
+        better = new.value < local.value
+        gain = np.where(better, local.value - new.value, np.inf)
+        theta[active] = np.where(better[:, None], moved, theta[active])
+        damping[active] *= np.where(better, _EASED, _STIFFENED)
+        local = local.updated(better, new)
+        values[active] = local.value
+        done = (np.minimum(gain, promised) <= _GAIN * local.value) | (damping[active] > _STUCK)
+        active, local = active[~done], local.picked(~done)
+        if not active.size:
+            break
+    return theta, values
+
+
+def _terms(runs: Runs, theta: Array) -> Array:
+    """Logarithms of A/N^α, B/D^β and E: (3, R, n)."""
+    of_N = theta[:, 0:1] - theta[:, 3:4] * runs.log_params
+    of_D = theta[:, 1:2] - theta[:, 4:5] * runs.log_tokens
+    return np.stack([of_N, of_D, np.broadcast_to(theta[:, 2:3], of_N.shape)])
+
+
+def _step(local: _Local, damping: Array, basis: Array) -> tuple[Array, Array]:
+    """Damped Newton step (R, 5), no longer than two, and the decrease it promises (R,)."""
+    gradient, hessian = local.gradient @ basis, basis.T @ local.hessian @ basis
+    scale = np.sqrt(np.abs(np.einsum("rii->ri", hessian)) + 1e-12)
+    values, vectors = np.linalg.eigh(hessian / (scale[:, :, None] * scale[:, None, :]))
+    along = np.einsum("rji,rj->ri", vectors, gradient / scale)
+    step = -np.einsum("rij,rj->ri", vectors, along / (np.abs(values) + damping[:, None])) / scale
+    longest = np.max(np.abs(step), axis=1)
+    step *= np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-300))[:, None]
+    promised: Array = -np.einsum("ri,ri->r", gradient, step)
+    return step @ basis.T, promised
+
+
+def _local(runs: Runs, weights: Array, theta: Array, delta: float) -> _Local:
+    """Exact derivatives. With p the shares of the three terms, ∂f is p on the features (1, −ln N), (1, −ln D), (1)."""
+    x, y = runs.log_params, runs.log_tokens
+    terms = np.exp(_terms(runs, theta))
+    total = terms.sum(axis=0)
+    p1, p2, p3 = terms / total
+    residual = np.log(total) - runs.log_loss
+    size = np.abs(residual)
+    inside = np.minimum(size, delta)
+    pull = weights * np.clip(residual, -delta, delta)
+    outer = weights * (size < delta) - pull  # coefficient of ∂f ∂fᵀ: Huber's curvature, less that of the logarithm
+    of_N, of_D = np.stack([np.ones_like(x), x, x * x], axis=1), np.stack([np.ones_like(y), y, y * y], axis=1)
+    first_N, first_D, first_E = (pull * p1) @ of_N, (pull * p2) @ of_D, (pull * p3).sum(axis=1)
+    NN, DD = (outer * p1 * p1) @ of_N + first_N, (outer * p2 * p2) @ of_D + first_D
+    ND = (outer * p1 * p2) @ np.stack([np.ones_like(x), x, y, x * y], axis=1)
+    NE, DE = (outer * p1 * p3) @ of_N[:, :2], (outer * p2 * p3) @ of_D[:, :2]
+    EE = (outer * p3 * p3).sum(axis=1) + first_E
+    gradient = np.stack([first_N[:, 0], first_D[:, 0], first_E, -first_N[:, 1], -first_D[:, 1]], axis=1)
+    rows = [
+        [NN[:, 0], ND[:, 0], NE[:, 0], -NN[:, 1], -ND[:, 2]],
+        [ND[:, 0], DD[:, 0], DE[:, 0], -ND[:, 1], -DD[:, 1]],
+        [NE[:, 0], DE[:, 0], EE, -NE[:, 1], -DE[:, 1]],
+        [-NN[:, 1], -ND[:, 1], -NE[:, 1], NN[:, 2], ND[:, 3]],
+        [-ND[:, 2], -DD[:, 1], -DE[:, 1], ND[:, 3], DD[:, 2]],
+    ]
+    hessian = np.moveaxis(np.array(rows), 2, 0)
+    return _Local(np.sum(weights * inside * (size - inside / 2), axis=1), gradient, hessian)

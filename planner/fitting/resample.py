@@ -1,0 +1,37 @@
+"""Other fits of the same runs: with some drawn twice and others not (bootstrap), or with one left out."""
+
+import numpy as np
+
+from sixnd.planner.fitting.polish import polish
+from sixnd.planner.fitting.runs import Array, Runs
+from sixnd.planner.fitting.surface import TIED, SurfaceFit, as_surface
+
+_CHUNK = 200
+"""Problems polished at a time: few enough that their arrays stay in cache."""
+
+
+def resamples(runs: int, count: int, seed: int) -> Array:
+    """How often each run is drawn, (count, runs), for case resampling with replacement (Efron 1979)."""
+    return np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=count).astype(float)
+
+
+def refit(runs: Runs, fit: SurfaceFit, weights: Array) -> Array:
+    """θ (R, 5) of the runs under each row of weights (R, n), from the fit's own optimum."""
+    threshold = fit.delta if fit.scale is None else fit.delta * fit.scale
+    basis = TIED if fit.tied else None
+    found = [
+        polish(runs, chunk, np.repeat(fit.theta[None], len(chunk), axis=0), threshold, basis)[0]
+        for chunk in np.array_split(weights, max(1, len(weights) // _CHUNK))
+    ]
+    return np.concatenate(found)
+
+
+def bootstrap(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0, weights: Array | None = None) -> Array:
+    """θ (R, 5) of case resamples of the runs, or of resamples given as how often each run is drawn (R, n)."""
+    return refit(runs, fit, resamples(len(runs), count, seed) if weights is None else weights)
+
+
+def leave_one_out(runs: Runs, fit: SurfaceFit) -> tuple[Array, Array]:
+    """θ (n, 5) fitted without each run, and the loss (n,) it then predicts for that run."""
+    thetas = refit(runs, fit, 1.0 - np.eye(len(runs)))
+    return thetas, np.asarray(as_surface(thetas).loss(runs.params, runs.tokens))

@@ -1,0 +1,188 @@
+"""The best loss surface L(N, D) = E + A/N^α + B/D^β for some runs, and the proof that no better one was found.
+
+For fixed exponents the surface is linear in E, A and B: a grid of (α, β) is solved in closed form (variable
+projection, Golub and Pereyra 1973) and its best cells are polished on the robust objective of Hoffmann et al. 2022
+(§3.3, appendix D.2): the sum of Huber losses of log loss.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sixnd.planner.fitting.polish import gradient, objective, polish
+from sixnd.planner.fitting.runs import Array, Runs
+from sixnd.planner.laws import Surface
+from sixnd.specs.errors import SixndError
+
+Estimator = Literal["huber", "likelihood"]
+
+DELTA = 1e-3
+"""Huber's threshold on log loss (Hoffmann et al. 2022, appendix D.2)."""
+TIED = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1]], dtype=float)
+"""Directions in which α = β."""
+FEWEST_RUNS = 5
+_EXPONENTS = np.linspace(0.05, 1.2, 24)
+_NEAR, _FAR = 6, 5
+"""Best cells polished; and the side of the coarse lattice of other starts that proves convergence."""
+_LIKELIHOOD_ROUNDS = 100
+_SAME = 1e-9
+"""Objectives that agree to this share are one optimum."""
+
+
+@dataclass(frozen=True)
+class SurfaceFit:
+    """A fitted surface and how sure it is that no better one exists."""
+
+    surface: Surface
+    theta: Array
+    """(ln A, ln B, ln E, α, β)."""
+    objective: float
+    """Sum of Huber losses of log loss; with the likelihood, the negative log-likelihood."""
+    delta: float
+    estimator: Estimator
+    tied: bool
+    residuals: Array
+    """ln predicted − ln measured, of each run."""
+    starts: int
+    reached: int
+    """Starts that ended at this optimum."""
+    best_other: float | None
+    """Lowest objective at which any other start ended."""
+    gradient: float
+    """Largest component of the gradient at the optimum, per run and over the threshold (1 is a full pull)."""
+    scale: float | None = None
+    """Scale of the likelihood."""
+
+
+def fit_surface(
+    runs: Runs, *, delta: float = DELTA, tied: bool = False, estimator: Estimator = "huber", thorough: bool = False
+) -> SurfaceFit:
+    """Fit the surface to runs; ``tied`` fits α = β, ``likelihood`` a Huber density whose scale is free.
+
+    ``thorough`` also starts from a coarse lattice over all exponents: slower, and the proof that the optimum is the
+    best to be found.
+
+    Raises ``SixndError`` for fewer than five runs, or a single N or D.
+    """
+    _check(runs)
+    ones = np.ones((1, len(runs)))
+    starts = _starts(runs, delta, tied, thorough)
+    basis = TIED if tied else None
+    thetas, values = polish(runs, ones, starts, delta, basis)
+    best = int(np.argmin(values))
+    others = values[values > values[best] * (1 + _SAME)]
+    theta, value, scale, threshold = thetas[best], float(values[best]), None, delta
+    if estimator == "likelihood":
+        theta, value, scale = _most_likely(runs, theta, delta, basis)
+        threshold = delta * scale
+    free = np.eye(5) if basis is None else basis
+    pull = np.abs(gradient(runs, ones, theta[None], threshold)[0] @ free).max()
+    return SurfaceFit(
+        surface=as_surface(theta),
+        theta=theta,
+        objective=value,
+        delta=delta,
+        estimator=estimator,
+        tied=tied,
+        residuals=log_residuals(runs, theta[None])[0],
+        starts=len(starts),
+        reached=int(np.sum(values <= values[best] * (1 + _SAME))),
+        best_other=float(others.min()) if others.size else None,
+        gradient=float(pull / (len(runs) * threshold)),
+        scale=scale,
+    )
+
+
+def as_surface(theta: Array) -> Surface:
+    """The surface of θ (5,), or surfaces of many θ (R, 5)."""
+    log_A, log_B, log_E, alpha, beta = np.moveaxis(np.asarray(theta, dtype=float), -1, 0)
+    return Surface(np.exp(log_E)[()], np.exp(log_A)[()], np.exp(log_B)[()], alpha[()], beta[()])
+
+
+def as_theta(surface: Surface) -> Array:
+    """θ of a surface."""
+    return np.array([np.log(surface.A), np.log(surface.B), np.log(surface.E), surface.alpha, surface.beta])
+
+
+def log_residuals(runs: Runs, theta: Array) -> Array:
+    """Ln predicted − ln measured: (R, n) for θ (R, 5)."""
+    s = as_surface(theta[:, None, :])
+    return np.asarray(np.log(s.loss(runs.params, runs.tokens)) - runs.log_loss)
+
+
+def _check(runs: Runs) -> None:
+    if len(runs) < FEWEST_RUNS:
+        raise SixndError(
+            f"{len(runs)} runs cannot fix five constants; at least {FEWEST_RUNS} are needed, better twenty"
+        )
+    for name, values in (("model size", runs.params), ("number of tokens", runs.tokens)):
+        if np.ptp(values) == 0:
+            raise SixndError(f"every run has the same {name}; what it does to the loss cannot be told from them")
+
+
+def _starts(runs: Runs, delta: float, tied: bool, thorough: bool) -> Array:
+    """The best cells of the closed-form scan, and for a thorough fit a coarse lattice over all of it."""
+    alpha, beta, thetas = _scan(runs, tied)
+    values = objective(runs, np.ones((1, len(runs))), thetas, delta)
+    order = np.argsort(values)
+    near = order[:1]
+    for cell in order[1:]:
+        apart = np.hypot(alpha[cell] - alpha[near], beta[cell] - beta[near]) > 2.5 * (_EXPONENTS[1] - _EXPONENTS[0])
+        if near.size < _NEAR and apart.all():
+            near = np.append(near, cell)
+    far = np.linspace(0, len(thetas) - 1, _FAR * _FAR).astype(int)
+    return thetas[np.concatenate([near, far]) if thorough else near]
+
+
+def _scan(runs: Runs, tied: bool) -> tuple[Array, Array, Array]:
+    """Relative least squares of E, A, B for every cell of exponents: (cells,), (cells,), θ (cells, 5)."""
+    alpha, beta = (grid.ravel() for grid in np.meshgrid(_EXPONENTS, _EXPONENTS, indexing="ij"))
+    if tied:
+        alpha = beta = np.linspace(_EXPONENTS[0], _EXPONENTS[-1], 8 * len(_EXPONENTS))
+    x0, y0 = runs.log_params.mean(), runs.log_tokens.mean()
+    of_N = np.exp(-alpha[:, None] * (runs.log_params - x0)) / runs.loss
+    of_D = np.exp(-beta[:, None] * (runs.log_tokens - y0)) / runs.loss
+    features = np.stack([of_N, of_D, np.broadcast_to(1 / runs.loss, of_N.shape)], axis=1)
+    normal = features @ np.swapaxes(features, 1, 2) + 1e-10 * np.eye(3)
+    found = np.linalg.solve(normal, features.sum(axis=2)[:, :, None])[:, :, 0]
+    smallest = 1e-3 * runs.loss.mean()
+    positive = np.log(np.maximum(found, smallest))  # a negative term starts small, and the polish decides
+    theta = np.stack([positive[:, 0] + alpha * x0, positive[:, 1] + beta * y0, positive[:, 2], alpha, beta], axis=1)
+    return alpha, beta, theta
+
+
+def _most_likely(runs: Runs, theta: Array, delta: float, basis: Array | None) -> tuple[Array, float, float]:
+    """θ, negative log-likelihood and scale of the density exp(−huber_δ(r/s))/(s·Z) (Besiroglu et al. 2024).
+
+    For a given s, θ minimises Huber losses with threshold δ·s; for a given θ, s solves Σ ψ(r/s)·(r/s) = n.
+    """
+    ones, scale, threshold = np.ones((1, len(runs))), np.inf, DELTA
+    for _ in range(_LIKELIHOOD_ROUNDS):
+        theta = polish(runs, ones, theta[None], threshold, basis)[0][0]
+        previous, scale = scale, _scale(log_residuals(runs, theta[None])[0], delta)
+        if math.isclose(threshold, delta * scale, rel_tol=1e-9) and math.isclose(previous, scale, rel_tol=1e-12):
+            break
+        threshold = max(delta * scale, threshold / 2)  # by stages: the optimum moves little from one to the next
+    z = np.abs(log_residuals(runs, theta[None])[0]) / scale
+    inside = np.minimum(z, delta)
+    normaliser = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2)) + 2 * math.exp(-(delta**2) / 2) / delta
+    value = float(np.sum(inside * (z - inside / 2))) + len(runs) * math.log(scale * normaliser)
+    return theta, value, scale
+
+
+def _scale(residuals: Array, delta: float) -> float:
+    """S with Σ ψ(r/s)·r/s = n, by bisection: the sum falls as s grows."""
+    size = np.abs(residuals)
+    low, high = 1e-300, float(size.max()) * 2 + 1e-300
+    for _ in range(2000):
+        middle = math.sqrt(low * high)
+        z = size / middle
+        if np.sum(np.minimum(z, delta) * z) > len(size):
+            low = middle
+        else:
+            high = middle
+        if high / low < 1 + 1e-15:
+            break
+    return math.sqrt(low * high)
