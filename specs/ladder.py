@@ -1,0 +1,103 @@
+"""Ladder: the small runs from which the law of a large one is fitted. `sixnd ladder` writes it beside their specs."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sixnd.specs.document import Document, Name
+from sixnd.specs.laws import Positive, Range
+from sixnd.specs.plan import Count, Estimate
+
+DesignName = Literal["optimal", "isoflop", "grid"]
+
+
+class LadderTarget(Document):
+    """The run the ladder is for."""
+
+    spec: str
+    """Its budget spec, relative to this file."""
+    spec_sha256: str
+    compute_flops: Positive
+    """C = 6ND."""
+    budget_flops: Positive
+    """Its training compute as the spec counts it; the share is of this."""
+    accelerator_hours: Estimate
+    params: Positive
+    """Compute-optimal N by the law before the ladder."""
+    tokens: Positive
+    """D that goes with it."""
+    loss: Positive
+    """L there, nats per token, on the law's own corpus and tokenizer."""
+
+
+class Expected(Document):
+    """How sure the compute-optimal N and its loss are, as factors around the value: 1.2 is from ÷ 1.2 to × 1.2."""
+
+    params_factor_80: Positive
+    params_factor_95: Positive
+    loss_factor_80: Positive
+    loss_factor_95: Positive
+
+
+class DesignOption(Document):
+    """One way to spend the same compute on as many runs, and what it is expected to tell."""
+
+    design: DesignName
+    chosen: bool
+    runs: Count
+    compute_flops: Positive
+    """As the spec counts compute."""
+    expected: Expected
+
+
+class Rung(Document):
+    """One small run."""
+
+    name: Name
+    spec: str
+    """Its budget spec, relative to this file."""
+    params: Count
+    """Total parameters N."""
+    tokens: Count
+    """D."""
+    compute_flops: Positive
+    """C = 6ND."""
+    steps: Count
+    seed: Count
+    accelerators: Count
+    wall_time_s: Estimate
+    accelerator_hours: Estimate
+    money_usd: Estimate
+
+
+class Ladder(Document):
+    """Small runs for one target: what each is, what all cost, and what they are expected to tell."""
+
+    version: Literal["ladder/1"]
+    name: Name
+    sixnd_version: str
+    target: LadderTarget
+    law: str
+    """Law that the design starts from."""
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the target's compute that the ladder may spend."""
+    spent_share: Annotated[float, Field(gt=0, lt=1)]
+    """Share that it spends."""
+    noise_sd: Positive
+    """Standard deviation of a run's log loss around the law, as assumed."""
+    noise_source: str
+    tokens_per_param: Range
+    """Smallest and largest D/N that a rung may have."""
+    before: Expected
+    """Without the ladder: the law, on another corpus than its own."""
+    after: Expected
+    """From a fit to the ladder's runs alone."""
+    basis: str
+    """How the intervals were computed, and what they leave out."""
+    options: list[DesignOption]
+    """The designs that were compared, at equal cost and number of runs."""
+    accelerator_hours: Estimate
+    money_usd: Estimate
+    rungs: Annotated[list[Rung], Field(min_length=5)]
+    """In rising order of compute."""
+    notes: list[str]
