@@ -1,33 +1,38 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixnd.planner.vocabulary_law import VocabularyLaw, optimal_compute, unigram_loss, vocabulary_sizes
+from sixnd.planner.vocabulary_law import optimal_compute, unigram_loss, vocabulary_sizes
+from sixnd.specs import catalog
+from sixnd.specs.laws import VocabularyLaw
 
-# Tao et al. 2024, arXiv:2407.13623; digits of the authors' sail-sg/scaling-with-vocab.
-TAO = VocabularyLaw(
-    params_coefficient=float(np.exp(-2.4846510161625193)),
-    params_exponent=0.5,
-    vocabulary_coefficient=float(np.exp(-1.589031299255507)),
-    vocabulary_exponent=0.4163622634135234,
-    reference_params=33e6,
-    reference_vocabulary_params=3145728,
-    gamma=0.8353974035228025,
-    A1=1.8313851559554126,
-    A2=0.19584238398665638,
-    B=2.1241123120064955,
-    E=5.5327846803337435,
-    alpha1=0.44660634152009615,
-    alpha2=0.6707374679896795,
-    beta=0.44660634152009615,
+TAO = catalog.law("tao-2024")
+assert isinstance(TAO, VocabularyLaw)
+# All digits of the authors' sail-sg/scaling-with-vocab.
+UNROUNDED = TAO.model_copy(
+    update={
+        "flops_intercept": -1.589031299255507,
+        "flops_exponent": 0.4163622634135234,
+        "inner_intercept": -2.4846510161625193,
+        "derivative_exponent": 0.8353974035228025,
+        "A1": 1.8313851559554126,
+        "A2": 0.19584238398665638,
+        "B": 2.1241123120064955,
+        "alpha1": 0.44660634152009615,
+        "alpha2": 0.6707374679896795,
+        "beta": 0.44660634152009615,
+    }
 )
 params_nv = st.floats(3e7, 1e12)
 
 
 def test_published_sizes_for_7b_are_reproduced():
-    sizes = vocabulary_sizes(TAO, 7e9, 4096)
+    sizes = vocabulary_sizes(UNROUNDED, 7e9, 4096)
     assert (int(sizes.by_isoflops), int(sizes.by_derivative), int(sizes.by_loss)) == (62280, 67450, 59547)
+    rounded = vocabulary_sizes(TAO, 7e9, 4096)
+    assert (rounded.by_isoflops, rounded.by_derivative, rounded.by_loss) == pytest.approx(
+        (62280, 67450, 59547), rel=5e-5
+    )
     assert sizes.spread == pytest.approx(67450 / 59547, rel=1e-4)
 
 
