@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sixnd import __version__
+from sixnd.audit_verbs import audit
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
 
 if TYPE_CHECKING:
@@ -286,6 +287,8 @@ def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:
     if relative and output.parent.resolve() != spec.parent.resolve():
         tell(f"note: the paths of {', '.join(relative)} are relative to the spec; add --base-dir {spec.parent}")
 
+
+app.add_command(audit)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import SixndError
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
+from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.yaml_reader import read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
@@ -157,7 +158,11 @@ _MODELS: dict[str, Any] = {
     "laws": Law,
     "hyperparameter-laws": HyperparameterLaw,
     "sources": SourceRecipe,
+    "published-runs": PublishedRun,
+    "published-mfu": PublishedMfu,
 }
+_NOT_PLANNED_BY = ("published-runs", "published-mfu")
+"""Catalogs that only `sixnd audit` reads."""
 
 
 @cache
@@ -249,6 +254,20 @@ def source(name: str) -> SourceRecipe:
     return found
 
 
+def published_run(name: str) -> PublishedRun:
+    """The published run of that name."""
+    found = _entry("published-runs", name)
+    assert isinstance(found, PublishedRun)
+    return found
+
+
+def published_mfu(name: str) -> PublishedMfu:
+    """The published training speed of that name."""
+    found = _entry("published-mfu", name)
+    assert isinstance(found, PublishedMfu)
+    return found
+
+
 def sha256() -> str:
     """SHA-256 of the catalogs a plan depends on: a plan made from others is stale."""
-    return sha256_of({kind: _raw(kind) for kind in sorted(_MODELS)})
+    return sha256_of({kind: _raw(kind) for kind in sorted(_MODELS) if kind not in _NOT_PLANNED_BY})

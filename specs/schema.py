@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.claim import Claim
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event
@@ -26,7 +27,7 @@ def schemas() -> list[str]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema of ``budget-spec``, ``plan``, ``law`` or ``run-record`` (one line of a record) as plain data."""
+    """JSON Schema of one document (``run-record``: of one line of a record) as plain data."""
     return {"$schema": _DRAFT, **_MAKERS[name]()}
 
 
@@ -47,12 +48,22 @@ def _law() -> dict[str, Any]:
     return _tidied(LawDocument.model_json_schema(mode="validation"))
 
 
+def _claim() -> dict[str, Any]:
+    return _tidied(Claim.model_json_schema(mode="validation"))
+
+
 def _run_record() -> dict[str, Any]:
     made = _tidied(TypeAdapter(Event).json_schema(mode="validation"))
     return {"title": "RunRecord", "description": "One line of `record.jsonl`: one event of a run.", **made}
 
 
-_MAKERS = {"budget-spec": _budget_spec, "plan": _plan, "law": _law, "run-record": _run_record}
+_MAKERS = {
+    "budget-spec": _budget_spec,
+    "plan": _plan,
+    "law": _law,
+    "claim": _claim,
+    "run-record": _run_record,
+}
 
 
 def _tidied(made: dict[str, Any]) -> dict[str, Any]:
