@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sixnd.planner.fitting.resample import resamples
+from sixnd.planner.fitting.runs import Array
 from sixnd.planner.fitting.zoom import least, scan
 from sixnd.specs.errors import SixndError
-
-Array = NDArray[np.float64]
 
 _SIDE = 41
 _FEWEST = 5
@@ -61,15 +60,15 @@ class _Curve(Protocol):
     def __call__(self, loss: Array) -> Array: ...
 
 
-C = TypeVar("C", bound=_Curve)
+Curve = TypeVar("Curve", bound=_Curve)
 
 
 @dataclass(frozen=True)
-class TaskFit(Generic[C]):
+class TaskFit(Generic[Curve]):
     """A curve through a task's points, and the curves through resamples of the runs."""
 
-    curve: C
-    draws: tuple[C, ...]
+    curve: Curve
+    draws: tuple[Curve, ...]
     residual_sd: float
     """Of the points around the curve, in the metric's units."""
     loss_range: tuple[float, float]
@@ -106,7 +105,7 @@ def fit_accuracy(
     *,
     anchor: float | None = 1.0,
     chance: float | None = None,
-    draws: int = 200,
+    count: int = 200,
     seed: int = 0,
 ) -> TaskFit[AccuracyCurve]:
     """The accuracy curve through checkpoints of several ``runs`` (the name of each point's run).
@@ -116,7 +115,7 @@ def fit_accuracy(
     whole runs, since checkpoints of one run err together; the anchor stays.
     """
     x, y = _points(loss, accuracy)
-    weights = _run_weights(runs, draws, seed)
+    weights = _run_weights(runs, count, seed)
     if anchor is not None:
         x, y = np.append(x, 0.0), np.append(y, anchor)
         weights = np.hstack([weights, np.ones((len(weights), 1))])
@@ -137,7 +136,7 @@ def fit_accuracy(
 
 
 def fit_error(
-    loss: Array, error: Array, runs: Sequence[object], *, draws: int = 200, seed: int = 0
+    loss: Array, error: Array, runs: Sequence[object], *, count: int = 200, seed: int = 0
 ) -> TaskFit[ErrorCurve]:
     """The error curve through several ``runs`` (the name of each point's run); draws resample whole runs."""
     x, y = _points(loss, error)
@@ -147,7 +146,7 @@ def fit_error(
         return np.asarray(-np.exp(-np.exp(points) * (x - middle)))
 
     low, high = np.array([np.log(0.01 / spread)]), np.array([np.log(100 / spread)])
-    found, linear = _fitted(shape, y, _run_weights(runs, draws, seed), low, high, _free)
+    found, linear = _fitted(shape, y, _run_weights(runs, count, seed), low, high, _free)
     rates = np.exp(found[:, 0])
     curves = tuple(
         ErrorCurve(float(b), float(a * np.exp(rate * middle)), float(rate))
@@ -156,7 +155,9 @@ def fit_error(
     return _task_fit(curves, loss, error, ())
 
 
-def predict(fit: TaskFit[C], loss: float, loss_draws: Array, *, level: float = 0.8, seed: int = 0) -> TaskPrediction:
+def predict(
+    fit: TaskFit[Curve], loss: float, loss_draws: Array, *, level: float = 0.8, seed: int = 0
+) -> TaskPrediction:
     """The metric at a predicted ``loss`` whose uncertainty is ``loss_draws``, with an interval of ``level``.
 
     The interval holds both fits' draws, paired by chance, and the scatter of single points around the curve.
@@ -240,17 +241,16 @@ def _points(loss: Array, metric: Array) -> tuple[Array, Array]:
     return x, y
 
 
-def _run_weights(runs: Sequence[object], draws: int, seed: int) -> Array:
+def _run_weights(runs: Sequence[object], count: int, seed: int) -> Array:
     """How often each point counts in each resample of whole runs: (draws, n)."""
     names, of = np.unique([str(run) for run in runs], return_inverse=True)
-    counts = np.random.default_rng(seed).multinomial(names.size, np.full(names.size, 1 / names.size), size=draws)
-    return np.asarray(counts[:, of], float)
+    return np.asarray(resamples(names.size, count, seed)[:, of])
 
 
 def _logistic(x: Array, midpoint: Array | float, steepness: Array | float) -> Array:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * steepness * (x - midpoint))))
 
 
-def _task_fit(curves: tuple[C, ...], loss: Array, metric: Array, notes: tuple[str, ...]) -> TaskFit[C]:
+def _task_fit(curves: tuple[Curve, ...], loss: Array, metric: Array, notes: tuple[str, ...]) -> TaskFit[Curve]:
     residual_sd = float(np.sqrt(np.mean((curves[0](np.asarray(loss)) - metric) ** 2)))
     return TaskFit(curves[0], curves[1:], residual_sd, (float(np.min(loss)), float(np.max(loss))), notes)

@@ -1,17 +1,14 @@
 """Approach 1 of Hoffmann et al. 2022 (§3.1): the least loss of training curves at each compute, and its power laws."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines, with_draws
+from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines
+from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.specs.errors import SixndError
-
-Array = NDArray[np.float64]
-
-_FLOPS = 6.0
 
 
 @dataclass(frozen=True)
@@ -34,58 +31,57 @@ class Envelope:
 
 
 def fit_envelope(
+    runs: Runs,
     curves: Sequence[object],
-    params: Array,
-    tokens: Array,
-    loss: Array,
     compute: Array | None = None,
     *,
     points: int = 1500,
-    draws: int = 0,
+    count: int = 0,
     seed: int = 0,
 ) -> Envelope:
     """The least loss at ``points`` computes, each curve interpolated in ln C, and N*(C), D*(C) through the winners.
 
-    ``curves`` names the training run of each point; N is one number along a run. Draws resample whole runs. A point
+    ``curves`` names the curve (the training run) of each point; N is one number along it. ``count`` resamples of whole
+    curves give draws. A point
     before the end of a schedule shows a higher loss than a run planned for it would (Hoffmann et al. 2022, §3.1):
     give several horizons a size, or only points after the learning rate has come down.
 
     Raises ``SixndError`` for a run of two sizes, or fewer than two sizes ever best between others.
     """
-    N, D, L = (np.asarray(values, float) for values in (params, tokens, loss))
-    C = _FLOPS * N * D if compute is None else np.asarray(compute, float)
-    runs = _runs(curves, N, C)
-    grid = np.linspace(np.log(C.min()), np.log(C.max()), points)
-    sizes = np.log([N[rows[0]] for rows in runs])
-    losses = np.array([_along(np.log(C[rows]), L[rows], grid) for rows in runs])
-    data = np.array([_along(np.log(C[rows]), np.log(D[rows]), grid) for rows in runs])
+    C = np.log(runs.compute if compute is None else compute)
+    each = _curves(curves, runs, C)
+    grid = np.linspace(C.min(), C.max(), points)
+    sizes = np.array([runs.log_params[rows[0]] for rows in each])
+    losses = np.array([_along(C[rows], runs.loss[rows], grid) for rows in each])
+    data = np.array([_along(C[rows], runs.log_tokens[rows], grid) for rows in each])
     winner, kept = _winners(sizes, losses)
     if np.unique(sizes[winner[kept]]).size < 2:
         raise SixndError("approach 1 needs two sizes that are best between a smaller and a larger one; got fewer")
     where, at = winner[kept], np.flatnonzero(kept)
     laws = [fit_power_law(np.exp(grid[at]), np.exp(v)) for v in (sizes[where], data[where, at])]
-    drawn = _bootstrap(sizes, losses, data, grid, draws, seed)
+    drawn = _bootstrap(sizes, losses, data, grid, count, seed)
     return Envelope(
         compute=np.exp(grid[at]),
         best_params=np.exp(sizes[where]),
         best_tokens=np.exp(data[where, at]),
         best_loss=losses[where, at],
-        params=with_draws(laws[0], drawn[:, :2]),
-        tokens=with_draws(laws[1], drawn[:, 2:]),
+        params=replace(laws[0], draws=drawn[:, :2]),
+        tokens=replace(laws[1], draws=drawn[:, 2:]),
         left_out=int(np.sum(~kept & np.isfinite(losses).any(axis=0))),
-        draws_refused=draws - len(drawn),
+        draws_refused=count - len(drawn),
     )
 
 
-def _runs(curves: Sequence[object], N: Array, C: Array) -> list[NDArray[np.intp]]:
-    """Rows of each run by rising compute."""
+def _curves(curves: Sequence[object], runs: Runs, C: Array) -> list[NDArray[np.intp]]:
+    """Rows of each curve by rising compute."""
     names = np.array([str(name) for name in curves])
-    assert names.size == N.size, "every point needs the name of its run"
+    assert names.size == len(runs), "every point needs the name of its run"
     found = []
     for name in dict.fromkeys(names):
         rows = np.flatnonzero(names == name)
-        if np.unique(N[rows]).size > 1:
-            raise SixndError(f"run {name} has points of {np.unique(N[rows]).size} sizes; one run is one size")
+        sizes = np.unique(runs.params[rows]).size
+        if sizes > 1:
+            raise SixndError(f"run {name} has points of {sizes} sizes; one run is one size")
         found.append(rows[np.argsort(C[rows], kind="stable")])
     return found
 
@@ -104,11 +100,11 @@ def _winners(sizes: Array, losses: Array) -> tuple[NDArray[np.intp], NDArray[np.
     return winner, (sizes[winner] > smallest) & (sizes[winner] < largest)
 
 
-def _bootstrap(sizes: Array, losses: Array, data: Array, grid: Array, draws: int, seed: int) -> Array:
+def _bootstrap(sizes: Array, losses: Array, data: Array, grid: Array, count: int, seed: int) -> Array:
     """(r, 4): ln prefactor and exponent of N*, then of D*, from resampled runs."""
     rng = np.random.default_rng(seed)
     found = []
-    for _ in range(draws):
+    for _ in range(count):
         picked = np.unique(rng.integers(sizes.size, size=sizes.size))
         winner, kept = _winners(sizes[picked], losses[picked])
         where, at = picked[winner[kept]], np.flatnonzero(kept)

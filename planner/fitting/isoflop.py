@@ -1,20 +1,19 @@
 """Approach 2 of Hoffmann et al. 2022 (§3.2): a parabola through each budget's runs, a power law through vertices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines, with_draws
+from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines
+from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.specs.errors import SixndError
 
-Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 _FEWEST = 3
 _LONGEST = 3.0
 """A chain of neighbouring runs longer than so many tolerances is no budget but a spread of compute."""
-_FLOPS = 6.0
-"""C = 6ND (Hoffmann et al. 2022, §2), where a run's compute is not given."""
 
 
 @dataclass(frozen=True)
@@ -55,63 +54,60 @@ class IsoflopFit:
 
 
 def fit_isoflops(
-    params: Array,
-    tokens: Array,
-    loss: Array,
+    runs: Runs,
     compute: Array | None = None,
     *,
     tolerance: float = 0.05,
     window: float = np.inf,
-    draws: int = 0,
+    count: int = 0,
     seed: int = 0,
 ) -> IsoflopFit:
     """Parabolas in ln N for each compute budget, and N*(C), D*(C) through their lowest points.
 
     ``compute`` is 6ND where absent. Runs belong to one budget as long as ln C between neighbours differs by no more
     than ``tolerance``. Only runs whose N is within a factor ``window`` of the budget's lowest run count: a parabola
-    is a local picture, wrong over three decades of N. ``draws`` resamples of the runs within each budget, by
+    is a local picture, wrong over three decades of N. ``count`` resamples of the runs within each budget, by
     ``seed``, give intervals.
 
     Raises ``SixndError`` for fewer than two budgets whose parabola opens upwards with its lowest point among the runs.
     """
-    N, D, L = (np.asarray(values, float) for values in (params, tokens, loss))
-    C = _FLOPS * N * D if compute is None else np.asarray(compute, float)
-    budgets = [_windowed(rows, N, L, window) for rows in budget_rows(C, tolerance)]
-    parabolas = tuple(_parabola(rows, N, D, L, C, _LONGEST * tolerance) for rows in budgets)
+    C = runs.compute if compute is None else np.asarray(compute, float)
+    budgets = [_windowed(rows, runs, window) for rows in _budget_rows(C, tolerance)]
+    parabolas = tuple(_parabola(rows, runs, C, _LONGEST * tolerance) for rows in budgets)
     kept = [p for p in parabolas if not p.left_out]
     if len(kept) < 2:
         reasons = "; ".join(p.left_out for p in parabolas if p.left_out) or "all runs share one budget"
         raise SixndError(f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}")
     compute_kept = np.array([p.compute for p in kept])
-    drawn = _bootstrap([np.array(p.rows) for p in kept], N, D, L, compute_kept, draws, seed)
+    drawn = _bootstrap([np.array(p.rows) for p in kept], runs, compute_kept, count, seed)
     n_law = fit_power_law(compute_kept, np.array([p.params for p in kept]))
     d_law = fit_power_law(compute_kept, np.array([p.tokens for p in kept]))
     return IsoflopFit(
-        parabolas, with_draws(n_law, drawn[:, :2]), with_draws(d_law, drawn[:, 2:]), draws_refused=draws - len(drawn)
+        parabolas, replace(n_law, draws=drawn[:, :2]), replace(d_law, draws=drawn[:, 2:]), count - len(drawn)
     )
 
 
-def budget_rows(compute: Array, tolerance: float) -> list[NDArray[np.intp]]:
+def _budget_rows(compute: Array, tolerance: float) -> list[Rows]:
     """Rows of each compute budget, by rising C: a budget ends where ln C leaps by more than ``tolerance``."""
     order = np.argsort(compute, kind="stable")
     leaps = np.flatnonzero(np.diff(np.log(compute[order])) > tolerance) + 1
     return [np.asarray(rows) for rows in np.split(order, leaps)]
 
 
-def _windowed(rows: NDArray[np.intp], N: Array, L: Array, window: float) -> NDArray[np.intp]:
-    center = N[rows[np.argmin(L[rows])]]
-    return np.asarray(rows[np.abs(np.log(N[rows] / center)) <= np.log(window)])
+def _windowed(rows: Rows, runs: Runs, window: float) -> Rows:
+    center = runs.log_params[rows[np.argmin(runs.loss[rows])]]
+    return np.asarray(rows[np.abs(runs.log_params[rows] - center) <= np.log(window)])
 
 
-def _parabola(rows: NDArray[np.intp], N: Array, D: Array, L: Array, C: Array, longest: float) -> Parabola:
+def _parabola(rows: Rows, runs: Runs, C: Array, longest: float) -> Parabola:
     compute = float(np.exp(np.mean(np.log(C[rows]))))
     places = tuple(int(row) for row in rows)
-    why = _no_budget(N[rows], C[rows], compute, longest)
+    why = _no_budget(runs.params[rows], C[rows], compute, longest)
     if why:
         return Parabola(compute, np.nan, np.nan, np.nan, np.nan, places, why)
-    x = np.log(N[rows])
-    center, bottom, curvature = (float(v[0]) for v in _vertices(x, L[rows], np.ones((1, rows.size))))
-    tokens = float(np.exp(_tokens_line(x, D[rows]) @ [1.0, center]))
+    x = runs.log_params[rows]
+    center, bottom, curvature = (float(v[0]) for v in _vertices(x, runs.loss[rows], np.ones((1, rows.size))))
+    tokens = float(np.exp(_tokens_line(runs, rows) @ [1.0, center]))
     why = _no_lowest(x, center, curvature, compute)
     return Parabola(compute, float(np.exp(center)), tokens, bottom, curvature, places, why)
 
@@ -134,9 +130,9 @@ def _no_lowest(x: Array, center: float, curvature: float, compute: float) -> str
     return ""
 
 
-def _tokens_line(x: Array, D: Array) -> Array:
+def _tokens_line(runs: Runs, rows: Rows) -> Array:
     """Ln D as a line in ln N over a budget's runs: (a, b)."""
-    return np.asarray(lines(x, np.log(D), np.ones((1, x.size)))[0])
+    return np.asarray(lines(runs.log_params[rows], runs.log_tokens[rows], np.ones((1, rows.size)))[0])
 
 
 def _vertices(x: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -157,22 +153,19 @@ def _vertices(x: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
     return middle + half * vertex, c[:, 0] + c[:, 1] * vertex / 2, c[:, 2] / half**2
 
 
-def _bootstrap(
-    budgets: list[NDArray[np.intp]], N: Array, D: Array, L: Array, compute: Array, draws: int, seed: int
-) -> Array:
+def _bootstrap(budgets: list[Rows], runs: Runs, compute: Array, count: int, seed: int) -> Array:
     """(r, 4): ln prefactor and exponent of N*, then of D*; resamples with fewer than two lowest points are dropped."""
     rng = np.random.default_rng(seed)
-    n_star, d_star = np.empty((draws, len(budgets))), np.empty((draws, len(budgets)))
+    n_star, d_star = np.empty((count, len(budgets))), np.empty((count, len(budgets)))
     for b, rows in enumerate(budgets):
-        x = np.log(N[rows])
-        counts = rng.multinomial(rows.size, np.full(rows.size, 1 / rows.size), size=draws).astype(float)
-        vertex, _, curvature = _vertices(x, L[rows], counts)
+        x = runs.log_params[rows]
+        weights = rng.multinomial(rows.size, np.full(rows.size, 1 / rows.size), size=count).astype(float)
+        vertex, _, curvature = _vertices(x, runs.loss[rows], weights)
         found = (curvature > 0) & (vertex >= x.min()) & (vertex <= x.max())
         n_star[:, b] = np.where(found, vertex, np.nan)
-        intercept, slope = _tokens_line(x, D[rows])
+        intercept, slope = _tokens_line(runs, rows)
         d_star[:, b] = intercept + slope * n_star[:, b]
     found = np.isfinite(n_star)
     several = found.sum(axis=1) >= 2
-    weights = found[several].astype(float)
-    u = np.log(compute)
-    return np.hstack([lines(u, np.nan_to_num(v[several]), weights) for v in (n_star, d_star)])
+    counted = found[several].astype(float)
+    return np.hstack([lines(np.log(compute), np.nan_to_num(v[several]), counted) for v in (n_star, d_star)])

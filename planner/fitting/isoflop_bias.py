@@ -4,15 +4,13 @@ Czech et al., Problems with Chinchilla Approach 2: wherever α ≠ β, or the si
 vertex of a fitted parabola lies off the optimum. Constant offsets spoil the prefactor, drifting ones the exponent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sixnd.planner.fitting.isoflop import IsoflopFit, fit_isoflops
+from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.laws import Surface
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,15 +41,13 @@ class IsoflopBias:
         return float(np.log10(self.found.tokens.coefficient)), float(np.log10(true))
 
 
-def bias_on_runs(
-    surface: Surface, params: Array, tokens: Array, *, tolerance: float = 0.05, window: float = np.inf
-) -> IsoflopBias:
-    """Approach 2's bias on one's own design: the runs' N and D with the losses the surface would give them.
+def bias_on_runs(surface: Surface, runs: Runs, *, tolerance: float = 0.05, window: float = np.inf) -> IsoflopBias:
+    """Approach 2's bias on one's own design: the runs' N and D with the losses that the surface would give them.
 
     ``surface`` is a fit of approach 3 to the same runs; ``tolerance`` and ``window`` as in ``fit_isoflops``.
     """
-    losses = np.asarray(surface.loss(params, tokens))
-    return IsoflopBias(surface, fit_isoflops(params, tokens, losses, tolerance=tolerance, window=window))
+    clean = replace(runs, loss=np.asarray(surface.loss(runs.params, runs.tokens)))
+    return IsoflopBias(surface, fit_isoflops(clean, tolerance=tolerance, window=window))
 
 
 def bias_of_grid(surface: Surface, budgets: Array, points: int = 15, width: float = 16.0) -> IsoflopBias:
@@ -59,7 +55,6 @@ def bias_of_grid(surface: Surface, budgets: Array, points: int = 15, width: floa
 
     The defaults are the paper's; budgets in FLOPs, each C = 6ND.
     """
-    around = np.geomspace(1 / width, width, points)
-    params = np.outer(surface.optimal_params(budgets), around).ravel()
+    params = np.outer(surface.optimal_params(budgets), np.geomspace(1 / width, width, points)).ravel()
     tokens = np.repeat(budgets, points) / 6 / params
-    return bias_on_runs(surface, params, tokens)
+    return bias_on_runs(surface, Runs(params, tokens, np.ones_like(params)))

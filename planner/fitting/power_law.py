@@ -1,6 +1,6 @@
 """Power laws y = k·xᵖ by weighted least squares on the logarithms, with covariance and bootstrap."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
 import numpy as np
@@ -23,8 +23,8 @@ class PowerLaw:
     """Standard deviation of ln y around the law, weighted; NaN for two points."""
     r_squared: float
     """Of ln y, weighted."""
-    draws: tuple[tuple[float, float], ...] = ()
-    """Bootstrapped (ln coefficient, exponent), where there are any."""
+    draws: Array = field(default_factory=lambda: np.empty((0, 2)))
+    """(r, 2): bootstrapped (ln coefficient, exponent), where there are any."""
 
     @overload
     def __call__(self, x: float) -> float: ...
@@ -36,30 +36,30 @@ class PowerLaw:
 
     def exponent_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Percentile interval of the exponent from the draws."""
-        return _percentiles(np.array(self._drawn())[:, 1], level)
+        return _percentiles(self._drawn()[:, 1], level)
 
     def interval(self, x: float, level: float = 0.95) -> tuple[float, float]:
         """Percentile interval of y at ``x`` from the draws."""
-        draws = np.array(self._drawn())
+        draws = self._drawn()
         low, high = _percentiles(draws[:, 0] + draws[:, 1] * np.log(x), level)
         return float(np.exp(low)), float(np.exp(high))
 
-    def _drawn(self) -> tuple[tuple[float, float], ...]:
-        if not self.draws:
+    def _drawn(self) -> Array:
+        if not len(self.draws):
             raise SixndError("this power law has no bootstrap draws to take an interval from")
         return self.draws
 
 
-def fit_power_law(x: Array, y: Array, weights: Array | None = None, draws: int = 0, seed: int = 0) -> PowerLaw:
+def fit_power_law(x: Array, y: Array, weights: Array | None = None, count: int = 0, seed: int = 0) -> PowerLaw:
     """The law through positive points, each weighted by ``weights`` (an inverse variance of ln y; equal if none).
 
-    Weights count relative to each other: the covariance is scaled by the residuals. ``draws`` resamples of the
+    Weights count relative to each other: the covariance is scaled by the residuals. ``count`` resamples of the
     points (with replacement, their weights kept) are fitted too; a resample of a single x is drawn anew.
 
     Raises ``SixndError`` for fewer than two distinct x, or a value or weight that is not positive and finite.
     """
     u, v, w = _logs(x, y, weights)
-    intercept, slope = (float(value) for value in _lines(u, v, w[None])[0])
+    intercept, slope = (float(value) for value in lines(u, v, w[None])[0])
     residuals = v - intercept - slope * u
     mean = np.average(v, weights=w)
     explained = 1 - np.sum(w * residuals**2) / max(float(np.sum(w * (v - mean) ** 2)), np.finfo(float).tiny)
@@ -69,19 +69,18 @@ def fit_power_law(x: Array, y: Array, weights: Array | None = None, draws: int =
         covariance=_covariance(u, w, residuals),
         residual_sd=_scale(w / w.mean(), residuals),
         r_squared=float(explained),
-        draws=tuple((float(a), float(b)) for a, b in _bootstrap(u, v, w, draws, seed)),
+        draws=_bootstrap(u, v, w, count, seed),
     )
 
 
-def with_draws(law: PowerLaw, draws: Array) -> PowerLaw:
-    """The law with bootstrap draws (r, 2) of (ln coefficient, exponent) that were made elsewhere."""
-    kept = tuple((float(a), float(b)) for a, b in draws)
-    return PowerLaw(law.coefficient, law.exponent, law.covariance, law.residual_sd, law.r_squared, kept)
-
-
-def lines(u: Array, v: Array, weights: Array) -> Array:
+def lines(u: Array, v: Array, w: Array) -> Array:
     """Weighted straight lines v = a + b·u: (r, 2) of (a, b) for points (r, n) or (n,) and weights (r, n)."""
-    return _lines(u, v, weights)
+    total = w.sum(axis=1, keepdims=True)
+    u0, v0 = (w * u).sum(axis=1, keepdims=True) / total, (w * v).sum(axis=1, keepdims=True) / total
+    spread = (w * (u - u0) ** 2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slope = (w * (u - u0) * (v - v0)).sum(axis=1) / spread
+    return np.stack([v0[:, 0] - slope * u0[:, 0], slope], axis=1)
 
 
 def _logs(x: Array, y: Array, weights: Array | None) -> tuple[Array, Array, Array]:
@@ -97,15 +96,6 @@ def _logs(x: Array, y: Array, weights: Array | None) -> tuple[Array, Array, Arra
     return np.log(x), np.log(y), w
 
 
-def _lines(u: Array, v: Array, w: Array) -> Array:
-    total = w.sum(axis=1, keepdims=True)
-    u0, v0 = (w * u).sum(axis=1, keepdims=True) / total, (w * v).sum(axis=1, keepdims=True) / total
-    spread = (w * (u - u0) ** 2).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = (w * (u - u0) * (v - v0)).sum(axis=1) / spread
-    return np.stack([v0[:, 0] - slope * u0[:, 0], slope], axis=1)
-
-
 def _scale(w: Array, residuals: Array) -> float:
     left = residuals.size - 2
     return float(np.sqrt(np.sum(w * residuals**2) / left)) if left else float("nan")
@@ -117,15 +107,15 @@ def _covariance(u: Array, w: Array, residuals: Array) -> tuple[tuple[float, floa
     return (float(a), float(b)), (float(c), float(d))
 
 
-def _bootstrap(u: Array, v: Array, w: Array, draws: int, seed: int) -> Array:
+def _bootstrap(u: Array, v: Array, w: Array, count: int, seed: int) -> Array:
     rng = np.random.default_rng(seed)
     found = np.empty((0, 2))
-    while len(found) < draws:
-        picked = rng.integers(u.size, size=(draws, u.size))
+    while len(found) < count:
+        picked = rng.integers(u.size, size=(count, u.size))
         several = np.ptp(u[picked], axis=1) > 0
         picked = picked[several]
-        found = np.concatenate([found, _lines(u[picked], v[picked], w[picked])])
-    return found[:draws]
+        found = np.concatenate([found, lines(u[picked], v[picked], w[picked])])
+    return found[:count]
 
 
 def _percentiles(values: Array, level: float) -> tuple[float, float]:

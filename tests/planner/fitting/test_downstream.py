@@ -77,7 +77,7 @@ curves = st.builds(
 @given(curve=curves)
 def test_a_known_accuracy_curve_is_found_again(curve):
     loss = np.linspace(0.4, 2.0, 40)
-    fit = fit_accuracy(loss, curve(loss), np.arange(40) // 5, anchor=None, draws=2)
+    fit = fit_accuracy(loss, curve(loss), np.arange(40) // 5, anchor=None, count=2)
     assert fit.curve(loss) == pytest.approx(curve(loss), abs=1e-5)
     assert fit.residual_sd < 1e-5
 
@@ -86,7 +86,7 @@ def test_a_known_accuracy_curve_is_found_again(curve):
 @given(worst=st.floats(0.7, 0.95), scale=st.floats(0.5, 3), rate=st.floats(0.3, 2))
 def test_a_known_error_curve_is_found_again(worst, scale, rate):
     loss = np.linspace(2.0, 4.5, 30)
-    fit = fit_error(loss, ErrorCurve(worst, scale, rate)(loss), range(30), draws=2)
+    fit = fit_error(loss, ErrorCurve(worst, scale, rate)(loss), range(30), count=2)
     assert fit.curve.rate == pytest.approx(rate, rel=1e-3)
     assert fit.curve(loss) == pytest.approx(ErrorCurve(worst, scale, rate)(loss), abs=1e-6)
 

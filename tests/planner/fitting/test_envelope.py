@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from sixnd.planner.fitting.envelope import fit_envelope
+from sixnd.planner.fitting.runs import Runs
 from sixnd.specs.errors import SixndError
 
 E, A, B, ALPHA, BETA = 1.8172, 482.01, 2085.43, 0.3478, 0.3658
@@ -11,7 +12,7 @@ EXPONENT = BETA / (ALPHA + BETA)
 def curves(sizes=25):
     params, tokens = np.meshgrid(np.geomspace(1e8, 1e10, sizes), np.geomspace(1e9, 1e12, 60), indexing="ij")
     params, tokens = params.ravel(), tokens.ravel()
-    return [f"{n:.3g}" for n in params], params, tokens, E + A / params**ALPHA + B / tokens**BETA
+    return Runs(params, tokens, E + A / params**ALPHA + B / tokens**BETA), [f"{n:.3g}" for n in params]
 
 
 def test_the_envelope_of_a_surface_follows_its_optimum():
@@ -23,7 +24,7 @@ def test_the_envelope_of_a_surface_follows_its_optimum():
 
 
 def test_the_envelope_lies_below_every_curve_and_leaves_out_its_ends():
-    fit = fit_envelope(*curves(), draws=50)
+    fit = fit_envelope(*curves(), count=50)
     assert np.all(np.diff(fit.best_loss) < 0)
     assert fit.left_out > 0
     assert fit.left_out + fit.compute.size == 1500
@@ -34,17 +35,18 @@ def test_the_envelope_lies_below_every_curve_and_leaves_out_its_ends():
 
 
 def test_order_of_the_points_does_not_matter():
-    names, *columns = curves(8)
+    runs, names = curves(8)
     order = np.random.default_rng(0).permutation(len(names))
-    shuffled = fit_envelope([names[i] for i in order], *(c[order] for c in columns))
-    assert shuffled.params.exponent == pytest.approx(fit_envelope(names, *columns).params.exponent, rel=1e-12)
+    shuffled = Runs(runs.params[order], runs.tokens[order], runs.loss[order])
+    found = fit_envelope(shuffled, [names[i] for i in order]).params.exponent
+    assert found == pytest.approx(fit_envelope(runs, names).params.exponent, rel=1e-12)
 
 
 def test_a_run_of_two_sizes_is_refused():
-    names, *columns = curves(5)
+    runs, names = curves(5)
     names[0] = names[-1]
     with pytest.raises(SixndError, match="has points of 2 sizes"):
-        fit_envelope(names, *columns)
+        fit_envelope(runs, names)
 
 
 def test_two_sizes_have_no_size_between_others():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from sixnd.planner.fitting.isoflop import fit_isoflops
 from sixnd.planner.fitting.power_law import fit_power_law
+from sixnd.planner.fitting.runs import Runs
 from sixnd.specs.errors import SixndError
 from tests.planner.fitting.published import column, rows
 from tests.planner.fitting.test_power_law import SETUP
@@ -23,7 +24,7 @@ def grid(exponent=0.5, scale=0.4, width=16.0, points=15, budgets=BUDGETS):
 def test_true_parabolas_are_found_exactly(exponent, curvature, off):
     params, tokens, best = grid(exponent)
     loss = 3 + curvature * np.log(params / np.repeat(off * best, 15)) ** 2
-    fit = fit_isoflops(params, tokens, loss)
+    fit = fit_isoflops(Runs(params, tokens, loss))
     assert fit.notes == ()
     assert [p.params for p in fit.parabolas] == pytest.approx(off * best, rel=1e-6)
     assert [p.loss for p in fit.parabolas] == pytest.approx([3] * 5, abs=1e-7)
@@ -39,7 +40,7 @@ def test_budgets_are_told_apart_though_their_compute_is_rounded():
     compute = np.repeat(BUDGETS, 15) * np.exp(rng.uniform(-0.02, 0.02, params.size))
     order = rng.permutation(params.size)
     loss = 3 + 0.1 * np.log(params / np.repeat(best, 15)) ** 2
-    fit = fit_isoflops(params[order], tokens[order], loss[order], compute[order])
+    fit = fit_isoflops(Runs(params[order], tokens[order], loss[order]), compute[order])
     assert [p.compute for p in fit.parabolas] == pytest.approx(BUDGETS, rel=0.02)
     assert sorted(order[list(fit.parabolas[0].rows)]) == list(range(15))
 
@@ -48,7 +49,7 @@ def test_a_vertex_outside_its_runs_is_named_and_left_out():
     params, tokens, best = grid()
     best[1] *= 100
     loss = 3 + 0.1 * np.log(params / np.repeat(best, 15)) ** 2
-    fit = fit_isoflops(params, tokens, loss)
+    fit = fit_isoflops(Runs(params, tokens, loss))
     assert len(fit.notes) == 1
     assert "at 1e+18 FLOPs the lowest point" in fit.notes[0]
     assert "above every run" in fit.notes[0]
@@ -58,26 +59,27 @@ def test_a_vertex_outside_its_runs_is_named_and_left_out():
 def test_parabolas_that_open_downwards_are_refused_in_words():
     params, tokens, best = grid()
     with pytest.raises(SixndError, match=r"two budgets with a lowest point, got 0.*FLOPs.*opens downwards"):
-        fit_isoflops(params, tokens, 3 - 0.1 * np.log(params / np.repeat(best, 15)) ** 2)
+        fit_isoflops(Runs(params, tokens, 9 - 0.1 * np.log(params / np.repeat(best, 15)) ** 2))
 
 
 def test_two_sizes_at_a_budget_are_no_parabola():
     params, tokens, _ = grid(points=2)
     with pytest.raises(SixndError, match="has 2 model sizes; a parabola needs three"):
-        fit_isoflops(params, tokens, params**-0.1)
+        fit_isoflops(Runs(params, tokens, params**-0.1))
 
 
 def test_compute_spread_without_budgets_is_refused_in_words():
     params, tokens = np.geomspace(1e8, 1e9, 80), np.full(80, 1e10)
     with pytest.raises(SixndError, match="share no one budget"):
-        fit_isoflops(params, tokens, params**-0.1 + tokens**-0.1)
+        fit_isoflops(Runs(params, tokens, params**-0.1 + tokens**-0.1))
 
 
 def test_intervals_cover_the_exponent_about_as_often_as_they_say():
     params, tokens, best = grid(points=20, width=8.0)
     clean = 3 + 0.1 * np.log(params / np.repeat(best, 20)) ** 2
     rng = np.random.default_rng(3)
-    fits = [fit_isoflops(params, tokens, clean + rng.normal(0, 0.01, clean.size), draws=200) for _ in range(100)]
+    noisy = (Runs(params, tokens, clean + rng.normal(0, 0.01, clean.size)) for _ in range(100))
+    fits = [fit_isoflops(runs, count=200) for runs in noisy]
     held = sum(low <= 0.5 <= high for low, high in (fit.params.exponent_interval() for fit in fits))
     assert 85 <= held <= 99
     assert all(fit.draws_refused == 0 for fit in fits)
@@ -88,8 +90,8 @@ def test_porian_exponents_follow_from_the_raw_isoflop_points():
     for published in rows("scaling/porian/porian_published_fits.csv")[:10]:
         raw = rows("scaling/porian/porian_isoflop_points.csv", **{k: published[k] for k in SETUP})
         raw = [row for row in raw if row["loss"]]
-        columns = (column(raw, name) for name in ("n", "t", "loss", "flops"))
-        fit = fit_isoflops(*columns, window=8.0)
+        runs = Runs(column(raw, "n"), column(raw, "t"), column(raw, "loss"))
+        fit = fit_isoflops(runs, column(raw, "flops"), window=8.0)
         assert fit.params.exponent == pytest.approx(float(published["n_exponent"]), abs=0.025)
 
 

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner.fitting.isoflop_bias import bias_of_grid, bias_on_runs
+from sixnd.planner.fitting.runs import Runs
 from sixnd.planner.laws import Surface
 
 BUDGETS = np.logspace(17, 21, 5)
@@ -40,6 +41,6 @@ def test_a_design_that_drifts_off_the_optimum_spoils_the_exponent_even_of_a_symm
     budgets = np.repeat(BUDGETS, 9)
     around = np.repeat(np.geomspace(1, 3, 5), 9) * np.tile(np.geomspace(1 / 8, 8, 9), 5)
     params = SYMMETRIC.optimal_params(budgets) * around
-    bias = bias_on_runs(SYMMETRIC, params, budgets / 6 / params)
+    bias = bias_on_runs(SYMMETRIC, Runs(params, budgets / 6 / params, np.ones_like(params)))
     assert abs(bias.exponent) > 1e-3
     assert abs(bias.params_ratio(1e25) - 1) > 0.02

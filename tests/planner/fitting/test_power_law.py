@@ -69,9 +69,9 @@ def test_bootstrap_agrees_with_the_covariance_and_repeats_by_seed():
     rng = np.random.default_rng(2)
     x = np.geomspace(1, 1e4, 200)
     y = 3 * x**0.5 * np.exp(rng.normal(0, 0.1, x.size))
-    law = fit_power_law(x, y, draws=2000, seed=5)
-    assert np.std([b for _, b in law.draws]) == pytest.approx(law.covariance[1][1] ** 0.5, rel=0.15)
-    assert law.draws == fit_power_law(x, y, draws=2000, seed=5).draws
+    law = fit_power_law(x, y, count=2000, seed=5)
+    assert np.std(law.draws[:, 1]) == pytest.approx(law.covariance[1][1] ** 0.5, rel=0.15)
+    assert np.array_equal(law.draws, fit_power_law(x, y, count=2000, seed=5).draws)
     low, high = law.exponent_interval()
     assert low < law.exponent < high
     low, high = law.interval(100.0, 0.8)
