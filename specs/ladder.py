@@ -31,12 +31,13 @@ class LadderTarget(Document):
 
 
 class Expected(Document):
-    """How sure the compute-optimal N and its loss are, as factors around the value: 1.2 is from ÷ 1.2 to × 1.2."""
+    """Intervals of the compute-optimal N and of its loss, around the law's own values."""
 
-    params_factor_80: Positive
-    params_factor_95: Positive
-    loss_factor_80: Positive
-    loss_factor_95: Positive
+    params_80: Range
+    params_95: Range
+    loss_80: Range
+    """Nats per token."""
+    loss_95: Range
 
 
 class DesignOption(Document):
