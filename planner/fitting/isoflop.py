@@ -107,9 +107,10 @@ def _parabola(rows: Rows, runs: Runs, C: Array, longest: float) -> Parabola:
         return Parabola(compute, np.nan, np.nan, np.nan, np.nan, places, why)
     x = runs.log_params[rows]
     center, bottom, curvature = (float(v[0]) for v in _vertices(x, runs.loss[rows], np.ones((1, rows.size))))
-    tokens = float(np.exp(_tokens_line(runs, rows) @ [1.0, center]))
-    why = _no_lowest(x, center, curvature, compute)
-    return Parabola(compute, float(np.exp(center)), tokens, bottom, curvature, places, why)
+    with np.errstate(over="ignore", invalid="ignore"):  # a straight line's vertex lies at infinity
+        params, tokens = float(np.exp(center)), float(np.exp(_tokens_line(runs, rows) @ [1.0, center]))
+    why = _no_lowest(runs.params[rows], params, curvature, compute)
+    return Parabola(compute, params, tokens, bottom, curvature, places, why)
 
 
 def _no_budget(N: Array, C: Array, compute: float, longest: float) -> str:
@@ -121,12 +122,12 @@ def _no_budget(N: Array, C: Array, compute: float, longest: float) -> str:
     return ""
 
 
-def _no_lowest(x: Array, center: float, curvature: float, compute: float) -> str:
+def _no_lowest(N: Array, lowest: float, curvature: float, compute: float) -> str:
     if not curvature > 0:
         return f"at {compute:.3g} FLOPs the parabola opens downwards: its runs show no best size"
-    if not x.min() <= center <= x.max():
-        side = "below" if center < x.min() else "above"
-        return f"at {compute:.3g} FLOPs the lowest point, N = {np.exp(center):.3g}, lies {side} every run of the budget"
+    if not N.min() <= lowest <= N.max():
+        side = "below" if lowest < N.min() else "above"
+        return f"at {compute:.3g} FLOPs the lowest point, N = {lowest:.3g}, lies {side} every run of the budget"
     return ""
 
 

@@ -62,6 +62,12 @@ def test_parabolas_that_open_downwards_are_refused_in_words():
         fit_isoflops(Runs(params, tokens, 9 - 0.1 * np.log(params / np.repeat(best, 15)) ** 2))
 
 
+def test_losses_on_a_straight_line_show_no_best_size():
+    params, tokens, _ = grid()
+    with pytest.raises(SixndError, match="two budgets with a lowest point, got 0"):
+        fit_isoflops(Runs(params, tokens, 30 - np.log(params)))
+
+
 def test_two_sizes_at_a_budget_are_no_parabola():
     params, tokens, _ = grid(points=2)
     with pytest.raises(SixndError, match="has 2 model sizes; a parabola needs three"):
