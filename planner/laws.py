@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
+_FLATTEST = 1e-3
 WIDENING_PER_DECADE = 0.5
 """Outside the fitted range an interval widens by this share of itself for each decade: our rule, not a fit."""
 
@@ -92,20 +93,24 @@ def _outside(value: float, bounds: list[float] | None) -> float:
 
 
 def draws(law: SurfaceLaw) -> Surface | None:
-    """4,000 draws of the constants around the law; none where the law has no covariance.
+    """Draws of the constants around the law: its own, or 4,000 from its covariance; none where it has neither.
 
-    Normal, or Student's t where the law says how few degrees of freedom it has. The seed is fixed: a plan repeats.
+    The seed is fixed: a plan repeats.
     """
+    if law.draws is not None:
+        return _surfaces(np.array(law.draws))
     if law.log_covariance is None:
         return None
-    mean = np.array([np.log(law.A), np.log(law.B), np.log(max(law.E, np.finfo(float).tiny)), law.alpha, law.beta])
-    generator = np.random.default_rng(_SEED)
-    drawn = generator.standard_normal((_DRAWS, 5)) @ _root(np.array(law.log_covariance)).T
-    if law.degrees_of_freedom is not None:
-        drawn *= np.sqrt(law.degrees_of_freedom / generator.chisquare(law.degrees_of_freedom, (_DRAWS, 1)))
-    log_A, log_B, log_E, alpha, beta = (mean + drawn).T
-    floor = 1e-3  # an exponent of zero or below is no law: such draws are as flat as a law can be
-    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), np.maximum(alpha, floor), np.maximum(beta, floor))
+    mean = np.array([np.log(law.A), np.log(law.B), np.log(law.E), law.alpha, law.beta])
+    normal = np.random.default_rng(_SEED).standard_normal((_DRAWS, 5))
+    return _surfaces(mean + normal @ _root(np.array(law.log_covariance)).T)
+
+
+def _surfaces(rows: Array) -> Surface:
+    log_A, log_B, log_E, alpha, beta = rows.T
+    # An exponent at or below zero is no law: such a draw is as flat as a law can be.
+    flat = np.maximum(alpha, _FLATTEST), np.maximum(beta, _FLATTEST)
+    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *flat)
 
 
 def _root(covariance: Array) -> Array:

@@ -11,7 +11,7 @@ from sixnd.planner.repetition import Repetition
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import price_usd_per_hour
-from sixnd.specs.laws import RepetitionLaw
+from sixnd.specs.laws import RepetitionConstants, RepetitionLaw
 
 REPETITION_LAW = "muennighoff-2023"
 _SEED = 20230525
@@ -37,8 +37,8 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     unique = [source.unique_tokens for source in spec.data.sources]
     if any(tokens is None for tokens in unique):
         return FullWorth()
-    law = catalog.law(REPETITION_LAW)
-    assert isinstance(law, RepetitionLaw)
+    law = spec.planning_law.repetition or catalog.law(REPETITION_LAW)
+    assert isinstance(law, RepetitionLaw | RepetitionConstants)
     weights = np.array([source.weight for source in spec.data.sources])
     generator = np.random.default_rng(_SEED)
     return Repetition(

@@ -225,13 +225,13 @@ def planning_laws() -> list[str]:
 
 
 def _plans(entry: LawEntry) -> bool:
-    return isinstance(entry, SurfaceLaw) and entry.log_covariance is not None
+    return isinstance(entry, SurfaceLaw) and entry.gives_intervals
 
 
 def planning_law(name: str) -> NamedLaw:
     """The law of that name to plan by; raises ``SixndError`` where it gives no loss of N and D, or no interval."""
     found = law(checked_name("laws", name))
-    if not isinstance(found, SurfaceLaw) or found.log_covariance is None:
+    if not isinstance(found, SurfaceLaw) or not found.gives_intervals:
         lacks = "an interval" if isinstance(found, SurfaceLaw) else "the loss of any N and D with an interval"
         raise SixndError(
             f"'{name}' does not give {lacks}, which a plan needs; it is compared in the plan's table of laws. "

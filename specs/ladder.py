@@ -44,11 +44,12 @@ class DesignOption(Document):
     """One way to spend the same compute on as many runs, and what it is expected to tell."""
 
     design: DesignName
-    chosen: bool
     runs: Count
     compute_flops: Positive
     """As the spec counts compute."""
     expected: Expected
+    breaks: list[str]
+    """Limits of a rung that it does not keep, which the optimal design does."""
 
 
 class Rung(Document):
@@ -89,6 +90,8 @@ class Ladder(Document):
     noise_source: str
     tokens_per_param: Range
     """Smallest and largest D/N that a rung may have."""
+    design: DesignName
+    """How the rungs were chosen."""
     before: Expected
     """Without the ladder: the law, on another corpus than its own."""
     after: Expected

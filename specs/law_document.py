@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sixnd.specs.document import Document, Name
-from sixnd.specs.laws import Finite, Positive, SurfaceLaw
+from sixnd.specs.laws import Finite, Positive, RepetitionConstants, SurfaceLaw
 
 Pair = Annotated[list[Finite], Field(min_length=2, max_length=2)]
 """Low and high end of a 95 % interval."""
-Form = Literal["chinchilla", "tied", "data-constrained", "over-training", "downstream"]
+Form = Literal["chinchilla", "over-training", "data-constrained", "downstream"]
+"""A loss surface; one with alpha = beta; one with the worth of repetition; one with the metric of a task."""
 
 
 class FittedRun(Document):
@@ -85,15 +86,32 @@ class Approach(Document):
     coefficient: Positive
     exponent: float
     exponent_interval: Pair
+    tokens_coefficient: Positive
+    tokens_exponent: float
     points: list[tuple[float, float]]
     """(C, N*) that the line goes through."""
     bias: float | None = None
     """Share by which this design's parabolas would misplace N* at the largest budget, were the fitted surface true."""
 
 
+class Task(Document):
+    """Error of a task as a curve of the loss: error = worst − scale·exp(−rate·L) (Gadre et al. 2024, eq. 5)."""
+
+    worst: float
+    scale: float
+    rate: float
+    residual_sd: float
+    loss_range: Pair
+    """Losses of the runs behind it."""
+    draws: list[list[Finite]]
+    """(worst, scale, rate) of resampled runs."""
+    notes: list[str]
+
+
 class Fit(Document):
     """How the law was found."""
 
+    form: Form
     data: str
     """Input file, and its columns where they were named."""
     data_sha256: str
@@ -123,4 +141,6 @@ class LawDocument(Document):
     name: Name
     sixnd_version: str
     law: SurfaceLaw
+    repetition: RepetitionConstants | None = None
+    task: Task | None = None
     fit: Fit

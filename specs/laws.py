@@ -52,13 +52,18 @@ class SurfaceLaw(LawEntry):
     rounded: bool = False
     """Whether the exponents were published with two digits only: too few to allocate by."""
     log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
-    """Covariance of (ln A, ln B, ln E, alpha, beta); a law without one gives no interval."""
-    degrees_of_freedom: Positive | None = None
-    """Runs less parameters, where they are few: draws then follow Student's t; none stands for a normal."""
+    """Covariance of (ln A, ln B, ln E, alpha, beta). A law without covariance and draws gives no interval."""
+    draws: Annotated[list[Row], Field(min_length=100)] | None = None
+    """Draws of (ln A, ln B, ln E, alpha, beta) around the law; they stand for the covariance where they are given."""
     residual_sd: Positive | None = None
     """Standard deviation of log loss around the fit."""
     covariance_source: str | None = None
     """Where the covariance comes from."""
+
+    @property
+    def gives_intervals(self) -> bool:
+        """Whether it says how sure it is."""
+        return self.log_covariance is not None or self.draws is not None
 
 
 class RepetitionLaw(LawEntry):
@@ -211,6 +216,19 @@ Law = Annotated[
 ]
 
 
+class RepetitionConstants(Document):
+    """What repeated tokens and excess parameters are worth, fitted to one's own runs (Muennighoff et al. 2023)."""
+
+    repeated_tokens: Positive
+    """R_D*: repetitions after which more of the same data is worth nearly nothing."""
+    excess_params: Positive
+    """R_N*: the same for parameters beyond what the unique data needs."""
+    repeated_tokens_interval: Range
+    """95 % interval of R_D*."""
+    excess_params_interval: Range
+    """95 % interval of R_N*."""
+
+
 class NamedLaw(Document):
     """A law that a run is planned by, and what it is called."""
 
@@ -218,3 +236,5 @@ class NamedLaw(Document):
     """Name of the law in plans and reports."""
     law: SurfaceLaw
     """Its constants and how sure they are."""
+    repetition: RepetitionConstants | None = None
+    """Worth of repeated data by the same runs; none takes the catalog's."""

@@ -106,7 +106,7 @@ def _law_read(marked: Marked) -> list[Problem]:
         first = error.problems[0]
         message = f"law: {error.file}:{first.line}:{first.column}: {first.message}"
         return [Problem(("law",), message, line, column)]
-    marked.data["law"] = NamedLaw(name=found.name, law=found.law).plain()
+    marked.data["law"] = NamedLaw(name=found.name, law=found.law, repetition=found.repetition).plain()
     return []
 
 

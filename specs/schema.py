@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.claim import Claim
+from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event
@@ -52,6 +53,10 @@ def _claim() -> dict[str, Any]:
     return _tidied(Claim.model_json_schema(mode="validation"))
 
 
+def _ladder() -> dict[str, Any]:
+    return _tidied(Ladder.model_json_schema(mode="validation"))
+
+
 def _run_record() -> dict[str, Any]:
     made = _tidied(TypeAdapter(Event).json_schema(mode="validation"))
     return {"title": "RunRecord", "description": "One line of `record.jsonl`: one event of a run.", **made}
@@ -62,6 +67,7 @@ _MAKERS = {
     "plan": _plan,
     "law": _law,
     "claim": _claim,
+    "ladder": _ladder,
     "run-record": _run_record,
 }
 

@@ -24,6 +24,7 @@ _DEPTH_LIMIT = 64
 _NODE_LIMIT = 200_000
 _PLAIN, _QUOTED = "plain", "quoted"  # in place of the tags that PyYAML would guess by YAML 1.1
 _STR = "tag:yaml.org,2002:str"
+_SHORT = 8
 
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -161,10 +162,18 @@ class _Dumper(_BaseDumper):
         tag = _TAGS[type(_resolve_plain(value))]
         return "ambiguous" if tag == _STR != guess else tag
 
+    def represent_list(self, data: list[Any]) -> yaml.Node:
+        """A short list of numbers on one line, as people write vectors."""
+        short = len(data) <= _SHORT and bool(data) and all(type(each) in (int, float) for each in data)
+        node: yaml.Node = self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=short)
+        return node
+
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         """Equal parts are written out each time: a person reads and diffs them where they stand."""
         return True
 
+
+_Dumper.add_representer(list, _Dumper.represent_list)
 
 _TAGS = {
     type(None): "tag:yaml.org,2002:null",

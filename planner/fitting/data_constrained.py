@@ -15,7 +15,7 @@ from sixnd.planner.fitting.surface import DELTA
 from sixnd.planner.fitting.zoom import least, scan
 from sixnd.planner.laws import Surface
 from sixnd.planner.repetition import Repetition
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 _SIDE = 64
 _LEAST = 0.01
@@ -62,12 +62,12 @@ def fit_repetition(
     A scan over both on a logarithmic grid finds the deepest basin and closes in on it; ``count`` resamples of the
     runs are scanned all at once. Their spread leaves out how sure the surface itself is.
 
-    Raises ``SixndError`` where no run repeats its data.
+    Raises ``UnfitRunsError`` where no run repeats its data.
     """
     unique = np.minimum(np.asarray(unique, float), runs.tokens)
     most = float(np.max(runs.tokens / unique)) - 1
     if most <= 0:
-        raise SixndError("no run repeats its data, so nothing shows what a repetition is worth")
+        raise UnfitRunsError("no run repeats its data, so nothing shows what a repetition is worth")
     needed = np.minimum(runs.params, _needed(surface, unique))
     excess = max(1.0, float(np.max(runs.params / needed)) - 1)
     infinite = (_BEYOND * most, _BEYOND * excess)

@@ -14,7 +14,7 @@ import numpy as np
 from sixnd.planner.fitting.resample import resamples
 from sixnd.planner.fitting.runs import Array
 from sixnd.planner.fitting.zoom import least, scan
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 _SIDE = 41
 _FEWEST = 5
@@ -237,7 +237,7 @@ def _points(loss: Array, metric: Array) -> tuple[Array, Array]:
     x, y = np.asarray(loss, float), np.asarray(metric, float)
     assert x.shape == y.shape, "a metric for every loss"
     if np.unique(x).size < _FEWEST or not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
-        raise SixndError(f"a task's curve needs {_FEWEST} points of different finite loss; got {np.unique(x).size}")
+        raise UnfitRunsError(f"a task's curve needs {_FEWEST} points of different finite loss; got {np.unique(x).size}")
     return x, y
 
 

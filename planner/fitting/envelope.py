@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def fit_envelope(
     before the end of a schedule shows a higher loss than a run planned for it would (Hoffmann et al. 2022, §3.1):
     give several horizons a size, or only points after the learning rate has come down.
 
-    Raises ``SixndError`` for a run of two sizes, or fewer than two sizes ever best between others.
+    Raises ``UnfitRunsError`` for a run of two sizes, or fewer than two sizes ever best between others.
     """
     C = np.log(runs.compute if compute is None else compute)
     each = _curves(curves, runs, C)
@@ -56,7 +56,7 @@ def fit_envelope(
     data = np.array([_along(C[rows], runs.log_tokens[rows], grid) for rows in each])
     winner, kept = _winners(sizes, losses)
     if np.unique(sizes[winner[kept]]).size < 2:
-        raise SixndError("approach 1 needs two sizes that are best between a smaller and a larger one; got fewer")
+        raise UnfitRunsError("approach 1 needs two sizes that are best between a smaller and a larger one; got fewer")
     where, at = winner[kept], np.flatnonzero(kept)
     laws = [fit_power_law(np.exp(grid[at]), np.exp(v)) for v in (sizes[where], data[where, at])]
     drawn = _bootstrap(sizes, losses, data, grid, count, seed)
@@ -81,7 +81,7 @@ def _curves(curves: Sequence[object], runs: Runs, C: Array) -> list[NDArray[np.i
         rows = np.flatnonzero(names == name)
         sizes = np.unique(runs.params[rows]).size
         if sizes > 1:
-            raise SixndError(f"run {name} has points of {sizes} sizes; one run is one size")
+            raise UnfitRunsError(f"run {name} has points of {sizes} sizes; one run is one size")
         found.append(rows[np.argsort(C[rows], kind="stable")])
     return found
 

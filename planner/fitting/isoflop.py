@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sixnd.planner.fitting.power_law import PowerLaw, fit_power_law, lines
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 Rows = NDArray[np.intp]
 
@@ -69,7 +69,7 @@ def fit_isoflops(
     is a local picture, wrong over three decades of N. ``count`` resamples of the runs within each budget, by
     ``seed``, give intervals.
 
-    Raises ``SixndError`` for fewer than two budgets whose parabola opens upwards with its lowest point among the runs.
+    Raises ``UnfitRunsError`` for fewer than two budgets whose parabola opens upwards and is lowest among the runs.
     """
     C = runs.compute if compute is None else np.asarray(compute, float)
     budgets = [_windowed(rows, runs, window) for rows in _budget_rows(C, tolerance)]
@@ -77,7 +77,7 @@ def fit_isoflops(
     kept = [p for p in parabolas if not p.left_out]
     if len(kept) < 2:
         reasons = "; ".join(p.left_out for p in parabolas if p.left_out) or "all runs share one budget"
-        raise SixndError(f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}")
+        raise UnfitRunsError(f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}")
     compute_kept = np.array([p.compute for p in kept])
     drawn = _bootstrap([np.array(p.rows) for p in kept], runs, compute_kept, count, seed)
     n_law = fit_power_law(compute_kept, np.array([p.params for p in kept]))

@@ -11,7 +11,7 @@ import numpy as np
 from sixnd.planner.fitting.runs import Runs
 from sixnd.planner.fitting.surface import DELTA, SurfaceFit, fit_surface
 from sixnd.planner.laws import Numbers, Surface
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class OverTrainingLaw:
 def as_over_training(surface: Surface) -> OverTrainingLaw:
     """The form of a surface with α = β: N = √(C/6M) and D = √(CM/6) put into it.
 
-    Raises ``SixndError`` where α and β differ: M* would depend on compute.
+    Raises ``UnfitRunsError`` where α and β differ: M* would depend on compute.
     """
     if not np.allclose(surface.alpha, surface.beta, rtol=1e-9):
-        raise SixndError("the over-training form holds only for a surface fitted with α = β")
+        raise UnfitRunsError("the over-training form holds only for a surface fitted with α = β")
     eta = surface.alpha / 2
     return OverTrainingLaw(E=surface.E, a=surface.A * 6**eta, b=surface.B * 6**eta, eta=eta)
 

@@ -54,25 +54,33 @@ def objective(runs: Runs, weights: Array, theta: Array, delta: float) -> Array:
 
 def gradient(runs: Runs, weights: Array, theta: Array, delta: float) -> Array:
     """Gradient (R, 5) of the objective by theta (R, 5)."""
-    return _local(runs, weights, theta, delta).gradient
+    return _local(runs, weights, theta, delta, runs.log_loss).gradient
 
 
-def polish(runs: Runs, weights: Array, starts: Array, delta: float, basis: Array | None = None) -> tuple[Array, Array]:
+def polish(
+    runs: Runs,
+    weights: Array,
+    starts: Array,
+    delta: float,
+    basis: Array | None = None,
+    log_loss: Array | None = None,
+) -> tuple[Array, Array]:
     """Optima (R, 5) and their objectives (R,) from ``starts`` (R, 5); ``weights`` is (R, n) or (1, n).
 
-    ``basis`` (5, p) restricts steps to its columns, e.g. to α = β.
+    ``basis`` (5, p) restricts steps to its columns, e.g. to α = β; ``log_loss`` (R, n) stands for the runs' own.
     """
     theta, free = np.array(starts, dtype=float), np.eye(5) if basis is None else basis
     weights = np.broadcast_to(weights, (len(theta), weights.shape[1]))
+    target = np.broadcast_to(runs.log_loss if log_loss is None else log_loss, weights.shape)
     damping, values = np.full(len(theta), _DAMPING), np.empty(len(theta))
     active = np.arange(len(theta))
-    local = _local(runs, weights, theta, delta)
+    local = _local(runs, weights, theta, delta, target)
     values[:] = local.value
     for _ in range(_ROUNDS):
         step, promised = _step(local, damping[active], free)
         moved = theta[active] + step
         moved[:, 2] = np.maximum(moved[:, 2], LOG_E_FLOOR)
-        new = _local(runs, weights[active], moved, delta)
+        new = _local(runs, weights[active], moved, delta, target[active])
         better = new.value < local.value
         gain = np.where(better, local.value - new.value, np.inf)
         theta[active] = np.where(better[:, None], moved, theta[active])
@@ -106,13 +114,13 @@ def _step(local: _Local, damping: Array, basis: Array) -> tuple[Array, Array]:
     return step @ basis.T, promised
 
 
-def _local(runs: Runs, weights: Array, theta: Array, delta: float) -> _Local:
+def _local(runs: Runs, weights: Array, theta: Array, delta: float, log_loss: Array) -> _Local:
     """Exact derivatives. With p the shares of the three terms, ∂f is p on the features (1, −ln N), (1, −ln D), (1)."""
     x, y = runs.log_params, runs.log_tokens
     terms = np.exp(_terms(runs, theta))
     total = terms.sum(axis=0)
     p1, p2, p3 = terms / total
-    residual = np.log(total) - runs.log_loss
+    residual = np.log(total) - log_loss
     size = np.abs(residual)
     inside = np.minimum(size, delta)
     pull = weights * np.clip(residual, -delta, delta)

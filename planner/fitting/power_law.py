@@ -6,7 +6,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class PowerLaw:
 
     def _drawn(self) -> Array:
         if not len(self.draws):
-            raise SixndError("this power law has no bootstrap draws to take an interval from")
+            raise UnfitRunsError("this power law has no bootstrap draws to take an interval from")
         return self.draws
 
 
@@ -56,7 +56,7 @@ def fit_power_law(x: Array, y: Array, weights: Array | None = None, count: int =
     Weights count relative to each other: the covariance is scaled by the residuals. ``count`` resamples of the
     points (with replacement, their weights kept) are fitted too; a resample of a single x is drawn anew.
 
-    Raises ``SixndError`` for fewer than two distinct x, or a value or weight that is not positive and finite.
+    Raises ``UnfitRunsError`` for fewer than two distinct x, or a value or weight that is not positive and finite.
     """
     u, v, w = _logs(x, y, weights)
     intercept, slope = (float(value) for value in lines(u, v, w[None])[0])
@@ -90,9 +90,11 @@ def _logs(x: Array, y: Array, weights: Array | None) -> tuple[Array, Array, Arra
     for name, values in (("x", x), ("y", y), ("weights", w)):
         bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if bad.size:
-            raise SixndError(f"a power law needs positive numbers: {name} of point {bad[0] + 1} is {values[bad[0]]:g}")
+            raise UnfitRunsError(
+                f"a power law needs positive numbers: {name} of point {bad[0] + 1} is {values[bad[0]]:g}"
+            )
     if np.unique(x).size < 2:
-        raise SixndError(f"a power law needs at least two different x; got {np.unique(x).size}")
+        raise UnfitRunsError(f"a power law needs at least two different x; got {np.unique(x).size}")
     return np.log(x), np.log(y), w
 
 

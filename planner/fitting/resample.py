@@ -15,13 +15,15 @@ def resamples(runs: int, count: int, seed: int) -> Array:
     return np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=count).astype(float)
 
 
-def refit(runs: Runs, fit: SurfaceFit, weights: Array) -> Array:
-    """θ (R, 5) of the runs under each row of weights (R, n), from the fit's own optimum."""
+def refit(runs: Runs, fit: SurfaceFit, weights: Array, log_loss: Array | None = None) -> Array:
+    """θ (R, 5) under each row of weights (R, n), or of other losses (R, n), from the fit's own optimum."""
     threshold = fit.delta if fit.scale is None else fit.delta * fit.scale
     basis = TIED if fit.tied else None
+    losses = np.broadcast_to(runs.log_loss if log_loss is None else log_loss, weights.shape)
+    chunks = max(1, len(weights) // _CHUNK)
     found = [
-        polish(runs, chunk, np.repeat(fit.theta[None], len(chunk), axis=0), threshold, basis)[0]
-        for chunk in np.array_split(weights, max(1, len(weights) // _CHUNK))
+        polish(runs, w, np.repeat(fit.theta[None], len(w), axis=0), threshold, basis, loss)[0]
+        for w, loss in zip(np.array_split(weights, chunks), np.array_split(losses, chunks), strict=True)
     ]
     return np.concatenate(found)
 

@@ -14,7 +14,7 @@ import numpy as np
 from sixnd.planner.fitting.polish import gradient, objective, polish
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.laws import Surface
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 Estimator = Literal["huber", "likelihood"]
 
@@ -64,7 +64,7 @@ def fit_surface(
     ``thorough`` also starts from a coarse lattice over all exponents: slower, and the proof that the optimum is the
     best to be found.
 
-    Raises ``SixndError`` for fewer than five runs, or a single N or D.
+    Raises ``UnfitRunsError`` for fewer than five runs, or a single N or D.
     """
     _check(runs)
     ones = np.ones((1, len(runs)))
@@ -114,12 +114,12 @@ def log_residuals(runs: Runs, theta: Array) -> Array:
 
 def _check(runs: Runs) -> None:
     if len(runs) < FEWEST_RUNS:
-        raise SixndError(
+        raise UnfitRunsError(
             f"{len(runs)} runs cannot fix five constants; at least {FEWEST_RUNS} are needed, better twenty"
         )
     for name, values in (("model size", runs.params), ("number of tokens", runs.tokens)):
         if np.ptp(values) == 0:
-            raise SixndError(f"every run has the same {name}; what it does to the loss cannot be told from them")
+            raise UnfitRunsError(f"every run has the same {name}; what it does to the loss cannot be told from them")
 
 
 def _starts(runs: Runs, delta: float, tied: bool, thorough: bool) -> Array:

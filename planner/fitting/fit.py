@@ -1,0 +1,206 @@
+"""From a table of runs to a law document: the fit, how sure it is, and the other approaches beside it."""
+
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+
+from sixnd.planner.fitting.approaches import approaches, parabolas
+from sixnd.planner.fitting.data_constrained import fit_repetition
+from sixnd.planner.fitting.downstream import fit_error
+from sixnd.planner.fitting.frontier import frontier
+from sixnd.planner.fitting.resample import leave_one_out
+from sixnd.planner.fitting.runs import Array, Runs
+from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surface
+from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, residual_sd, weaknesses
+from sixnd.planner.laws import Surface
+from sixnd.specs.errors import UnfitRunsError
+from sixnd.specs.law_document import Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
+from sixnd.specs.laws import RepetitionConstants, SurfaceLaw
+from sixnd.specs.run_table import RunTable
+
+_KEPT_DRAWS = 400
+_FRONTIER_POINTS, _DECADES_BEYOND = 25, 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to fit."""
+
+    name: str = "my-law"
+    form: Form = "chinchilla"
+    estimator: Estimator = "huber"
+    delta: float = DELTA
+    draws: int = 4000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A law document, and all draws behind it: θ (R, 5)."""
+
+    document: LawDocument
+    theta: Array
+
+    def at(self, computes: list[float]) -> list[Frontier]:
+        """The compute-optimal allocation for each budget, FLOPs, with 95 % intervals."""
+        law = self.document.law
+        surface = Surface(law.E, law.A, law.B, law.alpha, law.beta)
+        return frontier(surface, self.theta, np.array(computes))
+
+
+def fit_law(table: RunTable, options: Options) -> Fitted:
+    """Fit a law to runs, with draws, leave-one-out, convergence and every weakness told.
+
+    Raises ``UnfitRunsError`` where the form asks for what the runs do not have.
+    """
+    runs = as_runs(table)
+    once = _first_epoch(table, runs) if options.form == "data-constrained" else np.full(len(runs), True)
+    base = Runs(runs.params[once], runs.tokens[once], runs.loss[once])
+    tied = options.form == "over-training"
+    fit = fit_surface(base, delta=options.delta, tied=tied, estimator=options.estimator, thorough=True)
+    theta = draws(base, fit, count=options.draws, seed=options.seed)
+    kept = replace(table, rows=[row for row, first in zip(table.rows, once, strict=True) if first])
+    repetition, notes = _repetition(table, runs, fit, options) if options.form == "data-constrained" else (None, [])
+    document = LawDocument(
+        version="law/1",
+        name=options.name,
+        sixnd_version=version("sixnd"),
+        law=_law(base, fit, theta, table),
+        repetition=repetition,
+        task=_task(table, options) if options.form == "downstream" else None,
+        fit=_fit(kept, base, fit, theta, options, notes),
+    )
+    return Fitted(document, theta)
+
+
+def as_runs(table: RunTable) -> Runs:
+    """The table's runs as arrays."""
+    columns = [[getattr(row, name) for row in table.rows] for name in ("params", "tokens", "loss")]
+    return Runs(*(np.array(column, dtype=float) for column in columns))
+
+
+def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable) -> SurfaceLaw:
+    s, count = fit.surface, len(theta)
+    return SurfaceLaw(
+        form="chinchilla",
+        description=f"fitted to {len(runs)} runs of {table.data}",
+        counts="N, D and C as the runs were given; C = 6ND",
+        weakness="holds for the corpus, tokenizer and recipe of its runs; see the warnings of its fit",
+        source=f"sixnd fit, SHA-256 of the data {table.sha256[:16]}",
+        E=float(s.E),
+        A=float(s.A),
+        B=float(s.B),
+        alpha=float(s.alpha),
+        beta=float(s.beta),
+        log_covariance=_rounded(np.cov(theta, rowvar=False)) if count else None,
+        draws=_rounded(theta[:_KEPT_DRAWS]) if count else None,
+        residual_sd=residual_sd(runs, fit) or None,
+        fitted_params=_range(runs.params),
+        fitted_tokens=_range(runs.tokens),
+        fitted_compute=_range(runs.compute),
+        covariance_source=interval_method(runs) if count else None,
+    )
+
+
+def _range(values: Array) -> list[float]:
+    return [float(values.min()), float(values.max())]
+
+
+def _rounded(rows: Array) -> list[list[float]]:
+    """Seven digits: more than any draw is sure of."""
+    return [[float(f"{value:.7g}") for value in row] for row in rows]
+
+
+def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Options, notes: list[str]) -> Fit:
+    left_out, far = leave_one_out(runs, fit)[1], set(outliers(runs, fit))
+    compute = np.array([row.compute for row in table.rows])
+    curves, curve_notes = parabolas(runs, compute)
+    budgets = np.geomspace(runs.compute.min(), runs.compute.max() * 10**_DECADES_BEYOND, _FRONTIER_POINTS)
+    return Fit(
+        form=options.form,
+        data=table.data,
+        data_sha256=table.sha256,
+        estimator=options.estimator,
+        delta=options.delta,
+        objective=fit.objective,
+        leave_one_out_error=float(np.median(np.abs(left_out / runs.loss - 1))),
+        convergence=Convergence(
+            starts=fit.starts, reached=fit.reached, best_other=fit.best_other, gradient=fit.gradient
+        ),
+        interval_method=interval_method(runs) if len(theta) else "none: no run is left to judge the fit by",
+        warnings=[
+            *table.warnings,
+            *(f"{table.rows[i].where} is an outlier: {_off(fit, i)} from the fit; it stays in" for i in sorted(far)),
+            *weaknesses(runs, fit, theta),
+            *notes,
+            *curve_notes,
+        ],
+        runs=[
+            FittedRun(
+                row=row.where,
+                params=row.params,
+                tokens=row.tokens,
+                loss=row.loss,
+                predicted=float(np.exp(np.log(row.loss) + fit.residuals[i])),
+                left_out=float(left_out[i]),
+                outlier=i in far,
+            )
+            for i, row in enumerate(table.rows)
+        ],
+        refused=table.refused,
+        frontier=frontier(fit.surface, theta, budgets),
+        parabolas=curves,
+        approaches=approaches(runs, compute, [row.curve for row in table.rows], fit.surface),
+    )
+
+
+def _off(fit: SurfaceFit, row: int) -> str:
+    return f"{-100 * np.expm1(fit.residuals[row]):+.1f} %"
+
+
+def _first_epoch(table: RunTable, runs: Runs) -> Array:
+    """Runs that read nothing twice: the surface is fitted to them, repetition to all."""
+    if any(row.unique_tokens is None for row in table.rows):
+        raise UnfitRunsError("a data-constrained law needs each run's unique tokens: --columns U=…")
+    once = runs.tokens <= _unique(table) * 1.001
+    if once.sum() < 6:
+        raise UnfitRunsError(
+            f"{once.sum()} runs read nothing twice; a data-constrained law needs six such runs for its surface"
+        )
+    return np.asarray(once)
+
+
+def _unique(table: RunTable) -> Array:
+    return np.array([row.unique_tokens for row in table.rows], dtype=float)
+
+
+def _repetition(
+    table: RunTable, runs: Runs, fit: SurfaceFit, options: Options
+) -> tuple[RepetitionConstants, list[str]]:
+    found = fit_repetition(fit.surface, runs, _unique(table), delta=options.delta, seed=options.seed)
+    tokens, params = found.intervals(0.95)
+    constants = RepetitionConstants(
+        repeated_tokens=found.repeated_tokens,
+        excess_params=found.excess_params,
+        repeated_tokens_interval=list(tokens),
+        excess_params_interval=list(params),
+    )
+    return constants, list(found.notes)
+
+
+def _task(table: RunTable, options: Options) -> Task:
+    if any(row.metric is None for row in table.rows):
+        raise UnfitRunsError("a downstream law needs each run's task error: --columns metric=…")
+    loss = np.array([row.loss for row in table.rows])
+    error = np.array([row.metric for row in table.rows], dtype=float)
+    found = fit_error(loss, error, [row.where for row in table.rows], seed=options.seed)
+    return Task(
+        worst=found.curve.worst,
+        scale=found.curve.scale,
+        rate=found.curve.rate,
+        residual_sd=found.residual_sd,
+        loss_range=list(found.loss_range),
+        draws=[[c.worst, c.scale, c.rate] for c in found.draws],
+        notes=list(found.notes),
+    )
