@@ -39,6 +39,11 @@ class Points:
         at = _places(chosen)
         return Points(self.params[at], self.tokens[at], self.cost[at])
 
+    def and_also(self, others: "Points") -> "Points":
+        """These, then the others."""
+        pairs = ((getattr(self, name), getattr(others, name)) for name in ("params", "tokens", "cost"))
+        return Points(*(np.concatenate(pair) for pair in pairs))
+
 
 @dataclass(frozen=True)
 class Aim:
@@ -117,14 +122,17 @@ class Designer:
         """Mean of the two expected ln sds: what a design makes small."""
         return float(self.log_sds(chosen).mean())
 
-    def best(self, limits: Limits) -> list[int]:
+    def best(self, limits: Limits, starts: Sequence[Sequence[int]] = ()) -> list[int]:
         """The best design found within the limits, as places among the possible runs; empty where none is.
 
-        Exchanges at a falling price for cost give starts; exchanges within the budget (Fedorov: Theory of Optimal
-        Experiments, 1972) improve each.
+        Exchanges at a falling price for cost give starts beside those given; exchanges within the budget (Fedorov:
+        Theory of Optimal Experiments, 1972) improve each, so it is never worse than a given start.
         """
-        improved = [self._exchanged(start, limits) for start in self._starts(limits)]
-        return sorted(min(improved, key=self.criterion, default=[]))
+        tried = [*(list(start) for start in starts if self._affordable(start, limits)), *self._starts(limits)]
+        improved = [self._exchanged(start, limits) for start in tried]
+        if not improved:
+            return []
+        return sorted(improved[int(np.argmin([self.criterion(design) for design in improved]))])
 
     def _starts(self, limits: Limits) -> list[list[int]]:
         """Designs within the budget, each the best found at some price of compute."""
@@ -146,7 +154,7 @@ class Designer:
         design = list(start)
         for _ in range(_PASSES):
             before = sorted(design)
-            for place in range(limits.runs):
+            for place in range(limits.runs):  # a place beyond the design's end is one to fill
                 rest = design[:place] + design[place + 1 :]
                 design = [*rest[:place], *self._best_addition(rest, limits, price), *rest[place:]]
             if before == sorted(design):

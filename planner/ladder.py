@@ -10,7 +10,7 @@ from sixnd.planner import laws
 from sixnd.planner.design import Designer, Limits, Points
 from sixnd.planner.flops import flops_6nd
 from sixnd.planner.grids import isoflop_curves, uniform_grid
-from sixnd.planner.ladder_field import FEWEST_STEPS, LARGEST_SHARE, SIZE_SPAN, Field, is_enough
+from sixnd.planner.ladder_field import FEWEST_STEPS, LARGEST_SHARE, SIZE_SPAN, SMALLEST_INNER_SHARE, Field, is_enough
 from sixnd.planner.ladder_law import Known, aim, known, noise
 from sixnd.planner.laws import Array
 from sixnd.planner.plan import make_plan
@@ -79,8 +79,8 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
     field = Field(template(spec, target.model.vocab_size, relocate), request.ratios)
     designs = _designs(field, asked, Limits(request.share * whole, request.runs), whole)
     chosen = rung_plans(field.shared, field.models(designs[request.design]))
-    options = [_option(name, points, asked, name == request.design) for name, points in designs.items()]
-    after = next(option.expected for option in options if option.chosen)
+    options = [_option(name, points, asked, field) for name, points in designs.items()]
+    after = next(option.expected for option in options if option.design == request.design)
     prior = asked.expected(designs[request.design].take([]), prior_only=True)
     ladder = Ladder(
         version="ladder/1",
@@ -95,6 +95,7 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
         tokens_per_param=list(request.ratios),
         before=prior,
         after=after,
+        design=request.design,
         basis=_basis(before),
         options=options,
         accelerator_hours=_total([rung.plan.estimates.accelerator_hours for rung in chosen]),
@@ -110,13 +111,15 @@ def _designs(field: Field, asked: _Question, limits: Limits, whole: float) -> di
     possible = field.possible(limits.budget)
     if not is_enough(possible, limits):
         raise InfeasibleError(_too_little(field, limits, whole))
+    asks = (field.sizes, field.ratios, limits.budget, limits.runs)
+    usual: dict[DesignName, Points] = {"isoflop": isoflop_curves(*asks), "grid": uniform_grid(*asks)}
+    starts: list[range] = []
+    for points in usual.values():
+        if not field.breaks(points, limits.budget):
+            starts.append(range(len(possible), len(possible) + len(points)))
+            possible = possible.and_also(points)
     designer = Designer(aim(asked.before, asked.compute, asked.noise_sd), possible)
-    usual = (field.sizes, field.ratios, limits.budget, limits.runs)
-    return {
-        "optimal": possible.take(designer.best(limits)),
-        "isoflop": isoflop_curves(*usual),
-        "grid": uniform_grid(*usual),
-    }
+    return {"optimal": possible.take(designer.best(limits, starts)), **usual}
 
 
 def _too_little(field: Field, limits: Limits, whole: float) -> str:
@@ -154,10 +157,14 @@ def _intervals(asked: _Question, log_sds: Array) -> Expected:
     )
 
 
-def _option(name: DesignName, points: Points, asked: _Question, chosen: bool) -> DesignOption:
+def _option(name: DesignName, points: Points, asked: _Question, field: Field) -> DesignOption:
     cost = float(points.cost.sum())
     return DesignOption(
-        design=name, chosen=chosen, runs=len(points), compute_flops=cost, expected=asked.expected(points)
+        design=name,
+        runs=len(points),
+        compute_flops=cost,
+        expected=asked.expected(points),
+        breaks=field.breaks(points, cost),
     )
 
 
@@ -208,12 +215,16 @@ def _basis(before: Known) -> str:
 
 def _notes(asked: _Question, spec: BudgetSpec, chosen: list[RungPlan], prior: Expected, after: Expected) -> list[str]:
     largest = max(flops_6nd(rung.plan.model.params, rung.plan.data.tokens) for rung in chosen)
+    ratios = [rung.plan.data.tokens / rung.plan.model.params for rung in chosen]
     notes = [
         f"Every rung has the target's vocabulary ({asked.plan.model.vocab_size:,} entries), mix, sequence length and "
         "held-out text: without that their losses could not be compared.",
         f"The target's compute is {asked.compute / largest:,.3g} times the largest rung's: that far the fitted law is "
         f"carried, and a plan from it widens its intervals by {laws.WIDENING_PER_DECADE:.0%} for each decade.",
-        f"Sizes reach from the largest one that fits down to a {SIZE_SPAN:.0f}th of it.",
+        f"Rungs have {min(ratios):.3g} to {max(ratios):.3g} tokens per parameter, where they tell most if the law's "
+        "form holds there; --tokens-per-param narrows that.",
+        f"The smallest rung may have 1/{SIZE_SPAN:.0f} of the largest's N, and {SMALLEST_INNER_SHARE:.0%} of its N "
+        "must lie outside the embeddings: a smaller vocabulary allows smaller rungs.",
     ]
     pinned = spec.model.params or spec.model.shape or spec.data.tokens or spec.inference
     if pinned:

@@ -20,7 +20,11 @@ SIZE_SPAN = 64.0
 """Largest over smallest N: a law holds over a limited range, and far below the target it speaks of other models."""
 FEWEST_STEPS = 100
 """Steps of the shortest rung: warm-up and decay need some to be those of a longer run."""
+SMALLEST_INNER_SHARE = 0.2
+"""Share of N outside the embeddings, at least: a model that is nearly all vocabulary follows no law of N. Our rule."""
 FEWEST_SIZES, FEWEST_POINTS = 3, 6
+_LENIENCE = 0.05
+"""A grid's sizes are rounded to real shapes, and so its tokens per parameter."""
 _SIZES, _RATIOS = 24, 9
 """Sizes, and tokens per parameter, that the search chooses from."""
 
@@ -40,8 +44,9 @@ class Field:
 
     @cached_property
     def lattice(self) -> list[Candidate]:
-        """Every shape with the target's vocabulary, in rising order of N, each N once."""
-        return list({c.model.params: c for c in reversed(self._drafter.lattice)}.values())[::-1]
+        """Shapes with the target's vocabulary that are more than an embedding, in rising order of N, each N once."""
+        fitting = [c for c in self._drafter.lattice if _inner_share(c) >= SMALLEST_INNER_SHARE]
+        return list({c.model.params: c for c in reversed(fitting)}.values())[::-1]
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -54,11 +59,23 @@ class Field:
         largest = LARGEST_SHARE * budget
         models = self._log_spaced(largest)
         ratios = np.geomspace(*self.ratios, _RATIOS)
-        at = np.repeat(models, _RATIOS)
+        at = np.repeat(np.array(models, dtype=int), _RATIOS)
         sizes = Sizes(self.sizes.params[at], self.sizes.flops_per_token[at])
         points = sizes.points(sizes.params * np.tile(ratios, len(models)))
         kept = [i for i in range(len(points)) if points.cost[i] <= largest and self._long_enough(points, i)]
         return points.take(kept)
+
+    def breaks(self, points: Points, budget: float) -> list[str]:
+        """Which limits of a rung such runs do not keep, in words."""
+        largest, ratios = float(points.cost.max() / budget), points.tokens / points.params
+        short = sum(not self._long_enough(points, i) for i in range(len(points)))
+        outside = int(np.sum((ratios < self.ratios[0] * (1 - _LENIENCE)) | (ratios > self.ratios[1] * (1 + _LENIENCE))))
+        said = {
+            f"its largest run takes {largest:.0%} of the cost (at most {LARGEST_SHARE:.0%})": largest > LARGEST_SHARE,
+            f"{short} runs are shorter than {FEWEST_STEPS} steps": short,
+            f"{outside} runs lie outside {self.ratios[0]:g} to {self.ratios[1]:g} tokens per parameter": outside,
+        }
+        return [words for words, holds in said.items() if holds]
 
     def models(self, points: Points) -> list[tuple[Candidate, float]]:
         """Points as models and their tokens."""
@@ -80,6 +97,10 @@ class Field:
         ((candidate, _),) = self.models(points.take([i]))
         loss = laws.loss(self.shared.planning_law.law, candidate.model.params, tokens)
         return tokens >= FEWEST_STEPS * batch_tokens(self.shared, candidate, tokens, loss)
+
+
+def _inner_share(candidate: Candidate) -> float:
+    return candidate.model.params_non_embedding / candidate.model.params
 
 
 def is_enough(possible: Points, limits: Limits) -> bool:

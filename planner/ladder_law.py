@@ -8,7 +8,7 @@ import numpy as np
 
 from sixnd.planner.design import Aim
 from sixnd.planner.fitting.surface import DELTA
-from sixnd.planner.laws import Array, Surface
+from sixnd.planner.laws import Array, Surface, draws
 from sixnd.specs import catalog
 from sixnd.specs.errors import SixndError
 from sixnd.specs.laws import NamedLaw, RepetitionLaw, SurfaceLaw
@@ -47,14 +47,14 @@ class Known:
 
 def known(law: NamedLaw, own: bool) -> Known:
     """What the law tells of this corpus: its own uncertainty, and the spread among corpora unless it is its own."""
-    covariance = np.array(law.law.log_covariance)
-    jitter = np.diag(np.full(5, 1e-9))  # a tied fit's covariance has no spread in one direction
+    covariance = _covariance(law.law)
+    jitter = 1e-9 * np.eye(5)  # a tied fit's covariance has no spread in one direction
     return Known(law, covariance + (jitter if own else _between_corpora()), own)
 
 
 def aim(before: Known, compute: float, noise_sd: float, *, prior_only: bool = False) -> Aim:
     """What the ladder shall tell of the optimum at C; with ``prior_only``, what is known without a ladder."""
-    precision = np.linalg.inv(before.covariance) if prior_only else before.precision
+    precision: Array = np.asarray(np.linalg.inv(before.covariance)) if prior_only else before.precision
     return Aim(_drawn(before), compute, precision, noise_sd * math.sqrt(huber_variance_ratio(noise_sd)))
 
 
@@ -77,6 +77,16 @@ def huber_variance_ratio(noise_sd: float, delta: float = DELTA) -> float:
     inside = 2 * normal.cdf(k) - 1
     squared = inside - 2 * k * normal.pdf(k) + 2 * k**2 * (1 - normal.cdf(k))
     return squared / inside**2
+
+
+def _covariance(law: SurfaceLaw) -> Array:
+    """The law's own covariance of θ: as it says, or of its draws."""
+    if law.log_covariance is not None:
+        return np.array(law.log_covariance)
+    drawn = draws(law)
+    assert drawn is not None, "a spec only takes laws that give an interval"
+    rows = (np.log(drawn.A), np.log(drawn.B), np.log(drawn.E), drawn.alpha, drawn.beta)
+    return np.asarray(np.cov(np.array(rows)))
 
 
 def _drawn(before: Known) -> Surface:

@@ -123,13 +123,19 @@ def _pinned(shared: BudgetSpec, shape: Shape, tokens: float, count: int) -> Budg
         update={
             "cluster": shared.cluster.model_copy(update={"accelerators": accelerators}),
             "model": shared.model.model_copy(update={"shape": shape}),
-            "data": shared.data.model_copy(update={"tokens": float(math.floor(tokens))}),
+            "data": shared.data.model_copy(update={"tokens": _written(tokens)}),
         }
     )
     drafter = Drafter(spec, machine_of(spec))
-    compute = drafter.flops_per_token(with_vocab(shape, spec.model, drafter.multiple)) * math.floor(tokens)
+    compute = drafter.flops_per_token(with_vocab(shape, spec.model, drafter.multiple)) * _written(tokens)
     budget = Budget(compute=compute, counting=shared.budget.counting)
     return spec.model_copy(update={"budget": budget})
+
+
+def _written(tokens: float) -> float:
+    """The tokens to six digits, rounded down: a spec that was written and read again is the same spec."""
+    unit = 10.0 ** (math.floor(math.log10(tokens)) - 5)
+    return float(f"{math.floor(tokens / unit) * unit:.6g}")
 
 
 def _named(spec: BudgetSpec, before: list[BudgetSpec], number: int) -> BudgetSpec:

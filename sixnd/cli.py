@@ -14,6 +14,7 @@ import click
 from sixnd import __version__
 from sixnd.audit_verbs import audit
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.ladder_verbs import ladder
 
 if TYPE_CHECKING:
     from sixnd.specs.budget import BudgetSpec
@@ -289,6 +290,7 @@ def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:
 
 
 app.add_command(audit)
+app.add_command(ladder)
 
 if __name__ == "__main__":
     raise SystemExit(main())
