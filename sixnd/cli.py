@@ -14,10 +14,10 @@ import click
 from sixnd import __version__
 from sixnd.audit_verbs import audit
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
 
 if TYPE_CHECKING:
-    from sixnd.specs.budget import BudgetSpec
     from sixnd.specs.plan import Plan
 
 _EXIT_CODES = """\b
@@ -92,10 +92,11 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
 
     Reads a budget spec, starts nothing, and writes no file but the one asked for.
     """
+    from sixnd.planning import planned
     from sixnd.reports.terminal import plan_text
     from sixnd.specs.load import load_budget
 
-    made = _planned(load_budget(spec), spec)
+    made = planned(load_budget(spec), spec)
     if output is not None:
         write_text(output, made.to_yaml())
     if as_json:
@@ -117,7 +118,9 @@ def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> i
     A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is
     given again.
     """
-    made = _plan_of(document)
+    from sixnd.planning import plan_of
+
+    made = plan_of(document)
     # Megatron warns at import of every optional kernel library that is not there; `sixnd doctor` tells what is.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
     from sixnd.runner.job import job_folder
@@ -238,30 +241,6 @@ def doctor(as_json: bool) -> None:
         print_result(examination_text(facts))
 
 
-def _planned(spec: "BudgetSpec", file: Path) -> "Plan":
-    """The plan of a spec; a contradiction that planning shows is told with its line in ``file``."""
-    from sixnd.planner.plan import make_plan
-    from sixnd.specs.errors import ContradictionError
-    from sixnd.specs.load import located
-
-    try:
-        return make_plan(spec)
-    except ContradictionError as error:
-        raise located(error, file) from error
-
-
-def _plan_of(document: Path) -> "Plan":
-    """The plan a file holds, or that its spec makes; a stale one is refused."""
-    from sixnd.specs.budget import BudgetSpec
-    from sixnd.specs.load import load_document, refuse_stale
-
-    found = load_document(document)
-    if isinstance(found, BudgetSpec):
-        return _planned(found, document)
-    refuse_stale(found, str(document))
-    return found
-
-
 def _report_run(folder: Path) -> None:
     """Print a run's report and write it into its folder; whatever keeps one from being made is told, not raised."""
     from sixnd import reporting
@@ -290,6 +269,7 @@ def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:
 
 
 app.add_command(audit)
+app.add_command(explain)
 app.add_command(ladder)
 
 if __name__ == "__main__":

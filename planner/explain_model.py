@@ -1,0 +1,136 @@
+"""Derivations of shape, vocabulary, FLOPs a token, precision, layout and goodput, with their numbers."""
+
+from sixnd.planner.architecture import ASPECT_SOURCE
+from sixnd.planner.cost import goodput_of
+from sixnd.planner.explanation import Facts, Step
+from sixnd.planner.flops import forward_flops_per_token
+from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded
+from sixnd.specs.plan import LayoutOption
+
+_PALM = "PaLM, appendix B (Chowdhery et al. 2022)"
+
+
+def shape(facts: Facts) -> list[Step]:
+    """Widths and depths, and the parameters they hold."""
+    m, pinned = facts.model, facts.spec.model.shape is not None
+    source = "spec: model.shape" if pinned else ASPECT_SOURCE
+    attention = 2 * m.hidden * (m.hidden + m.kv_width)
+    ffn = 3 * m.hidden * m.ffn
+    return [
+        Step("hidden / layers", f"{m.hidden} / {m.layers}", m.hidden / m.layers, source),
+        Step("head dimension", f"hidden / heads = {m.hidden} / {m.heads}", m.head_dim, source),
+        Step(
+            "FFN / hidden",
+            f"{m.ffn} / {m.hidden}: 8/3, padded",
+            m.ffn / m.hidden,
+            "SwiGLU: Shazeer 2020, arXiv:2002.05202",
+        ),
+        Step(
+            "attention of a layer",
+            f"2h² + 2h·kv = 2·{m.hidden}² + 2·{m.hidden}·{m.kv_width}",
+            attention,
+            "",
+            "parameters",
+        ),
+        Step("feed-forward of a layer", f"3·h·f = 3·{m.hidden}·{m.ffn}", ffn, "", "parameters"),
+        Step("embeddings", f"{1 if m.tied else 2}·V·h", m.params - m.params_non_embedding, "", "parameters"),
+        Step("N", "all layers, norms and embeddings", m.params, "counted by module", "parameters"),
+    ]
+
+
+def vocabulary(facts: Facts) -> list[Step]:
+    """Entries and their padding."""
+    planned, multiple = facts.plan.model, facts.drafter.multiple
+    pinned = facts.spec.model.vocab_size is not None
+    source = "spec: model.vocab_size" if pinned else VOCAB_RULE
+    return [
+        Step("entries", "model.vocab_size" if pinned else "by the rule", planned.vocab_size, source, "entries"),
+        Step(
+            "multiple",
+            "so that every tensor-parallel rank holds as many rows",
+            multiple,
+            "rule: Megatron's padding",
+            "rows",
+        ),
+        Step(
+            "rows",
+            f"⌈{planned.vocab_size:,} / {multiple:,}⌉ × {multiple:,}",
+            padded(planned.vocab_size, multiple),
+            "",
+            "rows",
+        ),
+    ]
+
+
+def tied(facts: Facts) -> list[Step]:
+    """The share that two embeddings would have."""
+    m = facts.model
+    two = 2 * m.embedding_params
+    share = two / (m.params_non_embedding + two)
+    pinned = facts.spec.model.tied_embeddings is not None
+    source = "spec: model.tied_embeddings" if pinned else f"rule: tie above {EMBEDDING_SHARE_TIED:.0%} of N"
+    formula = f"2·V·h / (inner + 2·V·h) = {two:.5g} / {m.params_non_embedding + two:.5g}"
+    return [
+        Step("share of two embeddings", formula, share, "", "share"),
+        Step("embeddings", f"{share:.1%} against {EMBEDDING_SHARE_TIED:.0%}", "tied" if m.tied else "untied", source),
+    ]
+
+
+def flops_per_token(facts: Facts) -> list[Step]:
+    """Forward FLOPs by module, three times that for training, and the ratio to 6N."""
+    parts = forward_flops_per_token(facts.model)
+    total = 3.0 * sum(parts.values())
+    return [
+        *[Step(name, "forward, a token", value, _PALM, "FLOPs") for name, value in parts.items()],
+        Step(
+            "training FLOPs a token",
+            f"3 × {sum(parts.values()):.6g}: the backward pass costs twice",
+            total,
+            _PALM,
+            "FLOPs",
+        ),
+        Step("over 6N", f"{total:.5g} / (6 × {facts.N:.5g})", total / (6.0 * facts.N), "", "times"),
+    ]
+
+
+def precision(facts: Facts) -> list[Step]:
+    """Peaks by precision."""
+    peaks = facts.machine.accelerator.peak_flops
+    source = f"catalog: accelerators/{facts.spec.accelerators.name}"
+    return [
+        *[Step(f"peak in {name}", "dense", peak, source, "FLOP/s") for name, peak in peaks.items()],
+        Step("precision", "training.precision, or BF16 where it has a peak", facts.machine.precision, source),
+    ]
+
+
+def layout(facts: Facts) -> list[Step]:
+    """The layouts considered: the chosen one, the next, and those that a rule or the memory refused."""
+    room = facts.machine.planned.memory_bytes
+    usable = Step(
+        "usable memory",
+        f"{room / 1e9:.4g} GB × (1 - {MEMORY_MARGIN:g})",
+        room * (1 - MEMORY_MARGIN),
+        "catalog",
+        "bytes",
+    )
+    return [usable, *[_option(each) for each in facts.plan.options]]
+
+
+def _option(each: LayoutOption) -> Step:
+    memory = "" if each.memory_bytes is None else f", {each.memory_bytes / 1e9:.4g} GB"
+    why = "chosen: fastest that fits" if each.chosen else each.why_not
+    value = "not costed" if each.step_time_s is None else each.step_time_s
+    unit = "" if each.step_time_s is None else "s a step"
+    return Step(
+        each.layout.label(), f"{why}{memory}", value, "step-time and memory models; rules of Megatron-core", unit
+    )
+
+
+def goodput(facts: Facts) -> list[Step]:
+    """The spec's share, or the catalog's."""
+    pinned = facts.spec.cluster.goodput
+    name = facts.spec.accelerators.name
+    source = f"catalog: accelerators/{name}" if pinned is None else "spec: cluster.goodput"
+    value = goodput_of(facts.machine, pinned)
+    return [Step("goodput", "share of wall-clock that trains, by published runs", value, source, "share")]

@@ -1,0 +1,27 @@
+"""From a file to a plan: a saved one, or the one its spec makes."""
+
+from pathlib import Path
+
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import ContradictionError
+from sixnd.specs.load import load_document, located, refuse_stale
+from sixnd.specs.plan import Plan
+
+
+def planned(spec: BudgetSpec, file: Path) -> Plan:
+    """The plan of a spec; a contradiction that planning shows is told with its line in ``file``."""
+    from sixnd.planner.plan import make_plan
+
+    try:
+        return make_plan(spec)
+    except ContradictionError as error:
+        raise located(error, file) from error
+
+
+def plan_of(document: Path) -> Plan:
+    """The plan a file holds, or that its spec makes; raises ``StalePlanError`` for one that no longer stands."""
+    found = load_document(document)
+    if isinstance(found, BudgetSpec):
+        return planned(found, document)
+    refuse_stale(found, str(document))
+    return found
