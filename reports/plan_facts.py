@@ -1,10 +1,11 @@
 """A plan as facts."""
 
 from sixnd.reports import format as fmt
-from sixnd.reports.documents import Choice, Figure, KeyNumber, LawRow, Option, Pair, Part, PlanFacts, SourceShare
+from sixnd.reports.documents import Choice, Figure, KeyNumber, Option, Pair, Part, PlanFacts, SourceShare
 from sixnd.reports.figures import estimated, exact
 from sixnd.reports.law_curve import known_law, law_curve
-from sixnd.specs.plan import Estimate, LawChoice, LayoutOption, Plan, PlannedSource
+from sixnd.reports.law_rows import law_row
+from sixnd.specs.plan import LayoutOption, Plan, PlannedSource
 
 MEMORY_LABELS = {
     "parameters": "Parameters",
@@ -43,31 +44,10 @@ def plan_facts(plan: Plan) -> PlanFacts:
         decisions=[Choice(**decision.plain()) for decision in plan.decisions],
         curve=law_curve(plan),
         law_weakness=law.weakness if law is not None else "",
-        law_choices=[_law_row(choice, plan) for choice in plan.law_choices],
+        law_choices=[law_row(choice, plan.law) for choice in plan.law_choices],
         provenance=_provenance(plan),
         warnings=list(plan.warnings),
     )
-
-
-def _law_row(choice: LawChoice, plan: Plan) -> LawRow:
-    ratio = choice.tokens / choice.params if choice.tokens and choice.params else None
-    return LawRow(
-        law=choice.law,
-        params=_with_interval("count", choice.params, choice.params_interval),
-        tokens_per_param=ratio,
-        loss=_with_interval("nats", choice.loss, choice.loss_interval),
-        decades_outside=choice.decades_outside,
-        note=choice.note,
-        chosen=choice.law == plan.law,
-    )
-
-
-def _with_interval(kind: str, value: float | None, interval: list[float] | None) -> Figure | None:
-    if value is None:
-        return None
-    if interval is None:
-        return exact(kind, value)
-    return estimated(kind, Estimate(value=value, low=interval[0], high=interval[1], unit="", basis=""))
 
 
 def machines(plan: Plan) -> str:

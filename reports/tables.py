@@ -39,7 +39,7 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
     """Every table of a plan's report that has a row."""
     tables = [
         _numbers(facts),
-        _laws(facts.law_choices),
+        laws_table(facts.law_choices),
         _options(facts.options),
         _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
@@ -74,7 +74,8 @@ def _table(key: str, title: str, columns: str, lines: Iterable[Line], *notes: st
     return Table(key, title, heads, made, notes)
 
 
-def _laws(rows: list[LawRow]) -> Table:
+def laws_table(rows: list[LawRow]) -> Table:
+    """What each law would choose, side by side."""
     lines = [
         Line(
             (

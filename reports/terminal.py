@@ -38,6 +38,11 @@ def plan_text(plan: Plan, width: int = 80, *, color: bool = False) -> str:
     return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
 
 
+def tables_text(tables: list[Table], width: int = 80, *, color: bool = False) -> str:
+    """Tables alone."""
+    return _render(_tables(tables), width, color)
+
+
 def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = False) -> str:
     """What happened against what was planned, ``width`` columns wide."""
     facts = run_facts(plan, record)

@@ -16,6 +16,7 @@ from sixnd.audit_verbs import audit
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
+from sixnd.law_verbs import allocate, fit
 
 if TYPE_CHECKING:
     from sixnd.specs.plan import Plan
@@ -269,6 +270,8 @@ def _tell_plan_written(made: "Plan", spec: Path, output: Path) -> None:
 
 
 app.add_command(audit)
+app.add_command(fit)
+app.add_command(allocate)
 app.add_command(explain)
 app.add_command(ladder)
 

@@ -116,7 +116,7 @@ def test_serving_costs_least_over_the_lifetime_for_its_loss(surface, compute, se
 
 
 def test_sardana_s_worked_example():
-    """§1: for 2T tokens of demand a 7B model of a Chinchilla-13B's quality saves 1.7e22 FLOPs, 17 %, of the lifetime."""
+    """§1: with 2T tokens of demand, 7B of a Chinchilla-13B's quality saves 1.7e22 FLOPs (17 %) of the lifetime."""
     tokens = _optimal_tokens(13e9)
     target = float(SARDANA.loss(13e9, tokens))
     question = Question(SARDANA, served_tokens=2e12)
