@@ -360,6 +360,8 @@ def test_schemas_are_printed_and_written(tmp_path, capsys):
     assert main(["schema", "--write", str(tmp_path / "schemas")]) == 0
     assert sorted(file.name for file in (tmp_path / "schemas").iterdir()) == [
         "budget-spec.json",
+        "claim.json",
+        "ladder.json",
         "law.json",
         "plan.json",
         "run-record.json",
