@@ -88,7 +88,7 @@ class Approach(Document):
     exponent_interval: Pair
     tokens_coefficient: Positive
     tokens_exponent: float
-    points: list[tuple[float, float]]
+    points: list[Annotated[list[Positive], Field(min_length=2, max_length=2)]]
     """(C, N*) that the line goes through."""
     bias: float | None = None
     """Share by which this design's parabolas would misplace N* at the largest budget, were the fitted surface true."""
