@@ -11,11 +11,13 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, tokens_for_loss
 from sixnd.planner.claim_solver import CLAIMED, Disagreement, Known, Name, Values, disagreements, solve
-from sixnd.planner.laws import Interval
-from sixnd.planner.published import CHINCHILLA_RATIO, highest_mfu, typical_mfu
+from sixnd.planner.decisions import CHINCHILLA_RATIO
+from sixnd.planner.laws import Interval, Surface
+from sixnd.planner.published import highest_mfu, typical_mfu
 from sixnd.planner.verdict import Verdict, judged
 from sixnd.specs import catalog
 from sixnd.specs.claim import Claim, IncompleteClaimError
+from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.laws import NamedLaw, SurfaceLaw
 
 _ROUNDING = 0.05
@@ -87,7 +89,8 @@ class Audit:
 def audit(claim: Claim, law: NamedLaw) -> Audit:
     """Hold a claim against arithmetic, a scaling law and published runs.
 
-    Raises ``IncompleteClaimError`` where no compute follows from it.
+    Raises ``IncompleteClaimError`` where no compute follows from it, ``InfeasibleError`` where the law reaches the
+    claimed loss with nothing that is left open.
     """
     peak = peak_flops(claim)
     values, notes = _solved(claim, law.law, peak)
@@ -152,14 +155,26 @@ def _claimed(claim: Claim) -> Values:
 
 
 def _by_law(values: Values, law: SurfaceLaw, loss: float) -> Values:
-    """D for the claimed loss at the claimed N, or the least compute where neither N nor D is claimed."""
-    question = Question(laws.surface(law))
+    """What the claimed loss adds: D at the claimed N, N at the claimed D, or where neither is claimed the least C.
+
+    Raises ``InfeasibleError`` where the law reaches the loss with nothing that is left open.
+    """
+    own = laws.surface(law)
     if "params" in values:
-        tokens = float(tokens_for_loss(question, np.array([values["params"].value]), loss)[0])
-        return {"tokens": Known(tokens, "the law at the claimed loss")} if np.isfinite(tokens) else {}
-    if "tokens" in values:
-        return {}
-    return {"compute": Known(float(compute_for_loss(question, loss)), "the least by the law for the claimed loss")}
+        return {"tokens": _reaching(own, values["params"].value, loss, "parameters")}
+    if "tokens" in values:  # the law with N and D exchanged
+        exchanged = Surface(own.E, own.B, own.A, own.beta, own.alpha)
+        return {"params": _reaching(exchanged, values["tokens"].value, loss, "tokens")}
+    return {"compute": Known(float(compute_for_loss(Question(own), loss)), "the least by the law for the claimed loss")}
+
+
+def _reaching(surface: Surface, given: float, loss: float, what: str) -> Known:
+    found = float(tokens_for_loss(Question(surface), np.array([given]), loss)[0])
+    if not np.isfinite(found):
+        raise InfeasibleError(
+            f"by the law no run on {given:.4g} {what} reaches a loss of {loss:g}, however large it is"
+        )
+    return Known(found, "the law at the claimed loss")
 
 
 def _missing(claim: Claim, values: Values, peak: float | None) -> str:
@@ -263,6 +278,8 @@ def _about_counting(claim: Claim, run: Run | None) -> list[str]:
         "C = 6ND leaves out attention's scores: every matrix product counted, a run needs somewhat more, so the MFU "
         "it needs is at least the one told here"
     ]
+    if claim.accelerator_name is not None and "bf16" not in catalog.accelerator(claim.accelerator_name).peak_flops:
+        notes.append("its peak is that of FP32, while the published MFUs are of accelerators in BF16")
     if claim.active_params is not None:
         notes.append("a mixture of experts: N is the active parameters, and the laws of dense models say little of it")
     if run is not None and run.decades_outside:

@@ -6,6 +6,7 @@ from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate
 from sixnd.planner.cost import goodput_of
+from sixnd.planner.decisions import CHINCHILLA_RATIO
 from sixnd.planner.explanation import HOFFMANN, LEVELS, SIXND_SOURCE, Facts, Step
 from sixnd.planner.law_choices import law_choices
 from sixnd.planner.laws import Interval
@@ -14,7 +15,6 @@ from sixnd.planner.repetition import Repetition
 from sixnd.specs.checks import accelerator_hours_given, price_usd_per_hour
 from sixnd.specs.plan import LawChoice
 
-CHINCHILLA_RATIO = 20.0
 SERVING = "Sardana et al. 2024, arXiv:2401.00448, eq. 3 to 6"
 REPETITION = "Muennighoff et al. 2023, arXiv:2305.16264, eq. 5 to 7 and 16 to 20"
 _NEIGHBOURS = 1

@@ -5,13 +5,11 @@ from functools import cache
 from statistics import median
 
 from sixnd.planner import laws
+from sixnd.planner.decisions import CHINCHILLA_RATIO
 from sixnd.planner.flops import flops_6nd
 from sixnd.specs import catalog
 from sixnd.specs.laws import SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
-
-CHINCHILLA_RATIO = 20.0
-"""Tokens a parameter of the rule of thumb by which over-training is told (Hoffmann et al. 2022, Table 3)."""
 
 
 @dataclass(frozen=True)

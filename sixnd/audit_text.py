@@ -115,7 +115,8 @@ def known_text(runs: list[KnownRun], law: str) -> str:
     ]
     legend = [
         "over 20: tokens a parameter over the rule of 20; over law: over those of",
-        f"{law} at the run's compute, C = 6ND. MFU: C over peak × accelerator-hours.",
-        "N of a mixture of experts: its active parameters. Sources: sixnd catalog published-runs",
+        f"{law} at the run's compute C = 6ND. MFU: C over peak ×",
+        "accelerator-hours. N of a mixture of experts: its active parameters.",
+        "Sources: sixnd catalog published-runs",
     ]
     return "\n".join([head, *lines, "", *legend])

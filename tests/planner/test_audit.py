@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sixnd.planner import laws
@@ -11,6 +11,7 @@ from sixnd.planner.audit import audit
 from sixnd.planner.published import known_runs, run_mfu, typical_mfu
 from sixnd.specs import catalog
 from sixnd.specs.claim import Claim, IncompleteClaimError, claim_of_run
+from sixnd.specs.errors import InfeasibleError
 
 LAW = catalog.planning_law("besiroglu-2024")
 A100, PEAK = "64 x a100-sxm", 312e12
@@ -74,6 +75,7 @@ def test_what_is_typical_lies_below_what_benchmarks_reached():
 POSITIVE = st.floats(1e-3, 1e3)
 
 
+@settings(max_examples=20)
 @given(POSITIVE, POSITIVE, st.integers(1, 10_000), st.floats(0.05, 0.6), st.floats(0.5, 5))
 def test_whatever_is_left_out_of_a_true_claim_is_found_again(params, tokens, count, mfu, price):
     """All numbers of one made-up run; any subset from which the rest follows gives the rest."""
@@ -129,6 +131,14 @@ def test_a_loss_stands_for_the_tokens_or_the_compute_that_reach_it():
     assert least.best.loss == pytest.approx(2.1)
     assert least.values["compute"].value < tokens.values["compute"].value
     assert least.run is None
+    params = audited(tokens="1T", loss=2.1)
+    assert laws.loss(LAW.law, params.values["params"].value, 1e12) == pytest.approx(2.1)
+
+
+def test_a_loss_that_the_law_never_reaches_is_infeasible():
+    for claim in ({"loss": 1.5}, {"params": "7B", "loss": 1.99}, {"tokens": "20B", "loss": 1.9}):
+        with pytest.raises(InfeasibleError, match="reaches a loss"):
+            audited(**claim)
 
 
 def test_a_loss_the_law_does_not_expect_is_told_without_refusing_it():
