@@ -24,6 +24,11 @@ def count(value: float) -> str:
     return significant(value, 4) if abs(value) < 1e4 else _scaled(value, _STEPS, 4, "")
 
 
+def size(value: float) -> str:
+    """A count that is an estimate, to three digits: ``80.1M``."""
+    return _scaled(value, _STEPS, 3, "") if abs(value) >= 1e3 else significant(value)
+
+
 def integer(value: float) -> str:
     """A count in full: ``95,367``."""
     return f"{value:,.0f}".replace("-", MINUS)
@@ -140,6 +145,9 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "share": share,
     "rate": lambda value: f"{count(value)} tokens/s",
     "number": number,
+    "size": size,
+    "ratio": significant,
+    "exponent": lambda value: f"{value:.4f}",
 }
 """Formatter of each kind of quantity; the base units are those of the documents' field names."""
 

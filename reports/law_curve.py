@@ -4,7 +4,7 @@ import math
 
 from sixnd.reports.documents import CurvePoint, LawCurve
 from sixnd.specs import catalog
-from sixnd.specs.laws import SurfaceLaw
+from sixnd.specs.laws import RepetitionLaw, SurfaceLaw
 from sixnd.specs.plan import Plan
 
 _POINTS = 60
@@ -31,9 +31,13 @@ def known_law(plan: Plan) -> SurfaceLaw | None:
 
 
 def optimal_loss(law: SurfaceLaw, compute_flops: float) -> float:
-    """Lowest loss, nats per token, of any N and D with 6ND = C: Hoffmann et al. 2022 (arXiv:2203.15556), eq. 4."""
+    """Lowest loss, nats per token, of any N and D with 6ND = C."""
+    return optimum(law, compute_flops)[2]
+
+
+def optimum(law: SurfaceLaw | RepetitionLaw, compute_flops: float) -> tuple[float, float, float]:
+    """(N, D, loss) of the lowest loss with 6ND = C and no token read twice: Hoffmann et al. 2022, eq. 4."""
     G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
     N = G * (compute_flops / 6) ** (law.beta / (law.alpha + law.beta))
     D = compute_flops / 6 / N
-    loss: float = law.E + law.A / N**law.alpha + law.B / D**law.beta
-    return loss
+    return N, D, law.E + law.A / N**law.alpha + law.B / D**law.beta

@@ -3,9 +3,12 @@
 import re
 
 from sixnd.reports.documents import TextSample
+from sixnd.reports.law_facts import law_facts
+from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.tables import Column, Line, Table, plan_tables, run_tables
+from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
@@ -29,6 +32,13 @@ def run_markdown(plan: Plan, record: RunRecord) -> str:
     decisions = [table for table in plan_tables(facts.plan) if table.key in ("numbers", "decisions")]
     parts += [_drawn(table, prefix="Plan: ") for table in decisions]
     return _joined([*parts, _drawn(provenance)])
+
+
+def law_markdown(document: LawDocument) -> str:
+    """What was fitted and how sure it is, as Markdown."""
+    facts = law_facts(document)
+    parts = [*_head(facts.name, facts.verdict, facts.state), *_warnings(facts.warnings)]
+    return _joined(parts + [_drawn(table) for table in law_tables(facts)])
 
 
 def _joined(parts: list[str]) -> str:

@@ -44,10 +44,10 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
         _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
         _sources(facts.sources),
-        _pairs("model", "Model", facts.model),
-        _pairs("training", "Training", facts.training),
+        pairs_table("model", "Model", facts.model),
+        pairs_table("training", "Training", facts.training),
         _decisions(facts),
-        _pairs("provenance", "Provenance", facts.provenance),
+        pairs_table("provenance", "Provenance", facts.provenance),
     ]
     return [table for table in tables if table.lines]
 
@@ -61,13 +61,13 @@ def run_tables(facts: RunFacts) -> list[Table]:
         _prepared(facts.sources),
         _attempts(facts),
         _checkpoints(facts),
-        _pairs("provenance", "Provenance", facts.provenance),
+        pairs_table("provenance", "Provenance", facts.provenance),
     ]
     return [table for table in tables if table.lines]
 
 
-def _table(key: str, title: str, columns: str, lines: Iterable[Line], *notes: str) -> Table:
-    """Columns are written ``Label|#Numeric label``."""
+def titled(key: str, title: str, columns: str, lines: Iterable[Line], *notes: str) -> Table:
+    """A table of these rows; columns are written ``Label|#Numeric label``."""
     heads = tuple(Column(label.removeprefix("#"), label.startswith("#")) for label in columns.split("|"))
     made = tuple(lines)
     assert all(len(line.cells) == len(heads) for line in made)
@@ -90,7 +90,7 @@ def laws_table(rows: list[LawRow]) -> Table:
         )
         for row in rows
     ]
-    return _table(
+    return titled(
         "laws",
         "What each law would choose for this compute",
         "Law|#N|#80 % interval|#D/N|#Loss|Note",
@@ -109,7 +109,7 @@ def _numbers(facts: PlanFacts) -> Table:
         Line((n.label, n.figure.full.replace(n.figure.text, f"{n.figure.text} {n.note}".strip(), 1), n.reason))
         for n in facts.key_numbers
     ]
-    return _table("numbers", "Key numbers", "Number|#Value|Why", lines, "In brackets: 80 % intervals.")
+    return titled("numbers", "Key numbers", "Number|#Value|Why", lines, "In brackets: 80 % intervals.")
 
 
 def _options(options: list[Option]) -> Table:
@@ -125,12 +125,12 @@ def _options(options: list[Option]) -> Table:
         )
         for option in options
     ]
-    return _table("options", "Layouts considered", "Layout|#Step time|#Memory|Why not", lines)
+    return titled("options", "Layouts considered", "Layout|#Step time|#Memory|Why not", lines)
 
 
 def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
     lines = [Line((part.label, part.figure.text, part.share)) for part in parts]
-    return _table(key, title, "Component|#Amount|#Share", lines, note)
+    return titled(key, title, "Component|#Amount|#Share", lines, note)
 
 
 def _sources(sources: list[SourceShare]) -> Table:
@@ -151,14 +151,14 @@ def _sources(sources: list[SourceShare]) -> Table:
     ]
     counted = any(source.documents for source in sources)
     unique = "unique tokens as counted in the prepared text" if counted else "unique tokens as declared"
-    return _table("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both.")
+    return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both.")
 
 
 def _prepared(sources: list[SourceShare]) -> Table:
     lines = [
         Line((source.name, source.documents.text, source.licence)) for source in sources if source.documents is not None
     ]
-    return _table("prepared", "Text as prepared", "Source|#Documents|Licence", lines)
+    return titled("prepared", "Text as prepared", "Source|#Documents|Licence", lines)
 
 
 def _decisions(facts: PlanFacts) -> Table:
@@ -166,7 +166,7 @@ def _decisions(facts: PlanFacts) -> Table:
         Line((c.what, c.value, c.reason, f"{c.source} (pinned by the spec)" if c.pinned else c.source))
         for c in facts.decisions
     ]
-    return _table("decisions", "Decisions", "Decision|Choice|Why|Source", lines)
+    return titled("decisions", "Decisions", "Decision|Choice|Why|Source", lines)
 
 
 def _rows(rows: list[Row], notes: list[str]) -> Table:
@@ -179,7 +179,7 @@ def _rows(rows: list[Row], notes: list[str]) -> Table:
     ]
     remarks = [f"{row.label}: {row.note}." for row in rows if row.note]
     columns = "Quantity|#Planned|#Actual|#Difference|Status"
-    return _table("rows", "Planned and actual", columns, lines, *notes, *remarks)
+    return titled("rows", "Planned and actual", columns, lines, *notes, *remarks)
 
 
 def _baseline(facts: RunFacts) -> Table:
@@ -190,7 +190,7 @@ def _baseline(facts: RunFacts) -> Table:
             Line((f"Validation loss at step {b.step:,}", b.validation.text)),
             Line(("Nats by which the model is better", b.gain.text)),
         ]
-    return _table("baseline", "Against the simplest model", "Model|#Loss", lines)
+    return titled("baseline", "Against the simplest model", "Model|#Loss", lines)
 
 
 def _attempts(facts: RunFacts) -> Table:
@@ -211,16 +211,17 @@ def _attempts(facts: RunFacts) -> Table:
     ]
     columns = "Attempt|Started|#Wall time|#From step|#To step|End" + ("|Where" if len(places) > 1 else "")
     notes = [f"{place}." for place in places] if len(places) == 1 else []
-    return _table("attempts", "Attempts", columns, lines, *notes)
+    return titled("attempts", "Attempts", columns, lines, *notes)
 
 
 def _checkpoints(facts: RunFacts) -> Table:
     lines = [Line((f"{c.step:,}", c.seconds.text, c.path)) for c in facts.checkpoints]
-    return _table("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines)
+    return titled("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines)
 
 
-def _pairs(key: str, title: str, pairs: list[Pair]) -> Table:
-    return _table(key, title, "What|Value", [Line((pair.label, pair.text)) for pair in pairs])
+def pairs_table(key: str, title: str, pairs: list[Pair]) -> Table:
+    """Labels and their texts."""
+    return titled(key, title, "What|Value", [Line((pair.label, pair.text)) for pair in pairs])
 
 
 def _text(figure: Figure | None, absent: str = NONE) -> str:

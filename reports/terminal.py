@@ -2,13 +2,17 @@
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.documents import TextSample
+from sixnd.reports.law_facts import law_facts
+from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.tables import Table, plan_tables, run_tables
+from sixnd.specs.law_document import Frontier, LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
@@ -26,6 +30,7 @@ _STYLES = {
     "so far": "dim",
 }
 _CHECKPOINTS_SHOWN = 5
+_RESIDUALS_SHOWN = 8
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 """A SHA-256: its first sixteen digits are enough to tell two apart by eye, and fit a line."""
 
@@ -51,6 +56,14 @@ def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = Fa
     head = _head(facts.name, facts.verdict, facts.state_text)
     body = [*_tables(tables[:-1]), *samples, *_tables(tables[-1:])]
     return _render([*head, *body, *_warnings(facts.warnings)], width, color)
+
+
+def law_text(document: LawDocument, at: Sequence[Frontier] = (), width: int = 80, *, color: bool = False) -> str:
+    """What was fitted and how sure it is, ``width`` columns wide; ``at`` are allocations that were asked for."""
+    facts = law_facts(document, at)
+    tables = [table for table in law_tables(facts, _RESIDUALS_SHOWN) if table.key not in ("sources", "provenance")]
+    head = _head(facts.name, facts.verdict, facts.state)
+    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
 
 
 def _render(parts: "list[RenderableType]", width: int, color: bool) -> str:
