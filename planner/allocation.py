@@ -85,7 +85,7 @@ def served_tokens(
     return input_tokens * input_cost + output_tokens * output_cost
 
 
-def params_for_compute(question: Question, compute: float) -> Numbers:
+def params_for_compute(question: Question, compute: Numbers) -> Numbers:
     """N of the best model whose training spends C = 6ND; one value a draw."""
     return _bisect(lambda log_N: _n_worth_more(question, log_N, np.log(compute / 6)), _shape(question))
 

@@ -100,7 +100,7 @@ def fit(
     elif output is not None:
         write_text(output, document.to_yaml())
         tell(
-            f"wrote {output}; plan by it with `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html"
+            f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html"
         )
     return _INVALID if refused else 0
 

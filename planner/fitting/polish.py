@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 
 LOG_E_FLOOR = -12.0
 """Smallest ln E: an irreducible loss of 6e-6 nats, below anything that data can tell from none."""
+FLATTEST, STEEPEST = 1e-3, 4.0
+"""Bounds of the exponents: a law outside them is none, and only runs that cannot tell a law lead there."""
 _LONGEST_STEP = 2.0
 _DAMPING, _EASED, _STIFFENED, _STUCK = 1e-3, 0.2, 4.0, 1e6
 _ROUNDS = 300
@@ -26,20 +28,23 @@ _GAIN = 1e-15
 
 @dataclass(frozen=True)
 class _Local:
-    """Objective, gradient and Hessian of each problem."""
+    """Objective, gradient and Hessian of each problem, and the size of each direction."""
 
     value: Array
     gradient: Array
     hessian: Array
+    sizes: Array
+    """Root of the curvature of the quadratics that touch Huber's loss from above: positive where the Hessian is not."""
 
     def picked(self, rows: Mask) -> "_Local":
-        return _Local(self.value[rows], self.gradient[rows], self.hessian[rows])
+        return _Local(self.value[rows], self.gradient[rows], self.hessian[rows], self.sizes[rows])
 
     def updated(self, rows: Mask, new: "_Local") -> "_Local":
         return _Local(
             np.where(rows, new.value, self.value),
             np.where(rows[:, None], new.gradient, self.gradient),
             np.where(rows[:, None, None], new.hessian, self.hessian),
+            np.where(rows[:, None], new.sizes, self.sizes),
         )
 
 
@@ -80,6 +85,7 @@ def polish(
         step, promised = _step(local, damping[active], free)
         moved = theta[active] + step
         moved[:, 2] = np.maximum(moved[:, 2], LOG_E_FLOOR)
+        moved[:, 3:] = np.clip(moved[:, 3:], FLATTEST, STEEPEST)
         new = _local(runs, weights[active], moved, delta, target[active])
         better = new.value < local.value
         gain = np.where(better, local.value - new.value, np.inf)
@@ -104,7 +110,7 @@ def _terms(runs: Runs, theta: Array) -> Array:
 def _step(local: _Local, damping: Array, basis: Array) -> tuple[Array, Array]:
     """Damped Newton step (R, 5), no longer than two, and the decrease it promises (R,)."""
     gradient, hessian = local.gradient @ basis, basis.T @ local.hessian @ basis
-    scale = np.sqrt(np.abs(np.einsum("rii->ri", hessian)) + 1e-12)
+    scale = local.sizes @ np.abs(basis) + 1e-9
     values, vectors = np.linalg.eigh(hessian / (scale[:, :, None] * scale[:, None, :]))
     along = np.einsum("rji,rj->ri", vectors, gradient / scale)
     step = -np.einsum("rij,rj->ri", vectors, along / (np.abs(values) + damping[:, None])) / scale
@@ -140,4 +146,8 @@ def _local(runs: Runs, weights: Array, theta: Array, delta: float, log_loss: Arr
         [-ND[:, 2], -DD[:, 1], -DE[:, 1], ND[:, 3], DD[:, 2]],
     ]
     hessian = np.moveaxis(np.array(rows), 2, 0)
-    return _Local(np.sum(weights * inside * (size - inside / 2), axis=1), gradient, hessian)
+    touching = weights * inside / np.maximum(size, 1e-300)
+    squares = (touching * p1 * p1) @ of_N[:, ::2], (touching * p2 * p2) @ of_D[:, ::2]
+    of_E = (touching * p3 * p3).sum(axis=1)
+    sizes = np.sqrt(np.stack([squares[0][:, 0], squares[1][:, 0], of_E, squares[0][:, 1], squares[1][:, 1]], axis=1))
+    return _Local(np.sum(weights * inside * (size - inside / 2), axis=1), gradient, hessian, sizes)

@@ -27,6 +27,7 @@ _EXPONENTS = np.linspace(0.05, 1.2, 24)
 _NEAR, _FAR = 6, 5
 """Best cells polished; and the side of the coarse lattice of other starts that proves convergence."""
 _LIKELIHOOD_ROUNDS = 100
+_AGAIN = 5
 _SAME = 1e-9
 """Objectives that agree to this share are one optimum."""
 
@@ -70,7 +71,7 @@ def fit_surface(
     ones = np.ones((1, len(runs)))
     starts = _starts(runs, delta, tied, thorough)
     basis = TIED if tied else None
-    thetas, values = polish(runs, ones, starts, delta, basis)
+    thetas, values = _settled(runs, starts, delta, basis)
     best = int(np.argmin(values))
     others = values[values > values[best] * (1 + _SAME)]
     theta, value, scale, threshold = thetas[best], float(values[best]), None, delta
@@ -93,6 +94,19 @@ def fit_surface(
         gradient=float(pull / (len(runs) * threshold)),
         scale=scale,
     )
+
+
+def _settled(runs: Runs, starts: Array, delta: float, basis: Array | None) -> tuple[Array, Array]:
+    """Optima and objectives of the starts, polished anew while that helps: a far start may stall on a fold."""
+    ones = np.ones((1, len(runs)))
+    thetas, values = polish(runs, ones, starts, delta, basis)
+    for _ in range(_AGAIN):
+        again, lower = polish(runs, ones, thetas, delta, basis)
+        stalled = np.any(lower < values * (1 - _SAME))
+        thetas, values = again, lower
+        if not stalled:
+            break
+    return thetas, values
 
 
 def as_surface(theta: Array) -> Surface:
