@@ -47,16 +47,16 @@ def allocation_text(
     """The answer, ``width`` columns wide."""
     values = {"N": found.params, "D": found.tokens, "C": found.compute, "L": found.loss}
     kinds = {"N": "count", "D": "count", "C": "flops", "L": "nats"}
-    lines = [f"{law.name}: {law.law.source}", ""]
+    lines = [textwrap.fill(f"{law.name}: {law.law.source}", width), ""]
     for name, value in values.items():
         shown = fmt.FORMATS[kinds[name]](value)
         between = [
             f"{level:.0%}: {fmt.interval(kinds[name], value, one.low, one.high)}"
             for level, one in found.intervals.get(name, {}).items()
         ]
-        lines.append(f"{_LABELS[name]:<20} {shown:>16}   {';  '.join(between) or 'fixed'}")
+        lines.append(f"{_LABELS[name]:<18} {shown:>14}  {'; '.join(between) or 'fixed'}")
     ratio = found.tokens / found.params
-    lines.append(f"{'Tokens a parameter':<20} {ratio:>16.3g}   {found.over_training:.2g} times the rule of 20")
+    lines.append(f"{'Tokens a parameter':<18} {ratio:>14.3g}  {found.over_training:.2g} times the rule of 20")
     lines += [textwrap.fill(note, width) for note in _notes(asked, found, experts)]
     rows = [law_row(choice, law.name) for choice in choices]
     return "\n".join(lines) + "\n\n" + tables_text([laws_table(rows)], width)

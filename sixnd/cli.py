@@ -58,19 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @_json_option
 def validate(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check budget specs and plans.
+    """Check budget specs, plans, laws, ladders and claims.
 
     Every mistake is told at once, each with its line and column and what was expected.
     """
     from dataclasses import asdict
 
     from sixnd.specs.errors import InvalidDocumentError, Problem
-    from sixnd.specs.load import load_document
+    from sixnd.specs.load import load_any
 
     found: dict[Path, list[Problem]] = {}
     for file in files:
         try:
-            load_document(file)
+            load_any(file)
             found[file] = []
             if not as_json:
                 print_result(f"{file}: ok")

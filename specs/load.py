@@ -11,15 +11,20 @@ from pydantic_core import ErrorDetails
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
+from sixnd.specs.claim import Claim
 from sixnd.specs.document import Document
 from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
+from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
 T = TypeVar("T", bound=Document)
+
+_KINDS: dict[str, type[Document]] = {"plan": Plan, "law": LawDocument, "ladder": Ladder, "claim": Claim}
+"""Documents by the first part of their version; a budget spec is the rest."""
 
 
 def load_budget(path: str | Path) -> BudgetSpec:
@@ -39,10 +44,18 @@ def load_law(path: str | Path) -> LawDocument:
 
 def load_document(path: str | Path) -> BudgetSpec | Plan:
     """Read a budget spec or a plan, whichever the file's ``version`` says it is."""
-    text = read_text(path)
-    marked = read_yaml(text, str(path))
+    found = load_any(path)
+    if isinstance(found, BudgetSpec | Plan):
+        return found
+    kind = type(found).__name__
+    raise InvalidDocumentError(str(path), [Problem((), f"is a {kind}, where a budget spec or a plan is needed")])
+
+
+def load_any(path: str | Path) -> Document:
+    """Read whatever document the file's ``version`` says it is; without one, a budget spec."""
+    marked = read_yaml(read_text(path), str(path))
     version = marked.data.get("version") if isinstance(marked.data, dict) else None
-    return _checked(marked, Plan) if str(version).startswith("plan/") else _checked(marked, BudgetSpec)
+    return _checked(marked, _KINDS.get(str(version).partition("/")[0], BudgetSpec))
 
 
 def refuse_stale(plan: Plan, file: str) -> None:
@@ -104,7 +117,8 @@ def _law_read(marked: Marked) -> list[Problem]:
         marked.data.pop("law")
         line, column = marked.at(("law",))
         first = error.problems[0]
-        message = f"law: {error.file}:{first.line}:{first.column}: {first.message}"
+        more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+        message = f"law: {error.file}:{first.line}:{first.column}: {first.message}{more}"
         return [Problem(("law",), message, line, column)]
     marked.data["law"] = NamedLaw(name=found.name, law=found.law, repetition=found.repetition).plain()
     return []
