@@ -128,7 +128,7 @@ def _pinned(shared: BudgetSpec, shape: Shape, tokens: float, count: int) -> Budg
     )
     drafter = Drafter(spec, machine_of(spec))
     compute = drafter.flops_per_token(with_vocab(shape, spec.model, drafter.multiple)) * _written(tokens)
-    budget = Budget(compute=compute, counting=shared.budget.counting)
+    budget = Budget(compute=float(f"{compute:.9g}"), counting=shared.budget.counting)
     return spec.model_copy(update={"budget": budget})
 
 
