@@ -84,15 +84,9 @@ def _print_known(law: "NamedLaw", as_json: bool) -> int:
 
 
 def _law(name: str) -> "NamedLaw":
-    """The law of the catalog, or of a file that `sixnd fit` wrote."""
-    from sixnd.specs import catalog
-    from sixnd.specs.laws import LAW_FILES, NamedLaw
-    from sixnd.specs.load import load_law
+    from sixnd.planning import named_law
 
-    if not name.endswith(LAW_FILES):
-        return _or_usage("--law", lambda: catalog.planning_law(name))
-    found = load_law(name)
-    return NamedLaw(name=found.name, law=found.law)
+    return _or_usage("--law", lambda: named_law(name))
 
 
 def _claim(subject: str | None, given: dict[str, str]) -> "Claim":

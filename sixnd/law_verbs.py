@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from sixnd.planner.answers import Answer, Asked
     from sixnd.planner.fitting.fit import Fitted
     from sixnd.specs.law_document import Frontier
-    from sixnd.specs.laws import NamedLaw
 
 _FILE = click.Path(path_type=Path)
 _INVALID = 3
@@ -221,6 +220,7 @@ def allocate(
     from sixnd.planner.answers import answer
     from sixnd.planner.law_choices import law_choices
     from sixnd.planner.question import REPETITION_LAW
+    from sixnd.planning import named_law
     from sixnd.specs import catalog
     from sixnd.specs.laws import RepetitionLaw
 
@@ -235,18 +235,6 @@ def allocate(
         print_json(allocation_facts(law, asked, found, choices, worth))
     else:
         print_result(allocation_text(law, asked, found, choices, worth, text_width()))
-
-
-def named_law(name: str) -> "NamedLaw":
-    """The catalog's law of that name, or that of a file `sixnd fit` wrote."""
-    from sixnd.specs import catalog
-    from sixnd.specs.laws import LAW_FILES, NamedLaw
-    from sixnd.specs.load import load_law
-
-    if not name.endswith(LAW_FILES):
-        return catalog.planning_law(name)
-    found = load_law(name)
-    return NamedLaw(name=found.name, law=found.law, repetition=found.repetition)
 
 
 def _asked(compute: float | None, loss: float | None, given: dict[str, Any]) -> "Asked":

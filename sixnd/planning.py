@@ -1,10 +1,12 @@
-"""From a file to a plan: a saved one, or the one its spec makes."""
+"""From a file or a name to a plan or a law."""
 
 from pathlib import Path
 
+from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import ContradictionError
-from sixnd.specs.load import load_document, located, refuse_stale
+from sixnd.specs.laws import LAW_FILES, NamedLaw
+from sixnd.specs.load import load_document, load_law, located, refuse_stale
 from sixnd.specs.plan import Plan
 
 
@@ -25,3 +27,11 @@ def plan_of(document: Path) -> Plan:
         return planned(found, document)
     refuse_stale(found, str(document))
     return found
+
+
+def named_law(name: str) -> NamedLaw:
+    """The catalog's law of that name, or that of a file which `sixnd fit` wrote."""
+    if not name.endswith(LAW_FILES):
+        return catalog.planning_law(name)
+    found = load_law(name)
+    return NamedLaw(name=found.name, law=found.law, repetition=found.repetition)
