@@ -8,8 +8,12 @@ from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
 from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
+from sixnd.planner.vocabulary_law import vocabulary_sizes
+from sixnd.specs import catalog
+from sixnd.specs.laws import VocabularyLaw
 from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedEvaluation, PlannedTraining
 
+_VOCABULARY_LAW = "tao-2024"
 CHINCHILLA_RATIO = 20.0
 """Tokens a parameter of the rule of thumb by which over-training is told."""
 SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"
@@ -132,10 +136,25 @@ def _vocabulary(drafter: Drafter, draft: Draft) -> Decision:
     return Decision(
         what="model.vocab_size",
         value=f"{c.vocab_size:,}, padded to {c.model.vocab:,}",
-        reason=f"padded to a multiple of {drafter.multiple:,}, so that every tensor-parallel rank holds as many rows",
+        reason=(
+            f"padded to a multiple of {drafter.multiple:,}, so that every tensor-parallel rank holds as many rows; "
+            + _lawful_vocabulary(draft)
+        ),
         source="spec: model.vocab_size" if pinned else VOCAB_RULE,
         pinned=pinned,
     )
+
+
+def _lawful_vocabulary(draft: Draft) -> str:
+    """What the vocabulary law would choose for this model and compute."""
+    law, m = catalog.law(_VOCABULARY_LAW), draft.candidate.model
+    assert isinstance(law, VocabularyLaw)
+    sizes = vocabulary_sizes(law, m.params_non_embedding, m.hidden, draft.compute_flops)
+    found = sorted((sizes.by_isoflops, sizes.by_derivative, sizes.by_loss))
+    assert law.fitted_params is not None
+    inside = law.fitted_params[0] <= m.params_non_embedding <= law.fitted_params[1]
+    beyond = "" if inside else ", outside the range of its runs"
+    return f"{_VOCABULARY_LAW} would choose {found[0]:,.0f} to {found[-1]:,.0f} entries{beyond}"
 
 
 def _tied(drafter: Drafter, draft: Draft) -> Decision:
