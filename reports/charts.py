@@ -60,7 +60,8 @@ def require_altair() -> None:
         raise SixndError(f"an HTML report needs {error.name}; install it with: pip install 'sixnd[report]'") from error
 
 
-def _spec(chart: "altair.TopLevelMixin", height: int = _HEIGHT_PX) -> dict[str, Any]:
+def spec_of(chart: "altair.TopLevelMixin", height: int = _HEIGHT_PX) -> dict[str, Any]:
+    """The Vega-Lite spec of a chart as wide as its place in the page."""
     spec: dict[str, Any] = chart.properties(width="container", height=height).configure(**_config()).to_dict()
     return spec
 
@@ -128,7 +129,7 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
         "losses",
         f"Training and validation loss against tokens. {band}{dashed}",
         f"{_told(training)} {_told(validation)} Predicted final loss: {planned.full}.",
-        _spec(alt.layer(*layers), 340),
+        spec_of(alt.layer(*layers), 340),
     )
 
 
@@ -195,7 +196,7 @@ def _curve(series: Series) -> ChartSpec | None:
             tooltip=[alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4~g")],
         )
     )
-    return ChartSpec(series.key, f"{title}, against tokens.", _told(series), _spec(chart, 200))
+    return ChartSpec(series.key, f"{title}, against tokens.", _told(series), spec_of(chart, 200))
 
 
 def _value_axis(series: Series) -> "altair.Axis":
@@ -231,7 +232,7 @@ def _mix(facts: RunFacts) -> ChartSpec | None:
     )
     told = "; ".join(f"{s.name}: planned {s.planned.text}, realised {_or_none(s.realised)}" for s in facts.sources)
     return ChartSpec(
-        "mix", "Data mix, planned and realised.", f"{told}.", _spec(chart, 2 * _ROW_PX * len(facts.sources))
+        "mix", "Data mix, planned and realised.", f"{told}.", spec_of(chart, 2 * _ROW_PX * len(facts.sources))
     )
 
 
@@ -246,7 +247,7 @@ def _breakdown(key: str, caption: str, parts: list[Part], scale: float, unit: st
     )
     told = "; ".join(f"{part.label} {part.figure.text} ({part.share})" for part in parts)
     return ChartSpec(
-        f"{key}-chart", f"{caption}.", f"{told}.", _spec(base.mark_bar(color="var(--c1)"), _ROW_PX * len(parts))
+        f"{key}-chart", f"{caption}.", f"{told}.", spec_of(base.mark_bar(color="var(--c1)"), _ROW_PX * len(parts))
     )
 
 
@@ -278,7 +279,7 @@ def _layouts(facts: PlanFacts) -> ChartSpec | None:
     )
     told = "; ".join(f"{o.layout}: {_or_none(o.step_time)}, {_or_none(o.memory)}" for o in costed)
     return ChartSpec(
-        "layouts", "Layouts that were costed: step time against memory.", f"{told}.", _spec(alt.layer(dots))
+        "layouts", "Layouts that were costed: step time against memory.", f"{told}.", spec_of(alt.layer(dots))
     )
 
 
@@ -306,7 +307,7 @@ def _law(facts: PlanFacts) -> ChartSpec | None:
         f"Loss against compute under {curve.law} where N and D are optimal. The diamond is this plan with its 80 % "
         "interval; the shaded range is where the law was fitted.",
         f"The plan stands at {facts.number('compute').figure.text} with a predicted loss of {loss.full}.",
-        _spec(alt.layer(*layers)),
+        spec_of(alt.layer(*layers)),
     )
 
 

@@ -14,9 +14,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sixnd.reports.charts import ChartSpec, plan_charts, require_altair, run_charts
+from sixnd.reports.law_charts import law_charts
+from sixnd.reports.law_facts import law_facts
+from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.tables import plan_tables, run_tables
+from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
@@ -41,15 +45,23 @@ def run_html(plan: Plan, record: RunRecord) -> str:
     )
 
 
+def law_html(document: LawDocument) -> str:
+    """What was fitted and how sure it is, as a page. Raises ``SixndError`` without the ``report`` extra."""
+    facts = law_facts(document)
+    return _page(
+        "law.html.jinja", law_charts(facts), facts=facts, tables={table.key: table for table in law_tables(facts)}
+    )
+
+
 def _page(template: str, charts: list[ChartSpec], **context: Any) -> str:
-    library, starter = _library(), _asset("charts.js")
+    library, starter = _library(), asset("charts.js")
     return (
         _environment()
         .get_template(template)
         .render(
             charts={chart.key: chart for chart in charts},
             chart_data=script_safe_json({chart.key: chart.spec for chart in charts}),
-            style=_asset("report.css"),
+            style=asset("report.css"),
             library=library,
             starter=starter,
             script_hashes=" ".join(f"'sha256-{_hash(script)}'" for script in (library, starter)),
@@ -76,7 +88,8 @@ def _library() -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file beside the templates."""
     return files("sixnd.reports").joinpath(f"templates/{name}").read_text("utf-8")
 
 

@@ -70,8 +70,8 @@ def _agreement(document: LawDocument) -> str:
     found = document.fit.convergence
     if found.best_other is None:
         return f"all {found.starts} starts agree"
-    worse = fmt.number(found.best_other / document.fit.objective) if document.fit.objective else "many"
-    return f"{found.reached} of {found.starts} starts agree, the next best optimum is {worse} times as bad"
+    far = fmt.relative(found.best_other, document.fit.objective)
+    return f"{found.reached} of {found.starts} starts agree, the objective of the next optimum differs by {far}"
 
 
 def _interval_note(document: LawDocument) -> str:
@@ -179,7 +179,8 @@ def _quality(document: LawDocument) -> list[KeyNumber]:
     if law.residual_sd is not None:
         reason = "of log loss around the law, by the median residual"
         rows.append(_key("residual_sd", "Residual spread", exact("percent", law.residual_sd), reason))
-    counted = f"{sum(run.outlier for run in fit.runs):,} of them outliers, {len(fit.refused):,} more rows refused"
+    outliers, refused = sum(run.outlier for run in fit.runs), len(fit.refused)
+    counted = f"of them {outliers or 'no'} outlier{'s' * (outliers != 1)}; {refused or 'no'} more rows refused"
     return [
         *rows,
         _key("objective", "Objective", exact("number", fit.objective), _objective(document)),

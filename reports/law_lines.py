@@ -84,14 +84,14 @@ def _own_point(law: SurfaceLaw, compute: float) -> OptimalPoint:
         return OptimalPoint(compute_flops=compute, params=N, tokens=D, loss=loss)
     ln_A, ln_B, _, alpha, beta = np.array(law.draws).T
     ln_N = (np.log(alpha / beta) + ln_A - ln_B + beta * np.log(compute / 6)) / (alpha + beta)
-    drawn = np.exp(ln_N)
+    low, high = np.exp(percentiles(ln_N)).tolist()
     return OptimalPoint(
         compute_flops=compute,
         params=N,
         tokens=D,
         loss=loss,
-        params_interval=percentiles(drawn),
-        tokens_interval=percentiles(compute / 6 / drawn),
+        params_interval=[low, high],
+        tokens_interval=[compute / 6 / high, compute / 6 / low],
     )
 
 
