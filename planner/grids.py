@@ -33,11 +33,13 @@ class Sizes:
         return Points(self.params, tokens, self.flops_per_token * tokens)
 
 
-def uniform_grid(sizes: Sizes, ratios: Sequence[float], budget: float, runs: int) -> Points:
+def uniform_grid(
+    sizes: Sizes, ratios: Sequence[float], budget: float, runs: int, size_span: float = GRID_SIZE_SPAN
+) -> Points:
     """Log-spaced sizes × log-spaced tokens per parameter around 20, within ``ratios``; at most ``runs`` of them."""
     rows, columns = _factors(runs)
     each = np.geomspace(*_within(CHINCHILLA_RATIO, GRID_RATIO_SPAN, ratios), columns)
-    steps = np.geomspace(1 / GRID_SIZE_SPAN, 1, rows)
+    steps = np.geomspace(1 / size_span, 1, rows)
     largest = np.sqrt(budget / (6 * np.sum(steps**2) * np.sum(each)))
     models = sizes.nearest(np.repeat(largest * steps, columns))
     return _spending(models, models.params * np.tile(each, rows), budget)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _LADDER_FILE = "ladder.yaml"
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
 
 def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
@@ -178,12 +180,16 @@ def _run(folder: Path, runs_dir: Path, as_json: bool) -> int:
 
     found, outcome = _read(folder), dict[str, str]()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in `sixnd run`: a stopped job stops its training
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
     for i, rung in enumerate(found.rungs, 1):
         tell(f"rung {i} of {len(found.rungs)}, {rung.name}: about {rung.wall_time_s.value / 60:,.3g} min")
         try:
             outcome[rung.name] = _run_rung(folder, rung, runs_dir)
         except RunFailedError as error:
             outcome[rung.name] = f"failed: {error}"
+        except KeyboardInterrupt:
+            tell(f"sixnd: interrupted in {rung.name}; the same command goes on from its last checkpoint")
+            return _INTERRUPTED
         tell(f"{rung.name}: {outcome[rung.name]}")
     failed = [name for name, said in outcome.items() if said.startswith("failed")]
     if as_json:

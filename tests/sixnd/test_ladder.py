@@ -197,3 +197,12 @@ def test_all_rungs_are_trained_cheapest_first_and_finished_ones_are_skipped(made
     assert main([*call, "--json"]) == 0
     assert trained == ["target-r03"]
     assert json.loads(capsys.readouterr().out)["target-r01"] == "finished before"
+
+
+def test_an_interrupted_ladder_says_how_to_go_on(made, tmp_path, runner, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sixnd.runner.launch.run_plan", interrupt)
+    assert main(["ladder", str(made / "ladder"), "--run", "--runs-dir", str(tmp_path)]) == 130
+    assert "interrupted in target-r01; the same command goes on" in capsys.readouterr().err
