@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import SixndError
+from sixnd.specs.families import ModelFamily
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.yaml_reader import read_yaml
@@ -160,9 +161,10 @@ _MODELS: dict[str, Any] = {
     "sources": SourceRecipe,
     "published-runs": PublishedRun,
     "published-mfu": PublishedMfu,
+    "model-families": ModelFamily,
 }
-_NOT_PLANNED_BY = ("published-runs", "published-mfu")
-"""Catalogs that only `sixnd audit` reads."""
+_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families")
+"""Catalogs that no plan depends on: the audit's, and the published models."""
 
 
 @cache
@@ -265,6 +267,13 @@ def published_mfu(name: str) -> PublishedMfu:
     """The published training speed of that name."""
     found = _entry("published-mfu", name)
     assert isinstance(found, PublishedMfu)
+    return found
+
+
+def model_family(name: str) -> ModelFamily:
+    """The published model of that name."""
+    found = _entry("model-families", name)
+    assert isinstance(found, ModelFamily)
     return found
 
 
