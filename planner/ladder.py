@@ -131,9 +131,15 @@ def _too_little(field: Field, limits: Limits, whole: float) -> str:
     )
     while budget < whole:
         budget *= 1.1
-        if is_enough(field.possible(budget), Limits(budget, limits.runs)):
-            return f"{said}; a share of {min(budget / whole, 1.0):.2g} would do, or fewer runs"
+        if budget < whole and is_enough(field.possible(budget), Limits(budget, limits.runs)):
+            return f"{said}; a share of {_rounded_up(budget / whole):.2g} would do, or fewer runs"
     return f"{said}, and neither would all of it: the target is too small to need a ladder"
+
+
+def _rounded_up(share: float) -> float:
+    """To two digits."""
+    unit = 10.0 ** (math.floor(math.log10(share)) - 1)
+    return math.ceil(share / unit) * unit
 
 
 def _counted_flops(plan: Plan) -> float:

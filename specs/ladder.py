@@ -95,7 +95,7 @@ class Ladder(Document):
     before: Expected
     """Without the ladder: the law, on another corpus than its own."""
     after: Expected
-    """From a fit to the ladder's runs alone."""
+    """From a fit to the ladder's runs: alone, or with those of a law of the same corpus, as `basis` says."""
     basis: str
     """How the intervals were computed, and what they leave out."""
     options: list[DesignOption]

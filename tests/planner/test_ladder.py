@@ -138,7 +138,7 @@ def test_a_share_that_pays_for_no_ladder_is_told_with_one_that_does():
     with pytest.raises(InfeasibleError, match=r"a share of ([0-9.e-]+) would do") as told:
         ladder(1e-7)
     share = float(str(told.value).partition("a share of ")[2].split()[0])
-    assert ladder(share * 1.05).ladder.spent_share <= share * 1.05
+    assert ladder(share).ladder.spent_share <= share
 
 
 def test_a_tiny_target_needs_no_ladder():
@@ -194,6 +194,6 @@ def test_a_ladder_on_a_shared_host_keeps_its_processes():
 
 @given(st.floats(1e-4, 1e-2))
 def test_a_huber_fit_loses_between_nothing_and_what_absolute_deviations_lose(noise_sd):
-    assert 1 <= huber_variance_ratio(noise_sd) <= math.pi / 2
+    assert 1 - 1e-12 <= huber_variance_ratio(noise_sd) <= math.pi / 2
     assert huber_variance_ratio(noise_sd, delta=10 * noise_sd) == pytest.approx(1, abs=1e-6)
     assert huber_variance_ratio(noise_sd, delta=1e-4 * noise_sd) == pytest.approx(math.pi / 2, rel=1e-3)
