@@ -1,7 +1,9 @@
 """One structure for every rendering of a report: terminal, Markdown, HTML and JSON all show these facts."""
 
 from sixnd.reports.documents import PlanFacts, RunFacts
+from sixnd.reports.law_documents import LawFacts
+from sixnd.reports.law_facts import law_facts
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 
-__all__ = ["PlanFacts", "RunFacts", "plan_facts", "run_facts"]
+__all__ = ["LawFacts", "PlanFacts", "RunFacts", "law_facts", "plan_facts", "run_facts"]

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 _COUNTS = "replace(format(datum.value, '~s'), 'G', 'B')"
 _FLOPS = "replace(format(datum.value, '.0e'), '+', '')"
+_NEARLY = 1 + 1e-6
+"""A tick at an end counts although a mean of logarithms fell short of it."""
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 
 
@@ -17,7 +19,8 @@ def log_ticks(low: float, high: float, most: int = 8) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in _STEPS:
-        found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        every = (step * 10.0**power for power in powers for step in steps)
+        found = [tick for tick in every if low <= tick * _NEARLY and tick <= high * _NEARLY]
         if ticks and len(found) > most:
             break
         ticks = found
@@ -47,3 +50,10 @@ def padded(values: Iterable[float], room: float = 0.04) -> tuple[float, float]:
     logs = [math.log(value) for value in values]
     extra = max(room * (max(logs) - min(logs)), 0.01)
     return math.exp(min(logs) - extra), math.exp(max(logs) + extra)
+
+
+def loss_ticks(values: list[float]) -> list[float]:
+    """Round losses: halves or tenths by the range, denser below as a logarithmic axis is."""
+    low, high = padded(values)
+    step = next((step for step in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0) if (high - low) / step <= 9), 5.0)
+    return [round(step * i, 6) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -5,12 +5,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.charts import ChartSpec, require_altair, spec_of
-from sixnd.reports.decimate import POINT_LIMIT, keep
-from sixnd.reports.format import flops, percent
-from sixnd.reports.law_axes import compute_axis, count_scale, log_ticks, padded
-from sixnd.reports.law_documents import LawFacts, OptimalLine, OptimalPoint, RunPoint
+from sixnd.reports.format import flops
+from sixnd.reports.law_axes import compute_axis, count_scale, loss_ticks, padded
+from sixnd.reports.law_documents import LawFacts, OptimalLine, OptimalPoint
 from sixnd.reports.law_isoflops import isoflop_chart
-from sixnd.reports.law_tables import signed_percent
+from sixnd.reports.law_run_charts import (
+    left_out_chart,
+    residual_chart,
+    run_marks,
+    run_rows,
+    run_tips,
+    thinned_caption,
+    with_runs,
+)
 
 if TYPE_CHECKING:
     import altair
@@ -24,8 +31,6 @@ _COLOURS = {
     "Approach 1": "var(--muted)",
     **dict(zip(_DRAWN_LAWS, ("var(--c3)", "var(--c4)", "var(--c5)", "var(--c6)"), strict=True)),
 }
-_SIGNED = "datum.value === 0 ? '0' : format(datum.value, '+~g')"
-_NAMED_OUTLIERS = 6
 _NAME_WIDTH, _NAME_HEIGHT = 0.19, 0.045
 """Of a model's name, as shares of a chart half as wide as the page."""
 
@@ -38,8 +43,8 @@ def law_charts(facts: LawFacts) -> list[ChartSpec]:
         _frontier(facts, "params", "N*", "N*, parameters", lambda point: point.params),
         _frontier(facts, "tokens", "D*", "D*, tokens", lambda point: point.tokens),
         _loss(facts),
-        _residuals(facts),
-        _left_out(facts),
+        residual_chart(facts),
+        left_out_chart(facts),
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -179,17 +184,21 @@ def _model_marks(
 
 def _with_room(models: list[dict[str, Any]], start: float, every: list[float]) -> list[dict[str, Any]]:
     """Models whose names, set to the left of their points, cover no other point or name."""
-    end = max(row["C"] for row in models)
-    wide, high = math.log(end / start), math.log(max(every) / min(every))
-    places = [(math.log(row["C"] / start) / wide, math.log(row["value"] / min(every)) / high) for row in models]
+    wide = math.log(max(row["C"] for row in models) / start)
+    high = math.log(max(every) / min(every))
+    points = [(math.log(row["C"] / start) / wide, math.log(row["value"] / min(every)) / high) for row in models]
     named: list[int] = []
-    for i, (right, middle) in enumerate(places):
-        taken = [places[k] for k in range(len(places)) if k != i] + [
-            (places[k][0] - _NAME_WIDTH, places[k][1]) for k in named
-        ]
-        if not any(right - 1.3 * _NAME_WIDTH < a < right + 0.01 and abs(b - middle) < _NAME_HEIGHT for a, b in taken):
+    for i, point in enumerate(points):
+        others = points[:i] + points[i + 1 :] + [(points[k][0] - _NAME_WIDTH, points[k][1]) for k in named]
+        if not any(_covered(other, point) for other in others):
             named.append(i)
     return [models[i] for i in named]
+
+
+def _covered(other: tuple[float, float], point: tuple[float, float]) -> bool:
+    """Whether the name to the left of ``point`` would lie on ``other``; both as shares of the chart."""
+    left = point[0] - other[0]
+    return -0.01 < left < 1.3 * _NAME_WIDTH and abs(other[1] - point[1]) < _NAME_HEIGHT
 
 
 def _band_caption(facts: LawFacts) -> str:
@@ -208,174 +217,24 @@ def _loss(facts: LawFacts) -> ChartSpec | None:
     if len(points) < 2:
         return None
     rows = [_spread(point, point.loss or 0.0, "loss") for point in points]
-    runs = thinned(facts.runs)
-    dots = [_dot(run) | {"value": run.loss} for run in runs]
-    every = [row[key] for row in rows for key in ("low", "high")] + [row["value"] for row in dots]
+    runs = run_rows(facts)
+    every = [row[key] for row in rows for key in ("low", "high")] + [row["loss"] for row in runs]
     scale = alt.Scale(type="log", nice=False, domain=list(padded(every)))
-    y = alt.Y("value:Q", title="Loss, nats per token", scale=scale, axis=alt.Axis(values=_loss_ticks(every)))
+    y = alt.Y("value:Q", title="Loss, nats per token", scale=scale, axis=alt.Axis(values=loss_ticks(every)))
     x = compute_axis(points[0].compute_flops, points[-1].compute_flops)
     line = _curve([row | {"by": "this law"} for row in rows], "this law", facts)
-    marks = alt.Chart(alt.Data(values=dots)).mark_point(size=18, filled=True, opacity=0.55, color="var(--muted)")
+    marks = run_marks().mark_point(size=18, filled=True, opacity=0.55, color="var(--muted)")
     layers = [
         _run_range(facts),
         *_band(rows, x, scale),
-        marks.encode(x=x, y=y, tooltip=_run_tips()),
+        marks.encode(x=x, y=alt.Y("loss:Q", title="Loss, nats per token", scale=scale), tooltip=run_tips()),
         line.encode(x=x, y=y, color=alt.value("var(--c1)")),
     ]
     low, high = rows[0], rows[-1]
     return ChartSpec(
         "frontier-loss",
         f"The lowest loss of each budget by this law{_band_caption(facts)} Dots: the runs; those above the curve have "
-        f"more or fewer tokens per parameter than is best.{_thinned_caption(facts)}",
+        f"more or fewer tokens per parameter than is best.{thinned_caption(facts)}",
         f"From {low['value']:.3f} nats at {flops(low['C'])} FLOPs to {high['value']:.3f} at {flops(high['C'])} FLOPs.",
-        spec_of(alt.layer(*layers), _HEIGHT_PX),
-    )
-
-
-def _loss_ticks(values: list[float]) -> list[float]:
-    """Round losses: halves or tenths by the range, denser below as a logarithmic axis is."""
-    low, high = padded(values)
-    step = next((step for step in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0) if (high - low) / step <= 9), 5.0)
-    return [round(step * i, 6) for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def thinned(runs: list[RunPoint]) -> list[RunPoint]:
-    """The runs by compute; of more than a chart can show, those that keep its extremes."""
-    ordered = sorted(runs, key=lambda run: run.compute_flops)
-    return [ordered[place] for place in keep([run.residual for run in ordered])]
-
-
-def _thinned_caption(facts: LawFacts) -> str:
-    total = len(facts.runs)
-    return f" {len(thinned(facts.runs)):,} of {total:,} runs are drawn." if total > POINT_LIMIT else ""
-
-
-def _dot(run: RunPoint) -> dict[str, Any]:
-    return {
-        "C": run.compute_flops,
-        "run": run.row,
-        "N": run.params,
-        "D": run.tokens,
-        "loss": run.loss,
-        "residual": 100 * run.residual,
-        "left_out": run.left_out,
-        "left_out_error": 100 * run.left_out_error,
-        "kind": "Outlier" if run.outlier else "Run",
-    }
-
-
-def _run_tips() -> "list[Any]":
-    import altair as alt
-
-    return [
-        "run:N",
-        alt.Tooltip("N:Q", format=".3s"),
-        alt.Tooltip("D:Q", format=".3s"),
-        alt.Tooltip("loss:Q", format=".4f"),
-        alt.Tooltip("residual:Q", title="residual, %", format="+.2f"),
-        alt.Tooltip("left_out_error:Q", title="left out, %", format="+.2f"),
-    ]
-
-
-def _residuals(facts: LawFacts) -> ChartSpec:
-    import altair as alt
-
-    rows = [_dot(run) | {"value": 100 * run.residual} for run in thinned(facts.runs)]
-    spread = 100 * (facts.residual_sd or 0.0)
-    scale, axis, squeezed = _residual_scale([row["value"] for row in rows], spread)
-    x = compute_axis(*padded([row["C"] for row in rows]))
-    y = alt.Y("value:Q", title="Residual, % of the loss", scale=scale, axis=axis)
-    zero = alt.Chart(alt.Data(values=[{"value": 0, "low": -2 * spread, "high": 2 * spread}]))
-    layers = [
-        zero.mark_rect(color="var(--c3)", opacity=0.16).encode(y=alt.Y("low:Q"), y2="high:Q"),
-        zero.mark_rule(color="var(--rule)").encode(y=y),
-        _marked(rows).encode(x=x, y=y),
-        *_outlier_names(rows, x, y),
-    ]
-    outliers = [run for run in facts.runs if run.outlier]
-    named = "; ".join(f"{run.row} {signed_percent(run.residual)}" for run in outliers[:_NAMED_OUTLIERS])
-    told = f"Outliers: {named}" if outliers else "No run is an outlier"
-    worst = max(facts.runs, key=lambda run: abs(run.residual))
-    return ChartSpec(
-        "residuals-chart",
-        "What of each loss the law leaves unexplained, against compute. Shaded: two standard deviations either way."
-        f"{' The scale is logarithmic beyond them.' if squeezed else ''}{_thinned_caption(facts)}",
-        f"{told}. The largest residual is {signed_percent(worst.residual)} at {worst.row}.",
-        spec_of(alt.layer(*layers), _HEIGHT_PX),
-    )
-
-
-def _residual_scale(values: list[float], spread: float) -> "tuple[altair.Scale, altair.Axis, bool]":
-    """Linear, or symmetric-logarithmic where an outlier would squash all others into a line."""
-    import altair as alt
-
-    most = max(abs(value) for value in values)
-    squeezed = spread > 0 and most > 8 * spread
-    if not squeezed:
-        edge = max(most, 2 * spread) * 1.1 or 1.0
-        return alt.Scale(domain=[-edge, edge], nice=False), alt.Axis(tickCount=7, labelExpr=_SIGNED), False
-    linear = 2 * spread
-    ticks = log_ticks(linear, most * 1.3, 6)
-    scale = alt.Scale(type="symlog", constant=linear, domain=[min(*values, -linear) * 1.2, max(*values, linear) * 1.2])
-    return scale, alt.Axis(values=[-tick for tick in ticks] + [0, *ticks], labelExpr=_SIGNED), True
-
-
-def _marked(rows: list[dict[str, Any]]) -> "altair.Chart":
-    import altair as alt
-
-    kinds = ["Run", "Outlier"] if any(row["kind"] == "Outlier" for row in rows) else ["Run"]
-    legend = alt.Legend() if len(kinds) > 1 else None
-    colours = alt.Scale(domain=kinds, range=["var(--c1)", "var(--c2)"][: len(kinds)])
-    shapes = alt.Scale(domain=kinds, range=["circle", "diamond"][: len(kinds)])
-    return (
-        alt.Chart(alt.Data(values=rows))
-        .mark_point(size=34, filled=True, opacity=0.75)
-        .encode(
-            color=alt.Color("kind:N", scale=colours, legend=legend),
-            shape=alt.Shape("kind:N", scale=shapes, legend=legend),
-            tooltip=_run_tips(),
-        )
-    )
-
-
-def _outlier_names(rows: list[dict[str, Any]], x: "altair.X", y: "altair.Y") -> "list[altair.Chart]":
-    import altair as alt
-
-    outliers = sorted((row for row in rows if row["kind"] == "Outlier"), key=lambda row: -abs(row["value"]))
-    if not outliers:
-        return []
-    middle = math.sqrt(rows[0]["C"] * rows[-1]["C"])
-    sides = ([row for row in outliers[:_NAMED_OUTLIERS] if (row["C"] < middle) is left] for left in (True, False))
-    return [
-        alt.Chart(alt.Data(values=side))
-        .mark_text(align=align, dx=dx, fill="var(--muted)", fontSize=10, limit=170)
-        .encode(x=x, y=y, text="run:N")
-        for side, align, dx in zip(sides, ("left", "right"), (8, -8), strict=True)
-        if side
-    ]
-
-
-def _left_out(facts: LawFacts) -> ChartSpec:
-    import altair as alt
-
-    rows = [_dot(run) for run in thinned(facts.runs)]
-    every = [row[key] for row in rows for key in ("loss", "left_out")]
-    low, high = padded(every)
-    scale, ticks = alt.Scale(type="log", nice=False, domain=[low, high]), _loss_ticks(every)
-    x = alt.X("loss:Q", title="Measured loss, nats per token", scale=scale, axis=alt.Axis(values=ticks, grid=False))
-    y = alt.Y("left_out:Q", title="Loss by all other runs", scale=scale, axis=alt.Axis(values=ticks))
-    diagonal = alt.Chart(alt.Data(values=[{"loss": end, "left_out": end} for end in (low, high)]))
-    layers = [
-        diagonal.mark_line(color="var(--rule)", strokeWidth=1.2, clip=True).encode(x=x, y=y),
-        _marked(rows).encode(x=x, y=y),
-    ]
-    error = facts.constant("leave_one_out")
-    worst = max(facts.runs, key=lambda run: abs(run.left_out_error))
-    return ChartSpec(
-        "left-out",
-        "Leave-one-out: each run's loss as predicted by a law fitted to all the others, against its measured loss. On "
-        f"the line they agree; the median error is {error.figure.text}.{_thinned_caption(facts)}",
-        f"Error of a run's loss predicted from the others: {error.figure.text} ({error.reason}). The worst is "
-        f"{worst.row}, {percent(abs(worst.left_out_error))}.",
-        spec_of(alt.layer(*layers), _HEIGHT_PX),
+        with_runs(spec_of(alt.layer(*layers), _HEIGHT_PX), runs),
     )

@@ -76,7 +76,7 @@ def _agreement(document: LawDocument) -> str:
 
 def _interval_note(document: LawDocument) -> str:
     if document.law.draws is None:
-        return f"no intervals ({document.fit.interval_method})"
+        return f"no intervals: {document.fit.interval_method.removeprefix('none: ')}"
     return f"95 % intervals by {document.fit.interval_method}"
 
 
@@ -116,7 +116,6 @@ def _follows(document: LawDocument) -> list[KeyNumber]:
     compute = largest_compute(document)
     ratio = [compute / 6 / N[1] ** 2, compute / 6 / N[0] ** 2] if N and D else None
     best = lines.at_largest
-    label = "Tokens per parameter at the largest run's compute"
     a = law.beta / (law.alpha + law.beta)
     return [
         _key(
@@ -128,9 +127,9 @@ def _follows(document: LawDocument) -> list[KeyNumber]:
         ),
         _key(
             "tokens_per_param",
-            label,
+            "Tokens per parameter",
             interval_figure("ratio", best.tokens / best.params, ratio),
-            f"D*/N* at {fmt.flops(compute)} FLOPs",
+            f"D*/N* at the {fmt.flops(compute)} FLOPs of the largest run",
             hero=True,
         ),
     ]
@@ -180,7 +179,7 @@ def _quality(document: LawDocument) -> list[KeyNumber]:
         reason = "of log loss around the law, by the median residual"
         rows.append(_key("residual_sd", "Residual spread", exact("percent", law.residual_sd), reason))
     outliers, refused = sum(run.outlier for run in fit.runs), len(fit.refused)
-    counted = f"of them {outliers or 'no'} outlier{'s' * (outliers != 1)}; {refused or 'no'} more rows refused"
+    counted = f"{outliers or 'none'} of them {'an outlier' if outliers < 2 else 'outliers'}; {_rows(refused)} refused"
     return [
         *rows,
         _key("objective", "Objective", exact("number", fit.objective), _objective(document)),
@@ -199,6 +198,10 @@ def _other(document: LawDocument) -> str:
     if other is None:
         return "no other optimum was found from different starting points"
     return f"the best other optimum found has an objective of {fmt.number(other)}"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} more row{'s' * (number != 1)}" if number else "no row"
 
 
 def _objective(document: LawDocument) -> str:

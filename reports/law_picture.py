@@ -33,6 +33,7 @@ def _arranged(charts: list[ChartSpec], title: str) -> dict[str, Any]:
         "$schema": charts[0].spec["$schema"],
         "title": {"text": textwrap.wrap(title, 150), "fontSize": 15, "anchor": "start", "offset": 18},
         "padding": 24,
+        "datasets": {name: rows for chart in charts for name, rows in chart.spec.get("datasets", {}).items()},
         "concat": [_panel(chart) for chart in charts],
         "columns": _COLUMNS,
         "spacing": {"row": 36, "column": 48},
@@ -42,7 +43,7 @@ def _arranged(charts: list[ChartSpec], title: str) -> dict[str, Any]:
 
 
 def _panel(chart: ChartSpec) -> dict[str, Any]:
-    kept = {key: value for key, value in chart.spec.items() if key not in ("$schema", "config")}
+    kept = {key: value for key, value in chart.spec.items() if key not in ("$schema", "config", "datasets")}
     lines = textwrap.wrap(chart.caption, _CAPTION_COLUMNS)
     title = {"text": lines, "fontSize": 12.5, "fontWeight": "normal", "anchor": "start", "offset": 8}
     return kept | {"width": _WIDTH_PX, "height": 400, "title": title}

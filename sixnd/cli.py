@@ -13,12 +13,13 @@ import click
 
 from sixnd import __version__
 from sixnd.audit_verbs import audit
-from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
 from sixnd.law_verbs import allocate, fit
 
 if TYPE_CHECKING:
+    from sixnd.reporting import Subject
     from sixnd.specs.plan import Plan
 
 _EXIT_CODES = """\b
@@ -144,27 +145,27 @@ def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> i
 
 
 @app.command()
-@click.argument("subject", metavar="PLAN_OR_RUN_FOLDER", type=_FILE)
-@click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json instead of printing.")
+@click.argument("file", metavar="PLAN_OR_LAW_OR_RUN_FOLDER", type=_FILE)
+@click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json (a law: .png too) instead of printing.")
 @click.option("--width", type=_WIDTH, help="Columns of the printed report (default: the terminal's).")
 @_json_option
-def report(subject: Path, output: Path | None, width: int | None, as_json: bool) -> None:
-    """Report a plan, or what became of a run.
+def report(file: Path, output: Path | None, width: int | None, as_json: bool) -> None:
+    """Report a plan, a fitted law, or what became of a run.
 
-    A run's report holds what happened against what was predicted.
+    A run's report holds what happened against what was predicted, a law's how sure it is.
     """
     from sixnd import reporting
 
-    if output is not None and output.suffix not in reporting.FORMATS:
-        raise click.UsageError(f"'{output}': a report is one of {', '.join(reporting.FORMATS)}, by its suffix")
-    made, record = reporting.read_subject(subject)
     if output is not None:
-        write_text(output, reporting.report_as(output.suffix, made, record))
-        tell(f"wrote {output}")
+        _refuse_format(output, reporting.FORMATS, "a report")
+    subject = reporting.read_subject(file)
+    if output is not None:
+        _refuse_format(output, reporting.formats_of(subject), "a report of a plan or run")
+        _write_report(output, subject)
     if as_json:
-        print_result(reporting.facts_json(made, record))
+        print_result(reporting.facts_json(subject))
     elif output is None:
-        print_result(reporting.report_text(made, record, text_width(width), use_color()))
+        print_result(reporting.report_text(subject, text_width(width), use_color()))
 
 
 @app.command()
@@ -248,13 +249,25 @@ def _report_run(folder: Path) -> None:
     from sixnd.specs.errors import SixndError
 
     try:
-        made, record = reporting.read_run(folder)
-        print_result(reporting.report_text(made, record, text_width(), use_color()))
+        subject = reporting.read_run(folder)
+        print_result(reporting.report_text(subject, text_width(), use_color()))
         for file in (folder / "report.md", folder / "report.html"):
-            write_text(file, reporting.report_as(file.suffix, made, record))
-            tell(f"wrote {file}")
+            _write_report(file, subject)
     except SixndError as error:
         tell(f"sixnd: no report: {error}")
+
+
+def _refuse_format(output: Path, known: Sequence[str], what: str) -> None:
+    if output.suffix not in known:
+        raise click.UsageError(f"'{output}': {what} is one of {', '.join(known)}, by its suffix")
+
+
+def _write_report(output: Path, subject: "Subject") -> None:
+    from sixnd.reporting import report_as
+
+    made = report_as(output.suffix, subject)
+    write_bytes(output, made if isinstance(made, bytes) else made.encode())
+    tell(f"wrote {output}")
 
 
 def _as_interrupt(*_: object) -> None:

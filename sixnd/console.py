@@ -59,14 +59,20 @@ def tell(text: str) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all; a pipe or device is written as it stands."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """The same for a file that is no text."""
     if path.exists() and not path.is_file():
-        path.write_text(text, "utf-8")
+        path.write_bytes(data)
         return
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
-    from sixnd.specs.files import write_atomically
+    from sixnd.specs.files import replaced_atomically
 
-    write_atomically(path, text)
+    with replaced_atomically(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def guarded(act: Callable[[], int | None]) -> int:

@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 from sixnd.specs.errors import SixndError
-from sixnd.specs.load import load_plan
+from sixnd.specs.law_document import LawDocument
+from sixnd.specs.load import load_law, load_plan, read_text
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord, read_record
+from sixnd.specs.yaml_reader import read_yaml
 
-FORMATS = (".html", ".md", ".json")
+FORMATS = (".html", ".md", ".json", ".png")
+Subject = Plan | LawDocument | tuple[Plan, RunRecord]
+"""A plan, a fitted law, or a run with its plan."""
 
 
 def read_run(folder: Path) -> tuple[Plan, RunRecord]:
@@ -18,40 +22,80 @@ def read_run(folder: Path) -> tuple[Plan, RunRecord]:
     return load_plan(folder / "plan.yaml"), read_record(folder / "record.jsonl")
 
 
-def read_subject(path: Path) -> tuple[Plan, RunRecord | None]:
-    """What to report on: a run folder's plan and record, or a plan file alone."""
-    return read_run(path) if path.is_dir() else (load_plan(path), None)
+def read_subject(path: Path) -> Subject:
+    """What to report on: a run folder's plan and record, a plan file, or the file of a fitted law."""
+    if path.is_dir():
+        return read_run(path)
+    data = read_yaml(read_text(path), str(path)).data
+    is_law = isinstance(data, dict) and str(data.get("version")).startswith("law/")
+    return load_law(path) if is_law else load_plan(path)
 
 
-def report_text(plan: Plan, record: RunRecord | None, width: int, color: bool) -> str:
+def formats_of(subject: Subject) -> tuple[str, ...]:
+    """Suffixes of the files that a report of it can be written to: pictures are drawn of laws only."""
+    return FORMATS if isinstance(subject, LawDocument) else FORMATS[:-1]
+
+
+def report_text(subject: Subject, width: int, color: bool) -> str:
     """The report as a terminal shows it."""
-    from sixnd.reports.terminal import plan_text, run_text
+    from sixnd.reports.terminal import law_text, plan_text, run_text
 
-    if record is None:
-        return plan_text(plan, width, color=color)
-    return run_text(plan, record, width, color=color)
+    match subject:
+        case Plan():
+            return plan_text(subject, width, color=color)
+        case LawDocument():
+            return law_text(subject, (), width, color=color)
+        case plan, record:
+            return run_text(plan, record, width, color=color)
 
 
-def report_as(suffix: str, plan: Plan, record: RunRecord | None) -> str:
-    """The report as a file of that suffix: ``.html``, ``.md`` or ``.json``."""
-    return {".html": _html, ".md": _markdown, ".json": facts_json}[suffix](plan, record)
+def report_as(suffix: str, subject: Subject) -> str | bytes:
+    """The report as a file of that suffix, one of ``formats_of(subject)``."""
+    if suffix == ".png":
+        return _png(subject)
+    return {".html": _html, ".md": _markdown, ".json": facts_json}[suffix](subject)
 
 
-def facts_json(plan: Plan, record: RunRecord | None) -> str:
+def facts_json(subject: Subject) -> str:
     """The facts that every rendering of the report shows, as JSON."""
-    from sixnd.reports.facts import plan_facts, run_facts
+    from sixnd.reports.facts import law_facts, plan_facts, run_facts
 
-    facts = plan_facts(plan) if record is None else run_facts(plan, record)
-    return json.dumps(facts.plain(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    match subject:
+        case Plan():
+            facts = plan_facts(subject).plain()
+        case LawDocument():
+            facts = law_facts(subject).plain()
+        case plan, record:
+            facts = run_facts(plan, record).plain()
+    return json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _html(plan: Plan, record: RunRecord | None) -> str:
-    from sixnd.reports.html import plan_html, run_html
+def _html(subject: Subject) -> str:
+    from sixnd.reports.html import law_html, plan_html, run_html
 
-    return plan_html(plan) if record is None else run_html(plan, record)
+    match subject:
+        case Plan():
+            return plan_html(subject)
+        case LawDocument():
+            return law_html(subject)
+        case plan, record:
+            return run_html(plan, record)
 
 
-def _markdown(plan: Plan, record: RunRecord | None) -> str:
-    from sixnd.reports.markdown import plan_markdown, run_markdown
+def _markdown(subject: Subject) -> str:
+    from sixnd.reports.markdown import law_markdown, plan_markdown, run_markdown
 
-    return plan_markdown(plan) if record is None else run_markdown(plan, record)
+    match subject:
+        case Plan():
+            return plan_markdown(subject)
+        case LawDocument():
+            return law_markdown(subject)
+        case plan, record:
+            return run_markdown(plan, record)
+
+
+def _png(subject: Subject) -> bytes:
+    from sixnd.reports.law_picture import law_png
+
+    assert isinstance(subject, LawDocument), "only a law has a picture: formats_of tells"
+    return law_png(subject)
