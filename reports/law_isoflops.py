@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import altair
 
 _HEIGHT_PX = 420
-_BUDGETS, _POINTS = 9, 40
+_BUDGETS, _LEGEND_BUDGETS, _POINTS = 9, 5, 40
 _COLOURS = ["#2f8f8b", "#3f7fd0", "#8a66cf", "#c8559b", "#d9653b"]
 """By compute, low to high: of middle lightness, so that they can be read on a light page and on a dark one."""
 
@@ -73,14 +73,15 @@ def _colour(shown: list[Isoflop]) -> "altair.Color":
     if low == high:
         return alt.value(_COLOURS[0])
     scale = alt.Scale(type="log", range=_COLOURS, domain=[low, high])
-    ticks = log_ticks(low, high, 5)
+    few = len(shown) <= _LEGEND_BUDGETS
+    ticks = [curve.compute_flops for curve in shown] if few else log_ticks(low, high, _LEGEND_BUDGETS)
     legend = alt.Legend(
         title="C, FLOPs",
         titleColor="var(--muted)",
         titleFontWeight="normal",
         type="symbol",
         values=ticks,
-        labelExpr="replace(format(datum.value, '.0e'), '+', '')",
+        labelExpr="replace(format(datum.value, '.2~e'), '+', '')",
     )
     return alt.Color("C:Q", scale=scale, legend=legend)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sixnd.reports.html import plan_html, run_html
+from sixnd.reports.html import law_html, plan_html, run_html
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
-from tests.reports import build
+from tests.reports import build, law_build
 
 _BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(_BROWSER is None, reason="no Chromium on this machine")
@@ -80,6 +80,11 @@ def test_a_run_page_draws_its_charts_and_fits_its_window(
 
 def test_a_plan_page_draws_its_charts_and_fits_a_phone(big_plan: Plan, tmp_path: Path) -> None:
     _assert_sound(_look(plan_html(big_plan), tmp_path, 390), 390, charts=4)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_law_page_draws_its_charts_and_fits_its_window(tmp_path: Path, width: int) -> None:
+    _assert_sound(_look(law_html(law_build.law()), tmp_path, width), width, charts=6)
 
 
 def test_hostile_text_runs_nothing_and_fits_a_phone(small_plan: Plan, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sixnd.reports.html import plan_html, run_html, script_safe_json
+from sixnd.reports.html import law_html, plan_html, run_html, script_safe_json
 from sixnd.specs.errors import SixndError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
-from tests.reports import build
+from tests.reports import build, law_build
 
 _VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -45,7 +45,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages(big_plan: Plan, small_plan: Plan, resumed: RunRecord) -> dict[str, str]:
-    return {"plan": plan_html(big_plan), "run": run_html(small_plan, resumed)}
+    return {"plan": plan_html(big_plan), "run": run_html(small_plan, resumed), "law": law_html(law_build.law())}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def hostile(small_plan: Plan) -> str:
     return run_html(build.hostile_plan(small_plan), build.hostile_run(small_plan))
 
 
-@pytest.mark.parametrize("which", ["plan", "run"])
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
 def test_a_page_is_well_formed_small_and_said_to_be_english(pages: dict[str, str], which: str) -> None:
     page = _Page(pages[which])
     assert page.open == []
@@ -62,7 +62,7 @@ def test_a_page_is_well_formed_small_and_said_to_be_english(pages: dict[str, str
     assert len(pages[which].encode()) < 2.5e6
 
 
-@pytest.mark.parametrize("which", ["plan", "run"])
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
 def test_a_page_loads_nothing(pages: dict[str, str], which: str) -> None:
     page = _Page(pages[which])
     loading = {"src", "href", "srcset", "data", "action", "poster"}
@@ -77,14 +77,14 @@ def test_a_page_loads_nothing(pages: dict[str, str], which: str) -> None:
     assert "unsafe-eval" not in policy
 
 
-@pytest.mark.parametrize("which", ["plan", "run"])
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
 def test_headings_never_skip_a_level(pages: dict[str, str], which: str) -> None:
     levels = [int(tag[1]) for tag, _ in _Page(pages[which]).elements if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
-@pytest.mark.parametrize("which", ["plan", "run"])
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
 def test_every_header_cell_has_a_scope_and_every_chart_a_text(pages: dict[str, str], which: str) -> None:
     page = _Page(pages[which])
     assert {th.get("scope") for th in page.all("th")} == {"col", "row"}
@@ -93,7 +93,7 @@ def test_every_header_cell_has_a_scope_and_every_chart_a_text(pages: dict[str, s
     assert all(div["role"] == "img" and div["aria-label"] for div in charts)
 
 
-@pytest.mark.parametrize("which", ["plan", "run"])
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
 def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str) -> None:
     specs = _chart_data(pages[which])
     keys = {div["data-chart"] for div in _Page(pages[which]).all("div") if "data-chart" in div}
@@ -101,6 +101,7 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
     expected = {
         "plan": {"law", "layouts", "memory-chart", "time-chart"},
         "run": {"losses", "grad_norm", "learning_rate", "tokens_per_s", "mix"},
+        "law": {"isoflops", "frontier-params", "frontier-tokens", "frontier-loss", "residuals-chart", "left-out"},
     }
     assert keys == expected[which]
 
@@ -133,6 +134,15 @@ def test_hostile_text_in_chart_data_cannot_close_its_script(hostile: str) -> Non
     assert data is not None
     json.loads(data[1])
     assert not re.search("[<>&\N{LINE SEPARATOR}]", data[1])
+
+
+def test_hostile_names_of_runs_stay_text_in_a_law_s_page() -> None:
+    made = law_build.law()
+    runs = [run.model_copy(update={"row": build.HOSTILE}) for run in made.fit.runs]
+    page = _Page(law_html(made.model_copy(update={"fit": made.fit.model_copy(update={"runs": runs})})))
+    assert page.open == []
+    assert len(page.all("script")) == 3
+    assert page.all("img") == []
 
 
 def test_script_safe_json_reads_back_unchanged() -> None:
