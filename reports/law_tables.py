@@ -45,7 +45,7 @@ def _allocations(rows: list[Allocation]) -> Table:
     ]
     notes = [f"Under C = 6ND{'; 95 % intervals in brackets' * any(row.loss.interval for row in rows)}."]
     if any(row.decades_outside for row in rows):
-        notes.append("Where there is no run: how much more compute than the largest had, or less than the smallest.")
+        notes.append("Extrapolated where it says ×: so many times more compute than the largest run, or less than any.")
     columns = "C, FLOPs|#N*|#D*|#D*/N*|#Loss, nats|Where"
     return titled("allocations", "Compute-optimal allocation", columns, lines, *notes)
 

@@ -16,8 +16,8 @@ from sixnd.reports.law_tables import law_tables
 from sixnd.reports.markdown import law_markdown
 from sixnd.reports.terminal import law_text
 from sixnd.specs import catalog
-from sixnd.specs.law_document import LawDocument
-from sixnd.specs.laws import AllocationLaw, SurfaceLaw
+from sixnd.specs.law_document import LawDocument, Task
+from sixnd.specs.laws import AllocationLaw, RepetitionConstants, SurfaceLaw
 from tests.reports import law_build
 
 
@@ -117,6 +117,27 @@ def test_facts_are_json_without_infinities(law: LawDocument) -> None:
     for document in (law, law_build.bare_law()):
         plain = law_facts(document).plain()
         assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+
+
+def test_repetition_and_a_task_s_curve_are_told_with_intervals(law: LawDocument) -> None:
+    rates = np.linspace(0.9, 1.1, 201)
+    task = Task(
+        worst=0.85,
+        scale=2.5,
+        rate=1.0,
+        residual_sd=0.01,
+        loss_range=[2.2, 3.5],
+        draws=[[0.85, 2.5, rate] for rate in rates.tolist()],
+        notes=["Held against 20 runs of one task."],
+    )
+    repetition = RepetitionConstants(
+        repeated_tokens=15.4, excess_params=5.3, repeated_tokens_interval=[9, 30], excess_params_interval=[2, 14]
+    )
+    facts = law_facts(law.model_copy(update={"task": task, "repetition": repetition}))
+    assert facts.constant("repeated_tokens").figure.full == "15.4 (9–30)"
+    assert facts.constant("task_rate").figure.interval == "0.905–1.095"
+    assert "2.200–3.500 nats" in facts.constant("task_worst").reason
+    assert "Held against 20 runs of one task." in facts.notes
 
 
 def test_no_rounded_law_is_held_against_a_fit() -> None:
