@@ -1,0 +1,172 @@
+"""Memory of any decoder on any split: published formulas, properties, and measured ranks."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sixnd.planner import model as counts
+from sixnd.planner.activations import Tokens, layer_bytes
+from sixnd.planner.split import FP32_STATE, Recomputation, Software, Split, StateBytes
+from sixnd.planner.stage_memory import fullest, rank_params, stages
+from sixnd.specs import catalog
+from tests.benchmarks.memory_truth import RefusedError, case, cases, report
+from tests.planner.shared_data import shared
+
+OLD = Software(fused_attention=False, dropout=True)
+SELECTIVE = Recomputation(modules=frozenset({"core_attn"}))
+FULL = Recomputation(full=True)
+MODELS = ("llama-3-8b", "gpt-3-175b", "mixtral-8x7b", "qwen-3-30b-a3b", "deepseek-v3", "gemma-3-27b")
+degrees = st.sampled_from([1, 2, 4, 8])
+
+
+def architecture(name):
+    return catalog.model_family(name).architecture
+
+
+def held(name, sequence=4096, **parts):
+    return fullest(stages(architecture(name), Split(**({"micro_batches": 64} | parts)), sequence)).allocated
+
+
+@pytest.mark.parametrize(
+    ("parallel", "again", "whole", "split", "scores"),
+    [
+        (False, Recomputation(), 10, 24, 5),
+        (True, Recomputation(), 0, 34, 5),
+        (False, SELECTIVE, 10, 24, 0),
+        (True, SELECTIVE, 0, 34, 0),
+    ],
+)
+def test_a_layer_of_gpt_keeps_what_korthikanti_derives(parallel, again, whole, split, scores):
+    """Korthikanti et al. 2022, table 2: in units of s·b·h, what is whole, split by TP, and 5·a·s/h split by TP."""
+    model, s, b, t = architecture("gpt-3-175b"), 2048, 2, 8
+    parts = Split(tensor=t, micro_batch=b, sequence_parallel=parallel, recomputation=again)
+    found = sum(layer_bytes(Tokens(model, parts, OLD, s), False).values()) / (s * b * model.hidden)
+    assert found == pytest.approx(whole + (split + scores * model.heads * s / model.hidden) / t, rel=1e-12)
+
+
+@given(st.sampled_from(MODELS), st.sampled_from([1, 2, 4]))
+def test_memory_never_rises_with_tensor_parallelism(name, micro_batch):
+    found = [held(name, tensor=t, sequence_parallel=t > 1, micro_batch=micro_batch) for t in (1, 2, 4, 8)]
+    assert all(b <= a for a, b in pairwise(found))
+
+
+@given(st.sampled_from(MODELS), degrees)
+def test_memory_never_rises_with_context_parallelism(name, tensor):
+    """But for the kernel's own copy of its output, which the first step of it brings."""
+    found = [held(name, 32768, tensor=tensor, sequence_parallel=tensor > 1, context=c) for c in (1, 2, 4, 8)]
+    assert all(b <= a for a, b in pairwise(found))
+
+
+@given(st.sampled_from(("mixtral-8x7b", "qwen-3-30b-a3b", "deepseek-v3")), degrees)
+def test_memory_never_rises_with_expert_parallelism(name, data):
+    found = [held(name, data=8 * data, expert=e) for e in (1, 2, 4, 8)]
+    assert all(b <= a for a, b in pairwise(found))
+
+
+@given(st.sampled_from(MODELS), degrees, st.sampled_from([1, 2, 4]))
+def test_memory_never_rises_with_recomputation(name, tensor, pipeline):
+    by_module = Recomputation(modules=frozenset({"core_attn", "layernorm", "mlp", "moe_act", "mla_up_proj"}))
+    levels = (Recomputation(), SELECTIVE, by_module)
+    parts = {"tensor": tensor, "pipeline": pipeline, "sequence_parallel": tensor > 1}
+    kept = [
+        max(s.activations for s in stages(architecture(name), Split(micro_batches=64, recomputation=r, **parts), 4096))
+        for r in (*levels, FULL)
+    ]
+    assert all(b <= a for a, b in pairwise(kept))
+    assert held(name, recomputation=FULL, **parts) <= held(name, **parts)
+
+
+def test_recomputing_more_layers_of_a_block_keeps_less():
+    found = [held("llama-3-8b", pipeline=4, recomputation=Recomputation(full=True, layers=n)) for n in (0, 2, 4, 8)]
+    assert found == sorted(found, reverse=True)
+    assert found[0] == held("llama-3-8b", pipeline=4)
+    assert found[-1] == held("llama-3-8b", pipeline=4, recomputation=FULL)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("tensor", "pipeline", "virtual", "expert"), [(1, 1, 1, 1), (1, 2, 1, 2), (1, 4, 2, 8)])
+def test_stages_and_expert_ranks_together_hold_every_parameter(name, tensor, pipeline, virtual, expert):
+    model = architecture(name).model_copy(update={"mtp_layers": 0})
+    split = Split(tensor=tensor, pipeline=pipeline, virtual=virtual, expert=expert)
+    ranks = [rank_params(model, split, stage) for stage in range(pipeline)]
+    copies = counts.embedding_params(model) if model.tied and pipeline > 1 else 0
+    total = sum(rank.dense + rank.experts * expert for rank in ranks)
+    assert total == pytest.approx(counts.params(model) + copies, rel=1e-12)
+
+
+def test_the_optimizer_is_split_over_data_and_context_and_experts_over_their_own_copies():
+    """Split over DP × CP; of 8 × 2 ranks with EP 4, four hold the same experts."""
+    model = architecture("mixtral-8x7b")
+    split = Split(data=8, context=2, expert=4)
+    (one,) = stages(model, split, 4096)
+    rank = rank_params(model, split, 0)
+    assert one.optimizer == pytest.approx(12 * (rank.dense / 16 + rank.experts / 4))
+    (whole,) = stages(model, replace(split, distributed_optimizer=False), 4096)
+    assert whole.optimizer == pytest.approx(12 * rank.total)
+
+
+@pytest.mark.parametrize(("state", "each"), [(StateBytes(), 18), (FP32_STATE, 16), (StateBytes(2, 2, 4, 4), 12)])
+def test_bytes_a_parameter_follow_the_precision_of_the_optimizer(state, each):
+    (one,) = stages(architecture("llama-2-7b"), Split(), 4096, state)
+    assert one.states == pytest.approx(each * counts.params(architecture("llama-2-7b")))
+
+
+def test_interleaving_holds_more_micro_batches_on_the_first_stage():
+    """The penalty 1 + (p − 1)/(p·v) (Korthikanti et al. 2022, §4.2.3)."""
+    plain, woven = (Split(pipeline=4, virtual=v, micro_batches=64) for v in (1, 5))
+    assert woven.in_flight(0) / plain.in_flight(0) == pytest.approx(1 + 3 / 20)
+    assert [plain.in_flight(r) for r in range(4)] == [4, 3, 2, 1]
+    assert Split(pipeline=4, micro_batches=2).in_flight(0) == 2
+
+
+def test_chunks_of_an_interleaved_stage_are_apart_and_uneven_stages_are_as_given():
+    assert Split(pipeline=2, virtual=2).layers_of(1, 8) == [2, 3, 6, 7]
+    assert Split(pipeline=3, stage_layers=(1, 4, 3)).layers_of(2, 8) == [5, 6, 7]
+    assert [len(Split(pipeline=4).layers_of(r, 10)) for r in range(4)] == [3, 3, 2, 2]
+
+
+def test_a_large_vocabulary_makes_the_last_stage_peak_and_a_shorter_one_relieves_it():
+    """Llama 3's 128k entries: with every layer recomputed, logits outweigh what the first stage has in flight."""
+    model, split = architecture("llama-3-8b"), Split(pipeline=4, micro_batches=64, recomputation=FULL, data=8)
+    found = stages(model, split, 8192)
+    assert fullest(found).stage == 3
+    assert fullest(found).moment == "loss and head"
+    uneven = stages(model, replace(split, stage_layers=(10, 9, 8, 5)), 8192)
+    assert uneven[3].allocated < found[3].allocated
+
+
+def test_without_recomputation_the_first_stage_peaks_and_activations_fill_it():
+    peak = fullest(stages(architecture("llama-3-8b"), Split(pipeline=4, micro_batches=64, micro_batch=2), 8192))
+    assert (peak.stage, peak.fills) == (0, "activations")
+
+
+def test_multi_token_prediction_weighs_on_the_last_stage():
+    """One more layer, and logits twice."""
+    with_mtp = architecture("deepseek-v3")
+    without = with_mtp.model_copy(update={"mtp_layers": 0})
+    split = Split(pipeline=16, expert=64, data=64, micro_batches=64)
+    ends = [stages(model, split, 4096)[-1] for model in (without, with_mtp)]
+    assert ends[1].allocated > ends[0].allocated + 12 * (counts.mtp_params(with_mtp) / 64)
+
+
+def test_allocated_memory_is_within_half_a_per_cent_of_simumax_s_ranks():
+    found = report(shared("truth/memory.csv"))
+    assert found["by_source"]["SimuMax v1.2 B200 real"]["mape"] < 0.5
+    assert found["overall"]["moe"]["mape"] < 1
+    assert found["out_of_memory"]["called"] == found["out_of_memory"]["n"] > 0
+
+
+def test_every_row_is_used_or_refused_with_a_reason():
+    path = shared("truth/memory.csv")
+    used, refused, exhausted = cases(path)
+    assert len(used) + len(refused) + len(exhausted) == len(path.read_text(encoding="utf-8").splitlines()) - 1
+    assert all(one["reason"] for one in refused)
+
+
+def test_a_row_without_its_model_s_shape_is_refused():
+    row = {"component": "total", "model": "nobody-7b", "source": "", "seq_len": "4096", "mem_kind": "", "framework": ""}
+    with pytest.raises(RefusedError, match="shape"):
+        case(row)
