@@ -58,7 +58,7 @@ def _frontier(
     if len(own.points) < 2:
         return None
     lines = [(_drawn_as(line), line) for line in facts.lines if _drawn_as(line) in _COLOURS]
-    rows = [_spread(point, value(point), field) | {"by": name} for name, line in lines for point in line.points]
+    rows = [_spread(point, value(point), field) | {"by": name} for name, line in lines for point in _with_largest(line)]
     models = _models(facts, field)
     every = [row[key] for row in rows for key in ("value", "low", "high")] + [row["value"] for row in models]
     scale, axis = count_scale(every)
@@ -69,7 +69,7 @@ def _frontier(
     legend = alt.Legend(columns=2, symbolType="stroke", symbolStrokeWidth=3)
     layers = [
         _run_range(facts),
-        *_band([row for row in rows if row["by"] == "This law"], x, scale),
+        *_band([_spread(point, value(point), field) for point in own.points], x, scale),
         *(
             _curve([row for row in rows if row["by"] == name], line.kind, facts).encode(
                 x=x, y=y, color=alt.Color("by:N", scale=colours, legend=legend)
@@ -89,6 +89,11 @@ def _frontier(
         f"{told}{flops(own.points[-1].compute_flops)} FLOPs; exponent of N* {own.exponent.full}.",
         spec_of(alt.layer(*layers), _HEIGHT_PX),
     )
+
+
+def _with_largest(line: OptimalLine) -> list[OptimalPoint]:
+    """The points of a line and that of the largest run, where this law's line turns from solid to dotted."""
+    return sorted([*line.points, line.at_largest], key=lambda point: point.compute_flops)
 
 
 def _drawn_as(line: OptimalLine) -> str:
@@ -222,7 +227,9 @@ def _loss(facts: LawFacts) -> ChartSpec | None:
     scale = alt.Scale(type="log", nice=False, domain=list(padded(every)))
     y = alt.Y("value:Q", title="Loss, nats per token", scale=scale, axis=alt.Axis(values=loss_ticks(every)))
     x = compute_axis(points[0].compute_flops, points[-1].compute_flops)
-    line = _curve([row | {"by": "this law"} for row in rows], "this law", facts)
+    line = _curve(
+        [_spread(point, point.loss or 0.0, "loss") for point in _with_largest(facts.lines[0])], "this law", facts
+    )
     marks = run_marks().mark_point(size=18, filled=True, opacity=0.55, color="var(--muted)")
     layers = [
         _run_range(facts),
