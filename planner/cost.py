@@ -1,12 +1,11 @@
-"""Hours, money and energy from the step time, each with its 80 % interval."""
+"""Money, energy and CO2 from the step time, each with its 80 % interval."""
 
 from sixnd.planner.machine import Machine
+from sixnd.planner.spread import Span, product, span
+from sixnd.specs import catalog
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.checks import offer
 from sixnd.specs.plan import Estimate
-
-
-def goodput_of(machine: Machine, pinned: float | None) -> float:
-    """Share of wall-clock that trains: the spec's, or the catalog's."""
-    return machine.accelerator.goodput if pinned is None else pinned
 
 
 def scaled(base: Estimate, factor: float, unit: str, basis: str) -> Estimate:
@@ -37,19 +36,51 @@ def memory_estimate(machine: Machine, memory_bytes: float) -> Estimate:
     )
 
 
-def money_estimate(machine: Machine, hours: Estimate, price_pinned: bool) -> Estimate:
-    """Accelerator-hours times price; the interval spans the catalog's prices too, unless the spec set the price."""
-    price = machine.planned.price_usd_per_accelerator_hour
-    catalog_price = machine.accelerator.price
-    low, high = (price, price) if price_pinned else (catalog_price.low, catalog_price.high)
-    source = machine.planned.price_source
-    basis = f"accelerator-hours × {price:g} USD ({source}); interval: hours, and prices {low:g} to {high:g} USD"
-    return Estimate(value=hours.value * price, low=hours.low * low, high=hours.high * high, unit="USD", basis=basis)
+def money_estimate(spec: BudgetSpec, machine: Machine, hours: Estimate) -> Estimate:
+    """Accelerator-hours times price; the interval is of hours and, unless the spec set it, of the catalog's prices."""
+    price, contract = machine.planned.price_usd_per_accelerator_hour, offer(spec)
+    pinned = spec.cluster.price_usd_per_accelerator_hour is not None
+    prices = (price, price, price) if pinned else (contract.low, price, contract.high)
+    basis = (
+        f"accelerator-hours × {price:g} USD ({machine.planned.price_source}); "
+        f"interval: hours, and prices {prices[0]:g} to {prices[2]:g} USD"
+    )
+    return _estimate(product(span(hours), prices), "USD", basis)
 
 
-def energy_estimate(machine: Machine, wall: Estimate) -> Estimate:
-    """Maximum power × PUE × wall-clock of all accelerators (of one machine where ranks share it), kWh."""
-    a = machine.accelerator
-    devices = machine.planned.count / machine.sharers
-    basis = f"{a.power_w:g} W (maximum, so an upper estimate) × PUE {a.pue:g} × wall-clock; interval of wall-clock"
-    return scaled(wall, devices * a.power_w * a.pue / 3.6e6, "kWh", basis)
+def watts(machine: Machine) -> Span:
+    """What one accelerator and its share of the host draw; the accelerator's maximum where nothing was measured."""
+    drawn, most = machine.accelerator.drawn_power, machine.accelerator.power_w
+    return (most, most, most) if drawn is None else (drawn.low, drawn.watts, drawn.high)
+
+
+def energy_estimate(spec: BudgetSpec, machine: Machine, wall: Estimate) -> Estimate:
+    """Power × PUE × wall-clock of all accelerators, kWh; spare machines count like those that train."""
+    a, power = machine.accelerator, watts(machine)
+    devices = spec.accelerators_held / machine.sharers
+    hours = scaled(wall, devices * a.pue / 3.6e6, "", "")
+    if a.drawn_power is None:
+        basis = f"{a.power_w:g} W (maximum, so an upper estimate) × PUE {a.pue:g} × wall-clock; interval of wall-clock"
+    else:
+        basis = (
+            f"{power[1]:g} W drawn an accelerator, host included ({a.drawn_power.source}) × PUE {a.pue:g} × "
+            f"wall-clock; interval: wall-clock, and {power[0]:g} to {power[2]:g} W"
+        )
+    return _estimate(product(span(hours), power), "kWh", basis)
+
+
+def co2_estimate(spec: BudgetSpec, energy: Estimate) -> Estimate:
+    """Energy times what the site's grid emits, kg of CO2-equivalents."""
+    pinned = spec.cluster.grid_kg_co2_per_kwh
+    if pinned is not None:
+        return scaled(energy, pinned, "kg", f"energy × {pinned:g} kg a kWh (spec: cluster.grid_kg_co2_per_kwh)")
+    grid = catalog.grid("world")
+    basis = (
+        f"energy × {grid.kg_co2_per_kwh:g} kg a kWh, the world's average of {grid.year} ({grid.source}); "
+        f"interval: energy, and grids from {grid.low:g} to {grid.high:g}; set cluster.grid_kg_co2_per_kwh"
+    )
+    return _estimate(product(span(energy), (grid.low, grid.kg_co2_per_kwh, grid.high)), "kg", basis)
+
+
+def _estimate(found: Span, unit: str, basis: str) -> Estimate:
+    return Estimate(low=found[0], value=found[1], high=found[2], unit=unit, basis=basis)

@@ -2,9 +2,10 @@
 
 from sixnd.planner import laws
 from sixnd.planner.architecture import ASPECT_SOURCE
-from sixnd.planner.cost import goodput_of
 from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.failures import DALY
 from sixnd.planner.flops import training_flops_per_token
+from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout import MEMORY_MARGIN
 from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
@@ -39,9 +40,9 @@ def decisions(
         *training_decisions(drafter, draft, trained),
         _precision(drafter),
         _layout(drafter, draft),
-        _checkpoints(drafter, checkpoints),
+        _checkpoints(drafter, draft, checkpoints),
         _evaluation(drafter, evaluation),
-        _goodput(drafter),
+        _goodput(drafter, draft),
     ]
 
 
@@ -201,13 +202,15 @@ def _layout(drafter: Drafter, draft: Draft) -> Decision:
     )
 
 
-def _checkpoints(drafter: Drafter, planned: PlannedCheckpoints) -> Decision:
-    between = drafter.machine.accelerator.hours_between_failures
+def _checkpoints(drafter: Drafter, draft: Draft, planned: PlannedCheckpoints) -> Decision:
+    stops = known_stops(drafter.spec, drafter.machine, draft.candidate.model.params)
     reason, source = "ten times in a run", "rule: ten, as the catalog knows no failure rate"
-    if between is not None:
-        reason = f"√(2 · write time · time between failures) with a stop each {between:,.0f} accelerator-hours"
-        reason += ", and at least ten times in a run"
-        source = f"Young 1974; catalog: {drafter.spec.accelerators.name}"
+    if stops is not None:
+        reason = (
+            f"loses least with a stop each {stops.between_s / 3600:,.3g} h and {stops.write_s:.3g} s to write a "
+            f"checkpoint, {stops.stall_s:.3g} s of which training waits; and at least ten times in a run"
+        )
+        source = f"{DALY}; catalog: {drafter.spec.accelerators.name}"
     pinned = drafter.spec.checkpoints.every_steps is not None
     return decided("checkpoints.every_steps", f"{planned.every_steps:,}", pinned, reason, source)
 
@@ -218,8 +221,21 @@ def _evaluation(drafter: Drafter, planned: PlannedEvaluation) -> Decision:
     return decided("evaluation.every_steps", f"{planned.every_steps:,}", pinned, reason, "rule: ten")
 
 
-def _goodput(drafter: Drafter) -> Decision:
-    spec, pinned = drafter.spec, drafter.spec.cluster.goodput is not None
-    value = f"{goodput_of(drafter.machine, spec.cluster.goodput):g}"
-    reason = "share of wall-clock that trains, by published runs"
-    return decided("cluster.goodput", value, pinned, reason, f"catalog: {spec.accelerators.name}")
+def _goodput(drafter: Drafter, draft: Draft) -> Decision:
+    clock, pinned = drafter.clock(draft), drafter.spec.cluster.goodput is not None
+    name = drafter.spec.accelerators.name
+    if clock.stops is None:
+        reason = "share of wall-clock that trains; the catalog knows no failures of this machine"
+        return decided("cluster.goodput", f"{clock.goodput:g}", pinned, reason, f"catalog: {name}")
+    parts = clock.parts
+    spent = {
+        "work done again": parts.lost_work,
+        "restarts": parts.restarts,
+        "checkpoints": parts.checkpoints,
+        "waiting for machines": parts.waiting,
+    }
+    shares = ", ".join(f"{what} {seconds / parts.total:.2%}" for what, seconds in spent.items() if seconds)
+    reason = (
+        f"a stop each {clock.stops.between_s / 3600:,.3g} h and {clock.stops.restart_s:,.0f} s to restart; {shares}"
+    )
+    return decided("cluster.goodput", f"{clock.goodput:.4f}", pinned, reason, f"{DALY}; catalog: {name}")

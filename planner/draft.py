@@ -8,8 +8,8 @@ import numpy as np
 
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate, candidates, nearest, with_vocab
-from sixnd.planner.cost import goodput_of
 from sixnd.planner.flops import flops_6nd, training_flops_per_token
+from sixnd.planner.goodput import WallClock, steps_within
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search
@@ -89,7 +89,7 @@ class Drafter:
             return self.draft(self.candidate_for(0.0), self.spec.data.tokens)
         if budget.loss is not None:
             return self.for_loss(budget.loss)
-        return self.for_seconds(self.train_seconds()) if budget.compute is None else self.for_compute(budget.compute)
+        return self.for_seconds(self.wall_seconds()) if budget.compute is None else self.for_compute(budget.compute)
 
     def loss(self, params: float, tokens: float) -> float:
         """Predicted loss at N and D, nats a token, with repetition where the sources' sizes are told."""
@@ -111,11 +111,14 @@ class Drafter:
         """Whether the spec decides N."""
         return self.spec.model.shape is not None or self.spec.model.params is not None
 
-    def train_seconds(self) -> float:
-        """Seconds of training that the budget's hours leave after failures and restarts."""
+    def wall_seconds(self) -> float:
+        """Seconds of wall-clock that the budget's hours pay for."""
         hours = next(iter(accelerator_hours_given(self.spec).values()))
-        goodput = goodput_of(self.machine, self.spec.cluster.goodput)
-        return hours * 3600 / self.spec.accelerators.count * goodput
+        return hours * 3600 / self.spec.accelerators_held
+
+    def clock(self, draft: Draft) -> WallClock:
+        """The wall-clock of a draft."""
+        return WallClock(self.spec, self.machine, draft.candidate.model.params, draft.steps, draft.step_time_s)
 
     def candidate_for(self, compute: float) -> Candidate:
         """The model for a compute budget, or the spec's."""
@@ -166,7 +169,7 @@ class Drafter:
         return self.draft(found[best], float(needed[best]), whole=math.ceil)
 
     def for_seconds(self, seconds: float) -> Draft:
-        """The draft whose steps fill so many seconds of training: rounds of model → layout → affordable compute."""
+        """The draft whose steps fill so many seconds of wall-clock: rounds of model → layout → affordable compute."""
         count = self.machine.planned.count
         compute = _FIRST_MFU * self.machine.planned.peak_flops * count * seconds
         seen: list[Draft] = []
@@ -179,11 +182,12 @@ class Drafter:
         return min(seen, key=lambda d: self.loss(d.candidate.model.params, d.tokens))
 
     def _filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
-        steps = int(seconds / draft.step_time_s)
+        params = draft.candidate.model.params
+        steps = steps_within(self.spec, self.machine, params, draft.step_time_s, seconds)
         if steps < 1:
             raise InfeasibleError(
-                f"the budget pays for {seconds:.3g} s of training, one step takes {draft.step_time_s:.3g} s; raise the "
-                "budget, or lower training.global_batch or the model"
+                f"the budget pays for {seconds:.3g} s of wall-clock, one step takes {draft.step_time_s:.3g} s; raise "
+                "the budget, or lower training.global_batch or the model"
             )
         if self.spec.data.tokens is not None:
             steps = draft.steps

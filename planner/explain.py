@@ -7,7 +7,7 @@ the plan's own sentence stand.
 import difflib
 from collections.abc import Callable
 
-from sixnd.planner import explain_estimates, explain_model, explain_size, explain_training
+from sixnd.planner import explain_cost, explain_estimates, explain_model, explain_size, explain_training
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.specs.errors import SixndError
 from sixnd.specs.plan import Decision, Estimate, Plan
@@ -33,7 +33,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "layout": explain_model.layout,
     "checkpoints.every_steps": explain_training.checkpoints,
     "evaluation.every_steps": explain_training.evaluation,
-    "cluster.goodput": explain_model.goodput,
+    "cluster.goodput": explain_cost.goodput,
 }
 _ESTIMATES: dict[str, _Derivation] = {
     "loss": explain_size.loss,
@@ -43,10 +43,13 @@ _ESTIMATES: dict[str, _Derivation] = {
     "mfu": explain_estimates.mfu,
     "memory_bytes": explain_estimates.memory_bytes,
     "train_time_s": explain_estimates.train_time_s,
-    "wall_time_s": explain_estimates.wall_time_s,
-    "accelerator_hours": explain_estimates.accelerator_hours,
-    "money_usd": explain_estimates.money_usd,
-    "energy_kwh": explain_estimates.energy_kwh,
+    "wall_time_s": explain_cost.wall_time_s,
+    "accelerator_hours": explain_cost.accelerator_hours,
+    "money_usd": explain_cost.money_usd,
+    "energy_kwh": explain_cost.energy_kwh,
+    "co2_kg": explain_cost.co2_kg,
+    "goodput": explain_cost.goodput_estimate,
+    "failures": explain_cost.failures,
 }
 _SHORT = {
     "N": "model.params",
@@ -81,6 +84,7 @@ _SHORT = {
     "hours": "estimates.accelerator_hours",
     "money": "estimates.money_usd",
     "energy": "estimates.energy_kwh",
+    "co2": "estimates.co2_kg",
 }
 
 
@@ -105,7 +109,8 @@ def explain(plan: Plan, name: str) -> Explanation:
 
 
 def _field(name: str, known: dict[str, list[str]]) -> str:
-    names = {one: field for field, short in known.items() for one in (field, field.removeprefix("estimates."), *short)}
+    names = {field.removeprefix("estimates."): field for field in known}
+    names |= {one: field for field, short in known.items() for one in (field, *short)}
     lower = {one.lower(): field for one, field in reversed(list(names.items()))}
     found = names.get(name) or lower.get(name.lower())
     if found is not None:

@@ -1,8 +1,7 @@
-"""Derivations of the estimates, each from its parts."""
+"""Derivations of the estimates of speed and memory, each from its parts."""
 
 from collections.abc import Callable
 
-from sixnd.planner.cost import goodput_of
 from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flops import training_flops_per_token
@@ -13,7 +12,7 @@ from sixnd.specs.plan import Estimate
 Derivation = Callable[[Facts], list[Step]]
 
 
-def _with_interval(step: Step, estimate: Estimate) -> list[Step]:
+def with_interval(step: Step, estimate: Estimate) -> list[Step]:
     """The last step with the plan's 80 % interval, and where that comes from."""
     interval = {"80 %": (estimate.low, estimate.high)}
     return [Step(step.step, step.formula, step.value, estimate.basis, step.unit or estimate.unit, interval)]
@@ -27,7 +26,7 @@ def step_time_s(facts: Facts) -> list[Step]:
         Step(name.replace("_", " "), "step-time model", value, "planner/steptime.py", "s")
         for name, value in parts.items()
     ]
-    return [*steps, *_with_interval(Step("step time", "their sum", total), facts.plan.estimates.step_time_s)]
+    return [*steps, *with_interval(Step("step time", "their sum", total), facts.plan.estimates.step_time_s)]
 
 
 def memory_bytes(facts: Facts) -> list[Step]:
@@ -37,14 +36,14 @@ def memory_bytes(facts: Facts) -> list[Step]:
     where = "on the " + found.rank.removeprefix("the ")
     steps = [Step(name, where, value, "planner/memory.py", "bytes") for name, value in parts.items()]
     total = Step("peak memory", "their sum", float(sum(parts.values())))
-    return [*steps, *_with_interval(total, facts.plan.estimates.memory_bytes)]
+    return [*steps, *with_interval(total, facts.plan.estimates.memory_bytes)]
 
 
 def tokens_per_s(facts: Facts) -> list[Step]:
     """Batch over step time."""
     batch, step_s = facts.plan.training.global_batch * facts.model.sequence, _step_s(facts)
     found = Step("tokens a second", f"{batch:,} tokens / {step_s:.5g} s", batch / step_s)
-    return _with_interval(found, facts.plan.estimates.tokens_per_s)
+    return with_interval(found, facts.plan.estimates.tokens_per_s)
 
 
 def mfu(facts: Facts) -> list[Step]:
@@ -53,44 +52,14 @@ def mfu(facts: Facts) -> list[Step]:
     flops, step_s = training_flops_per_token(facts.model), _step_s(facts)
     formula = f"{batch:,} × {flops:.5g} FLOPs / ({cluster.count} × {cluster.peak_flops:.4g} FLOP/s × {step_s:.5g} s)"
     value = batch * flops / (cluster.count * cluster.peak_flops * step_s)
-    return _with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)
+    return with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)
 
 
 def train_time_s(facts: Facts) -> list[Step]:
     """Steps times step time."""
     steps, step_s = facts.plan.training.steps, _step_s(facts)
     found = Step("training time", f"{steps:,} steps × {step_s:.5g} s", steps * step_s)
-    return _with_interval(found, facts.plan.estimates.train_time_s)
-
-
-def wall_time_s(facts: Facts) -> list[Step]:
-    """Training time over goodput."""
-    training, goodput = _number(train_time_s(facts)), _goodput(facts)
-    found = Step("wall-clock", f"{training:.5g} s / goodput {goodput:g}", training / goodput)
-    return [*train_time_s(facts), *_with_interval(found, facts.plan.estimates.wall_time_s)]
-
-
-def accelerator_hours(facts: Facts) -> list[Step]:
-    """Wall-clock times accelerators."""
-    wall, count = _number(wall_time_s(facts)), facts.plan.cluster.count
-    found = Step("accelerator-hours", f"{wall:.5g} s × {count} / 3600", wall * count / 3600)
-    return [*wall_time_s(facts), *_with_interval(found, facts.plan.estimates.accelerator_hours)]
-
-
-def money_usd(facts: Facts) -> list[Step]:
-    """Hours times price."""
-    hours, price = _number(accelerator_hours(facts)), facts.plan.cluster.price_usd_per_accelerator_hour
-    found = Step("money", f"{hours:.5g} accelerator-hours × {price:g} USD", hours * price)
-    return [*accelerator_hours(facts), *_with_interval(found, facts.plan.estimates.money_usd)]
-
-
-def energy_kwh(facts: Facts) -> list[Step]:
-    """Power times PUE times wall-clock."""
-    a, wall = facts.machine.accelerator, _number(wall_time_s(facts))
-    devices = facts.plan.cluster.count / facts.machine.sharers
-    formula = f"{devices:g} × {a.power_w:g} W × PUE {a.pue:g} × {wall:.5g} s / 3.6e6"
-    found = Step("energy", formula, devices * a.power_w * a.pue * wall / 3.6e6)
-    return [*wall_time_s(facts), *_with_interval(found, facts.plan.estimates.energy_kwh)]
+    return with_interval(found, facts.plan.estimates.train_time_s)
 
 
 def tokens_worth(facts: Facts) -> list[Step]:
@@ -99,17 +68,13 @@ def tokens_worth(facts: Facts) -> list[Step]:
     assert planned is not None, "only explained where the plan has it"
     worth = float(facts.drafter.question.worth.tokens(facts.D))
     last = Step("D is worth", f"{REPETITION}: {facts.D:.5g} tokens read", worth)
-    return [*tokens(facts), *_with_interval(last, planned)]
+    return [*tokens(facts), *with_interval(last, planned)]
 
 
 def _step_s(facts: Facts) -> float:
-    return _number(step_time_s(facts))
+    return number(step_time_s(facts))
 
 
-def _goodput(facts: Facts) -> float:
-    return goodput_of(facts.machine, facts.spec.cluster.goodput)
-
-
-def _number(steps: list[Step]) -> float:
+def number(steps: list[Step]) -> float:
     """The value of the last step."""
     return float(steps[-1].value)

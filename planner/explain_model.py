@@ -1,7 +1,6 @@
-"""Derivations of shape, vocabulary, FLOPs a token, precision, layout and goodput, with their numbers."""
+"""Derivations of shape, vocabulary, FLOPs a token, precision, and layout, with their numbers."""
 
 from sixnd.planner.architecture import ASPECT_SOURCE
-from sixnd.planner.cost import goodput_of
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flops import forward_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
@@ -125,12 +124,3 @@ def _option(each: LayoutOption) -> Step:
     return Step(
         each.layout.label(), f"{why}{memory}", value, "step-time and memory models; rules of Megatron-core", unit
     )
-
-
-def goodput(facts: Facts) -> list[Step]:
-    """The spec's share, or the catalog's."""
-    pinned = facts.spec.cluster.goodput
-    name = facts.spec.accelerators.name
-    source = f"catalog: accelerators/{name}" if pinned is None else "spec: cluster.goodput"
-    value = goodput_of(facts.machine, pinned)
-    return [Step("goodput", "share of wall-clock that trains, by published runs", value, source, "share")]

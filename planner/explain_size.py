@@ -5,7 +5,6 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate
-from sixnd.planner.cost import goodput_of
 from sixnd.planner.decisions import CHINCHILLA_RATIO
 from sixnd.planner.explanation import HOFFMANN, LEVELS, SIXND_SOURCE, Facts, Step
 from sixnd.planner.law_choices import law_choices
@@ -78,16 +77,16 @@ def _hours(facts: Facts) -> list[Step]:
     if not given:
         return []
     name, hours = next(iter(given.items()))
-    count, goodput = facts.spec.accelerators.count, goodput_of(facts.machine, facts.spec.cluster.goodput)
-    seconds = facts.drafter.train_seconds()
+    held, goodput = facts.spec.accelerators_held, facts.clock.goodput
+    seconds = facts.drafter.wall_seconds() * goodput
     step = facts.plan.estimates.step_time_s.value
     steps = [
         Step("accelerator-hours", f"budget.{name}", hours, f"spec: budget.{name}", "accelerator-hours"),
         Step(
             "seconds of training",
-            f"{hours:.6g} h × 3600 / {count} accelerators × goodput {goodput:g}",
+            f"{hours:.6g} h × 3600 / {held} accelerators × goodput {goodput:.4g}",
             seconds,
-            "spec: cluster.goodput" if facts.spec.cluster.goodput else f"catalog: {facts.spec.accelerators.name}",
+            "see cluster.goodput",
             "s",
         ),
     ]

@@ -5,9 +5,11 @@ import math
 from sixnd.planner import hyperparameters, mup
 from sixnd.planner.batch_scaling import SOURCES, scale_factor
 from sixnd.planner.explanation import Facts, Step
+from sixnd.planner.failures import DALY, best_interval_s
+from sixnd.planner.goodput import known_stops
 from sixnd.planner.hyperparameter_laws import choices
 from sixnd.planner.hyperparameters import lawful_batch_tokens, lawful_learning_rate
-from sixnd.planner.intervals import checkpoint_seconds
+from sixnd.planner.intervals import checkpoint_steps
 from sixnd.specs import catalog
 from sixnd.specs.catalog import HyperparameterForm, HyperparameterLaw, LawInput, LogLinearForm
 
@@ -167,22 +169,30 @@ def parametrization(facts: Facts) -> list[Step]:
 
 
 def checkpoints(facts: Facts) -> list[Step]:
-    """Young's interval, at most a tenth of the run."""
+    """Daly's interval, at most a tenth of the run."""
     tenth = math.ceil(facts.plan.training.steps / 10)
     asked = facts.spec.checkpoints.every_steps
     if asked is not None:
         return [Step("every", "checkpoints.every_steps", asked, "spec: checkpoints.every_steps", "steps")]
     limit = Step("at least ten in a run", f"⌈{facts.plan.training.steps:,} / 10⌉", tenth, "rule: ten", "steps")
-    seconds = checkpoint_seconds(facts.machine, facts.N)
-    if seconds is None:
+    stops = known_stops(facts.spec, facts.machine, facts.N)
+    if stops is None:
         return [limit]
-    step_s, between = facts.plan.estimates.step_time_s.value, facts.machine.accelerator.hours_between_failures
-    formula = f"√(2 · write time · time between failures), a stop each {between:,.0f} accelerator-hours"
-    every = max(1, min(tenth, round(seconds / step_s)))
+    seconds, step_s = best_interval_s(stops), facts.plan.estimates.step_time_s.value
+    formula = (
+        f"√(2 · {stops.stall_s:.4g} s stall · {stops.between_s:.4g} s between stops) and two terms of higher order; no "
+        f"shorter than {stops.lag_s:.4g} s of writing beside training"
+    )
     return [
-        Step("Young's interval", formula, seconds, "Young 1974, CACM 17(9)", "s"),
+        Step("Daly's interval", formula, seconds, DALY, "s"),
         limit,
-        Step("every", f"the smaller of {seconds:.4g} s / {step_s:.4g} s and {tenth:,}", every, "", "steps"),
+        Step(
+            "every",
+            f"the smaller of {seconds:.4g} s / {step_s:.4g} s and {tenth:,}",
+            checkpoint_steps(facts.clock),
+            "",
+            "steps",
+        ),
     ]
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from sixnd.planner import laws
 from sixnd.planner.draft import Drafter
+from sixnd.planner.goodput import WallClock
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.laws import Interval
 from sixnd.planner.machine import Machine, machine_of
@@ -76,6 +77,12 @@ class Facts:
         """The planned architecture."""
         m = self.plan.model
         return Transformer.of_shape(m.shape, m.padded_vocab_size, m.sequence_length, m.tied_embeddings)
+
+    @cached_property
+    def clock(self) -> WallClock:
+        """The wall-clock of the plan's steps."""
+        step_s = self.plan.estimates.step_time_s.value
+        return WallClock(self.spec, self.machine, self.N, self.plan.training.steps, step_s)
 
     @property
     def N(self) -> int:  # noqa: N802

@@ -2,38 +2,25 @@
 
 import math
 
-from sixnd.planner.machine import Machine
+from sixnd.planner.failures import best_interval_s
+from sixnd.planner.goodput import AT_LEAST, WallClock, known_stops
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.plan import PlannedCheckpoints, PlannedEvaluation
 
 _ABOUT = 10
-_STATE_BYTES = {"bf16": 2 + 12, "fp32": 4 + 8}
-"""Bytes a parameter in a checkpoint: the weights, and the optimizer's FP32 state."""
 
 
-def checkpoint_seconds(machine: Machine, params: int) -> float | None:
-    """Young's interval √(2 · write time · time between failures), seconds; none where the catalog knows no failures.
-
-    Young: A first order approximation to the optimum checkpoint interval. CACM 17(9), 1974.
-    """
-    a, count = machine.accelerator, machine.planned.count
-    if a.hours_between_failures is None or a.checkpoint_bytes_per_s is None:
-        return None
-    write_s = params * _STATE_BYTES[machine.precision] / (a.checkpoint_bytes_per_s * count)
-    return math.sqrt(2 * write_s * a.hours_between_failures * 3600 / count)
+def planned_checkpoints(clock: WallClock) -> PlannedCheckpoints:
+    """The spec's interval, or Daly's, at least ten times in a run."""
+    asked = clock.spec.checkpoints
+    return PlannedCheckpoints(every_steps=asked.every_steps or checkpoint_steps(clock), keep_last=asked.keep_last)
 
 
-def planned_checkpoints(
-    spec: BudgetSpec, machine: Machine, params: int, steps: int, step_time_s: float
-) -> PlannedCheckpoints:
-    """The spec's interval, or Young's, at least ten times in a run."""
-    every = spec.checkpoints.every_steps or _every(steps, checkpoint_seconds(machine, params), step_time_s)
-    return PlannedCheckpoints(every_steps=every, keep_last=spec.checkpoints.keep_last)
-
-
-def _every(steps: int, interval_s: float | None, step_time_s: float) -> int:
-    tenth = math.ceil(steps / _ABOUT)
-    return tenth if interval_s is None else max(1, min(tenth, round(interval_s / step_time_s)))
+def checkpoint_steps(clock: WallClock) -> int:
+    """Daly's interval in whole steps, at most a tenth of the run; a tenth where the catalog knows no failures."""
+    tenth = math.ceil(clock.steps / AT_LEAST)
+    stops = known_stops(clock.spec, clock.machine, clock.params)
+    return tenth if stops is None else max(1, min(tenth, round(best_interval_s(stops) / clock.step_time_s)))
 
 
 def planned_evaluation(spec: BudgetSpec, steps: int) -> PlannedEvaluation:

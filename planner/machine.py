@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.catalog import Accelerator
-from sixnd.specs.checks import price_usd_per_hour
+from sixnd.specs.checks import offer, price_usd_per_hour
 from sixnd.specs.errors import ContradictionError, Problem
 from sixnd.specs.plan import PlannedCluster, Precision
 
@@ -54,7 +54,7 @@ def machine_of(spec: BudgetSpec) -> Machine:
     accelerator, precision = catalog.accelerator(name), chosen_precision(spec)
     sharers = count if accelerator.shared_host else 1
     pinned_price = spec.cluster.price_usd_per_accelerator_hour is not None
-    price = accelerator.price
+    price, contract = offer(spec), spec.cluster.pricing
     planned = PlannedCluster(
         accelerator=name,
         count=count,
@@ -64,6 +64,6 @@ def machine_of(spec: BudgetSpec) -> Machine:
         price_usd_per_accelerator_hour=price_usd_per_hour(spec),
         price_source="spec: cluster.price_usd_per_accelerator_hour"
         if pinned_price
-        else f"{price.source} ({price.date})",
+        else ("" if contract == "on-demand" else f"{contract}: ") + f"{price.source} ({price.date})",
     )
     return Machine(accelerator, planned, precision)

@@ -4,8 +4,8 @@ from importlib.metadata import version
 
 from sixnd.planner.checks import check_hours, check_tokens_against_compute
 from sixnd.planner.cost import (
+    co2_estimate,
     energy_estimate,
-    goodput_of,
     inverse,
     memory_estimate,
     money_estimate,
@@ -15,6 +15,7 @@ from sixnd.planner.cost import (
 from sixnd.planner.decisions import decisions
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.flops import training_flops_per_token
+from sixnd.planner.goodput import run_estimates
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
 from sixnd.planner.law_choices import law_choices
@@ -41,10 +42,10 @@ def make_plan(spec: BudgetSpec) -> Plan:
     estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
     model, data = _model(draft), planned_data(spec, draft.tokens)
-    params, steps = draft.candidate.model.params, draft.steps
+    steps = draft.steps
     point = drafter.point(draft.candidate, draft.tokens)
     trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
-    checkpoints = planned_checkpoints(spec, machine, params, steps, draft.step_time_s)
+    checkpoints = planned_checkpoints(drafter.clock(draft))
     evaluation = planned_evaluation(spec, steps)
     return Plan(
         version="plan/1",
@@ -98,16 +99,16 @@ def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudg
 
 
 def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draft) -> Estimates:
-    m, count = draft.candidate.model, machine.planned.count
+    m = draft.candidate.model
     batch_tokens = draft.batch.sequences * m.sequence
     step = step_time_estimate(machine, draft.step_time_s)
     train = scaled(step, draft.steps, "s", "steps × step time")
-    goodput = goodput_of(machine, spec.cluster.goodput)
-    origin = "catalog" if spec.cluster.goodput is None else "spec"
-    wall = scaled(train, 1 / goodput, "s", f"training time / goodput {goodput:g} ({origin})")
-    hours = scaled(wall, count / 3600, "accelerator-hours", "wall-clock × accelerators")
+    run = run_estimates(drafter.clock(draft), train)
+    held = "wall-clock × accelerators" + (", spare machines' included" if spec.cluster.spares else "")
+    hours = scaled(run.wall, spec.accelerators_held / 3600, "accelerator-hours", held)
+    energy = energy_estimate(spec, machine, run.wall)
     memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences)
-    held = sum(value for value in memory.plain().values() if not isinstance(value, str))
+    held_bytes = sum(value for value in memory.plain().values() if not isinstance(value, str))
     mfu = drafter.mfu(draft) * draft.step_time_s
     return Estimates(
         loss=loss_estimate(drafter, m.params, draft.tokens),
@@ -115,12 +116,15 @@ def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draf
         step_time_s=step,
         tokens_per_s=inverse(step, batch_tokens, "tokens/s", "global batch / step time"),
         mfu=inverse(step, mfu, "share of peak", "exact model FLOPs, causal attention as half, over dense peak"),
-        memory_bytes=memory_estimate(machine, held),
+        memory_bytes=memory_estimate(machine, held_bytes),
         train_time_s=train,
-        wall_time_s=wall,
+        wall_time_s=run.wall,
         accelerator_hours=hours,
-        money_usd=money_estimate(machine, hours, spec.cluster.price_usd_per_accelerator_hour is not None),
-        energy_kwh=energy_estimate(machine, wall),
+        money_usd=money_estimate(spec, machine, hours),
+        energy_kwh=energy,
+        co2_kg=co2_estimate(spec, energy),
+        goodput=run.goodput,
+        failures=run.failures,
         memory=memory,
         time=draft.time,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 _STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _ENERGY = ((1e6, "GWh"), (1e3, "MWh"), (1.0, "kWh"), (1e-3, "Wh"))
+_MASS = ((1e6, "kt"), (1e3, "t"), (1.0, "kg"), (1e-3, "g"))
 _TIMES = ((86400.0, "days", 2.0), (3600.0, "h", 2.0), (60.0, "min", 2.0), (1.0, "s", 1.0), (1e-3, "ms", 1.0))
 MINUS = "\N{MINUS SIGN}"
 
@@ -56,6 +57,11 @@ def money(value: float) -> str:
 def energy(value: float) -> str:
     """Kilowatt-hours, scaled: ``38.1 GWh``, ``12 Wh``."""
     return _scaled(value, _ENERGY, 3, " ")
+
+
+def mass(value: float) -> str:
+    """Kilograms, scaled: ``18.2 kt``, ``69.5 kg``, ``0.56 g``."""
+    return _scaled(value, _MASS, 3, " ")
 
 
 def duration(value: float) -> str:
@@ -138,6 +144,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "memory": memory,
     "money": money,
     "energy": energy,
+    "mass": mass,
     "duration": duration,
     "hours": hours,
     "nats": nats,

@@ -107,6 +107,15 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
         ("energy", "Energy", "energy", e.energy_kwh, "", e.energy_kwh.basis),
         ("loss", loss, "nats", e.loss, "", e.loss.basis),
     ]
+    rows[-1:-1] = [
+        (key, label, kind, estimate, "", estimate.basis)
+        for key, label, kind, estimate in (
+            ("co2", "CO2", "mass", e.co2_kg),
+            ("goodput", "Goodput", "percent", e.goodput),
+            ("failures", "Unplanned stops", "ratio", e.failures),
+        )
+        if estimate is not None
+    ]
     hero = {"loss", "wall_time", "money"}
     return [
         _key(key, label, estimated(kind, estimate), reason, note=note, hero=key in hero)

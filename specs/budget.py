@@ -24,6 +24,7 @@ from sixnd.specs.quantity import (
     Tokens,
     Usd,
 )
+from sixnd.specs.running_costs import Pricing
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -54,8 +55,18 @@ class Cluster(Document):
     """How many of which catalog accelerator, e.g. `512 x h100-sxm` (`sixnd catalog accelerators`)."""
     price_usd_per_accelerator_hour: AutoUsd = None
     """What one accelerator costs an hour; `auto` takes the catalog's dated price."""
+    pricing: Pricing = "on-demand"
+    """Contract by which the catalog's price is taken; with `spot` the run is interrupted as well."""
     goodput: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Share of wall-clock that trains (the rest: failures, restarts, checkpoints); default by catalog."""
+    """Share of wall-clock that trains (the rest: failures, restarts, checkpoints); by default it is computed from the
+    catalog's failures."""
+    spares: Annotated[int, Field(ge=0), WHOLE] = 0
+    """Machines (as many accelerators as share the fast links) held ready, and paid for, to replace failed ones."""
+    replacement_time: Seconds | None = None
+    """How long a machine that failed is missing where no spare is left, e.g. `4 hours`; by default the cluster's
+    owner replaces it while the run restarts."""
+    grid_kg_co2_per_kwh: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """CO2-equivalents of the site's electricity in kg a kWh; by default the world's average."""
     memory_per_accelerator: Bytes | None = None
     """Usable memory of one accelerator if it differs from the catalog, e.g. `94 GB`."""
 
@@ -221,6 +232,9 @@ class Checkpoints(Document):
     """Steps between checkpoints; `auto` balances lost work against the cost of saving."""
     keep_last: Annotated[int, Field(ge=1), WHOLE] = 2
     """Checkpoints kept; older ones are removed after a newer one is complete."""
+    stall_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of a checkpoint's writing in which training waits, for the estimates: 1 as `sixnd run` saves, less for
+    software that writes while it trains on."""
 
 
 class Evaluation(Document):
@@ -281,3 +295,9 @@ class BudgetSpec(Document):
     def accelerators(self) -> AcceleratorCount:
         """How many of which accelerator."""
         return self.cluster.accelerators
+
+    @property
+    def accelerators_held(self) -> int:
+        """Accelerators that are paid for: those that train, and the spare machines'."""
+        machine = catalog.accelerator(self.accelerators.name).scale_up_ranks
+        return self.accelerators.count + self.cluster.spares * machine

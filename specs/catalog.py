@@ -8,28 +8,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import SixndError
 from sixnd.specs.families import ModelFamily
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
+from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
 from sixnd.specs.yaml_reader import read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
-
-
-class Price(Document):
-    """What an accelerator-hour costs, and when and where that was read."""
-
-    usd_per_hour: Annotated[float, Field(ge=0)]
-    low: Annotated[float, Field(ge=0)]
-    high: Annotated[float, Field(ge=0)]
-    date: str
-    source: str
 
 
 class Efficiency(Document):
@@ -68,23 +59,30 @@ class Accelerator(Document):
     network_bytes_per_s: Positive
     """One accelerator's share of its node's network bandwidth."""
     power_w: Positive
+    """Maximum of the accelerator alone."""
+    drawn_power: DrawnPower | None = None
+    """What was measured in training; where nothing was, the maximum stands for it."""
     pue: Annotated[float, Field(ge=1)]
     """Power usage effectiveness: facility power over accelerator power."""
-    goodput: Share
-    """Share of wall-clock that trains, by published runs."""
+    goodput: Share | None = None
+    """Share of wall-clock that trains, where nothing is known of failures; else it is computed."""
     process_bytes: Annotated[float, Field(ge=0)]
     """Memory of one rank that no tensor explains: device context, libraries, communication buffers."""
     allocator_slack: Annotated[float, Field(ge=0)]
     """Memory the allocator reserves beyond what tensors hold, as a share of it."""
     memory_relative_error: Positive
     """Half-width of the 80 % interval of peak memory, as a share of it."""
-    hours_between_failures: Positive | None = None
-    """Accelerator-hours between two unplanned stops, by published runs; none where nothing is published."""
-    checkpoint_bytes_per_s: Positive | None = None
-    """One accelerator's share of the rate at which checkpoints are written, by published runs."""
+    reliability: Reliability | None = None
+    """None where nothing is published: then `goodput` stands for it."""
     price: Price
     efficiency: Efficiency
     source: str
+
+    @model_validator(mode="after")
+    def _goodput_is_known(self) -> "Accelerator":
+        if (self.goodput is None) == (self.reliability is None):
+            raise ValueError("an accelerator has either a reliability or a share of goodput")
+        return self
 
     @property
     def shared_host(self) -> bool:
@@ -159,6 +157,7 @@ _MODELS: dict[str, Any] = {
     "laws": Law,
     "hyperparameter-laws": HyperparameterLaw,
     "sources": SourceRecipe,
+    "grids": Grid,
     "published-runs": PublishedRun,
     "published-mfu": PublishedMfu,
     "model-families": ModelFamily,
@@ -253,6 +252,13 @@ def source(name: str) -> SourceRecipe:
     """The text recipe of that name."""
     found = _entry("sources", name)
     assert isinstance(found, SourceRecipe)
+    return found
+
+
+def grid(name: str) -> Grid:
+    """The electricity grid of that name."""
+    found = _entry("grids", name)
+    assert isinstance(found, Grid)
     return found
 
 

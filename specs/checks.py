@@ -5,6 +5,7 @@ import itertools
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import Path, Problem
+from sixnd.specs.running_costs import Offer
 
 _TOLERANCE = 0.01  # two ways to say one budget may differ by rounding, not by more
 
@@ -13,6 +14,8 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
     """Every contradiction in a spec that can be told without planning it."""
     return [
         *_budget_given(spec),
+        *_contract(spec),
+        *_spares(spec),
         *_budget_agrees(spec),
         *_model_consistent(spec),
         *_layout_fits(spec),
@@ -25,7 +28,13 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
 def price_usd_per_hour(spec: BudgetSpec) -> float:
     """The spec's price of one accelerator-hour, or the catalog's."""
     pinned = spec.cluster.price_usd_per_accelerator_hour
-    return catalog.accelerator(spec.accelerators.name).price.usd_per_hour if pinned is None else pinned
+    return offer(spec).usd_per_hour if pinned is None else pinned
+
+
+def offer(spec: BudgetSpec) -> Offer:
+    """The catalog's offer under the spec's contract; on demand where it has none, which ``check_budget`` reports."""
+    price = catalog.accelerator(spec.accelerators.name).price
+    return price.offer(spec.cluster.pricing) or price
 
 
 def accelerator_hours_given(spec: BudgetSpec) -> dict[str, float]:
@@ -34,7 +43,7 @@ def accelerator_hours_given(spec: BudgetSpec) -> dict[str, float]:
     if budget.accelerator_hours is not None:
         result["accelerator_hours"] = budget.accelerator_hours
     if budget.time is not None:
-        result["time"] = budget.time / 3600 * spec.accelerators.count
+        result["time"] = budget.time / 3600 * spec.accelerators_held
     if budget.money is not None and price > 0:
         result["money"] = budget.money / price
     return result
@@ -53,6 +62,32 @@ def _budget_given(spec: BudgetSpec) -> list[Problem]:
         message = "compute and loss both decide how much is spent; keep one of them"
         return [Problem(("budget", "loss"), message, also=(("budget", "compute"),))]
     return []
+
+
+def _contract(spec: BudgetSpec) -> list[Problem]:
+    """A price, and with spot a rate of interruptions, must be known from somewhere."""
+    cluster, problems = spec.cluster, []
+    accelerator, name = catalog.accelerator(spec.accelerators.name), spec.accelerators.name
+    path: Path = ("cluster", "pricing")
+    if cluster.price_usd_per_accelerator_hour is None and accelerator.price.offer(cluster.pricing) is None:
+        message = (
+            f"the catalog has no {cluster.pricing} price of {name}; set cluster.price_usd_per_accelerator_hour, or "
+            "leave pricing out"
+        )
+        problems.append(Problem(path, message))
+    known = accelerator.reliability is not None and accelerator.reliability.spot_hours_between_interruptions is not None
+    if cluster.pricing == "spot" and cluster.goodput is None and not known:
+        message = f"the catalog does not know how often spot {name} is interrupted; set cluster.goodput"
+        problems.append(Problem(path, message))
+    return problems
+
+
+def _spares(spec: BudgetSpec) -> list[Problem]:
+    cluster, known = spec.cluster, catalog.accelerator(spec.accelerators.name).reliability is not None
+    if not cluster.spares or (known and cluster.goodput is None):
+        return []
+    why = "cluster.goodput is set" if known else f"the catalog knows no failures of {spec.accelerators.name}"
+    return [Problem(("cluster", "spares"), f"spares change nothing where {why}; leave one of them out")]
 
 
 def _budget_agrees(spec: BudgetSpec) -> list[Problem]:

@@ -250,6 +250,12 @@ class Estimates(Document):
     accelerator_hours: Estimate
     money_usd: Estimate
     energy_kwh: Estimate
+    co2_kg: Estimate | None = None
+    """CO2-equivalents of the energy by the grid's average; none in plans of before it was estimated."""
+    goodput: Estimate | None = None
+    """Share of wall-clock that trains, by the failures of the catalog; none where the spec or the catalog gives it."""
+    failures: Estimate | None = None
+    """Unplanned stops that are expected; none where `goodput` is."""
     memory: MemoryBreakdown
     time: TimeBreakdown
 

@@ -26,6 +26,8 @@ from tests.reports.build import estimate
         ("money", 0, "$0"),
         ("energy", 31.1e6, "31.1 GWh"),
         ("energy", 0.0123, "12.3 Wh"),
+        ("mass", 18.2097e6, "18.2 kt"),
+        ("mass", 0.563e-3, "0.563 g"),
         ("duration", 97 * 86400, "97 days"),
         ("duration", 744, "12.4 min"),
         ("duration", 0.84, "840 ms"),

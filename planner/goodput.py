@@ -1,0 +1,245 @@
+"""Goodput: how much of the wall-clock trains, from the catalog's failures, in closed form and by simulation.
+
+A spec that pins ``cluster.goodput``, and a machine whose failures the catalog does not know, have a share instead.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sixnd.planner.failures import (
+    DALY,
+    Draws,
+    Parts,
+    Stops,
+    best_interval_s,
+    expected_parts,
+    expected_stops,
+    running_s,
+    waiting_share,
+)
+from sixnd.planner.laws import Array
+from sixnd.planner.machine import Machine
+from sixnd.planner.simulation import simulate
+from sixnd.planner.spread import drawn, span
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.plan import Estimate
+from sixnd.specs.running_costs import Reliability
+
+AT_LEAST = 10
+"""Checkpoints in a run."""
+_STATE_BYTES = {"bf16": 2 + 12, "fp32": 4 + 8}
+"""Bytes a parameter in a checkpoint: the weights, and the optimizer's FP32 state."""
+_RUNS = 256
+_SEED = 20241007
+_MOST_STOPS = 4096
+"""With more stops luck moves the time lost by less than 2 %, and the closed form stands for the simulation."""
+_LEAST_GOODPUT = 0.01
+
+
+@dataclass(frozen=True)
+class Hazards:
+    """What stops a run: events an accelerator-hour."""
+
+    failures: float
+    reclaims: float
+    """Of spot capacity."""
+    hardware_share: float
+
+    @property
+    def total(self) -> float:
+        """Stops an accelerator-hour."""
+        return self.failures + self.reclaims
+
+    @property
+    def replaced_share(self) -> float:
+        """Share of stops that take a machine away."""
+        return (self.failures * self.hardware_share + self.reclaims) / self.total
+
+
+def hazards(spec: BudgetSpec, known: Reliability) -> Hazards:
+    """Failures, and with spot pricing the seller's reclaims."""
+    spot = known.spot_hours_between_interruptions
+    reclaims = 1 / spot if spec.cluster.pricing == "spot" and spot is not None else 0.0
+    return Hazards(1 / known.hours_between_failures, reclaims, known.hardware_share)
+
+
+def checkpoint_bytes(machine: Machine, params: int) -> float:
+    """Size of a checkpoint."""
+    return params * _STATE_BYTES[machine.precision]
+
+
+def known_stops(spec: BudgetSpec, machine: Machine, params: int) -> Stops | None:
+    """What the catalog says of this cluster's failures; none where it knows nothing."""
+    known, count = machine.accelerator.reliability, machine.planned.count
+    if known is None:
+        return None
+    found = hazards(spec, known)
+    rate = min(known.checkpoint_bytes_per_s * count, known.storage_bytes_per_s)
+    write_s = checkpoint_bytes(machine, params) / rate
+    return Stops(
+        between_s=3600 / (count * found.total),
+        restart_s=known.restart_s + write_s,
+        write_s=write_s,
+        stall_s=write_s * spec.checkpoints.stall_share,
+        replaced_share=found.replaced_share,
+        replacement_s=spec.cluster.replacement_time or 0.0,
+        spares=spec.cluster.spares,
+    )
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The wall-clock of a run: so many steps of so many seconds, on machines that fail."""
+
+    spec: BudgetSpec
+    machine: Machine
+    params: int
+    steps: int
+    step_time_s: float
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of training."""
+        return self.steps * self.step_time_s
+
+    @cached_property
+    def stops(self) -> Stops | None:
+        """Failures that decide the wall-clock; none where a share of goodput does."""
+        return None if self.spec.cluster.goodput is not None else known_stops(self.spec, self.machine, self.params)
+
+    @property
+    def share(self) -> float | None:
+        """The spec's share of goodput, or the catalog's; none where failures decide."""
+        pinned = self.spec.cluster.goodput
+        return self.machine.accelerator.goodput if pinned is None else pinned
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds of training between two checkpoints: the spec's, or Daly's and at least ten in a run.
+
+        Not rounded to whole steps, so that a longer run never takes less time.
+        """
+        pinned = self.spec.checkpoints.every_steps
+        if pinned is not None:
+            return pinned * self.step_time_s
+        tenth = self.train_s / AT_LEAST
+        known = known_stops(self.spec, self.machine, self.params)
+        return max(self.step_time_s, tenth if known is None else min(tenth, best_interval_s(known)))
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Expected wall-clock by what it is spent on; only where failures decide.
+
+        Raises ``InfeasibleError`` where the run stops so often that less than 1 % of the time would get it anywhere.
+        """
+        assert self.stops is not None, "a share of goodput has no parts"
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = expected_parts(self.stops, self.train_s, self.interval_s)
+        if not found.training + found.checkpoints > _LEAST_GOODPUT * found.total:
+            raise InfeasibleError(
+                f"{self.spec.accelerators.count:,} {self.spec.accelerators.name} stop every {self.stops.between_s:.3g} "
+                f"s and take {self.stops.restart_s:.3g} s to restart: less than {_LEAST_GOODPUT:.0%} of the time would "
+                "get it anywhere; use fewer accelerators, another cluster.pricing or more cluster.spares, or set "
+                "cluster.goodput"
+            )
+        return found
+
+    @property
+    def expected_s(self) -> float:
+        """Expected wall-clock."""
+        return self.parts.total if self.share is None else self.train_s / self.share
+
+    @property
+    def goodput(self) -> float:
+        """Share of wall-clock that trains."""
+        return self.parts.goodput if self.share is None else self.share
+
+
+def steps_within(spec: BudgetSpec, machine: Machine, params: int, step_time_s: float, wall_s: float) -> int:
+    """The most steps whose expected wall-clock is no longer than ``wall_s``; none may be."""
+    low, high = 0, int(wall_s / step_time_s) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = WallClock(spec, machine, params, middle, step_time_s).expected_s <= wall_s
+        low, high = (middle, high) if fits else (low, middle)
+    return low
+
+
+@dataclass(frozen=True)
+class RunEstimates:
+    """Wall-clock, and where failures decide it, goodput and how many stops are expected."""
+
+    wall: Estimate
+    goodput: Estimate | None
+    failures: Estimate | None
+
+
+def run_estimates(clock: WallClock, train: Estimate) -> RunEstimates:
+    """Estimates with 80 % intervals, of many simulated runs.
+
+    Their step time, failure rate and restart differ as these numbers' own intervals say.
+    """
+    stops, share = clock.stops, clock.share
+    if stops is None:
+        assert share is not None, "an accelerator has either failures or a share"
+        origin = "catalog" if clock.spec.cluster.goodput is None else "spec"
+        basis = f"training time / goodput {share:g} ({origin})"
+        ends = {"value": train.value / share, "low": train.low / share, "high": train.high / share}
+        return RunEstimates(Estimate(**ends, unit="s", basis=basis), None, None)
+    draws = _draws(clock, stops, train)
+    wall = _simulated(clock, stops, draws)
+    stopped = wall * (1 - waiting_share(stops)) / draws.between_s
+    parts, runs = clock.parts, f"interval: {_RUNS} simulated runs over the intervals of step time, failures and restart"
+    return RunEstimates(
+        wall=_estimate(parts.total, wall, "s", f"training time / goodput {parts.goodput:.4f}; {runs}"),
+        goodput=_estimate(
+            parts.goodput, draws.train_s / wall, "share of wall-clock", f"{DALY}, failures of the catalog; {runs}"
+        ),
+        failures=_estimate(
+            expected_stops(stops, parts),
+            stopped,
+            "stops",
+            f"wall-clock over {stops.between_s / 3600:.4g} h between stops (catalog); interval of both, without luck",
+        ),
+    )
+
+
+def _draws(clock: WallClock, stops: Stops, train: Estimate) -> Draws:
+    known, generator = clock.machine.accelerator.reliability, np.random.default_rng(_SEED)
+    assert known is not None, "there are stops"
+    central = hazards(clock.spec, known)
+    hours = (known.hours_between_failures_range[0], known.hours_between_failures, known.hours_between_failures_range[1])
+    rate = 1 / drawn(*hours, _RUNS, generator)
+    spot, ends = known.spot_hours_between_interruptions, known.spot_hours_between_interruptions_range
+    if central.reclaims and spot is not None and ends is not None:
+        rate = rate + 1 / drawn(ends[0], spot, ends[1], _RUNS, generator)
+    restart = drawn(known.restart_range_s[0], known.restart_s, known.restart_range_s[1], _RUNS, generator)
+    return Draws(
+        train_s=drawn(*span(train), _RUNS, generator),
+        between_s=stops.between_s * central.total / rate,
+        restart_s=restart + stops.write_s,
+    )
+
+
+def _simulated(clock: WallClock, stops: Stops, draws: Draws) -> Array:
+    """Wall-clock of each run; of those with very many stops the expected one."""
+    with np.errstate(over="ignore"):
+        running = running_s(stops, clock.interval_s, draws)
+    wall: Array = running / (1 - waiting_share(stops))
+    few = running / draws.between_s <= _MOST_STOPS
+    wall[few] = simulate(stops, clock.interval_s, draws.of(np.flatnonzero(few)), _SEED).wall_s
+    return wall
+
+
+def _estimate(value: float, draws: Array, unit: str, basis: str) -> Estimate:
+    """The expected value with the draws' 10 % and 90 % quantiles.
+
+    A rare long wait may pull the expected value out of them: then the interval reaches to it.
+    """
+    low, high = (float(each) for each in np.quantile(draws, [0.1, 0.9]))
+    assert math.isfinite(high), "goodput is bounded from below"
+    return Estimate(value=value, low=min(low, value), high=max(high, value), unit=unit, basis=basis)
