@@ -63,8 +63,8 @@ def energy_estimate(spec: BudgetSpec, machine: Machine, wall: Estimate) -> Estim
         basis = f"{a.power_w:g} W (maximum, so an upper estimate) × PUE {a.pue:g} × wall-clock; interval of wall-clock"
     else:
         basis = (
-            f"{power[1]:g} W drawn an accelerator, host included ({a.drawn_power.source}) × PUE {a.pue:g} × "
-            f"wall-clock; interval: wall-clock, and {power[0]:g} to {power[2]:g} W"
+            f"{power[1]:g} W drawn an accelerator, host included (catalog), × PUE {a.pue:g} × wall-clock; interval: "
+            f"wall-clock, and {power[0]:g} to {power[2]:g} W"
         )
     return _estimate(product(span(hours), power), "kWh", basis)
 
@@ -76,8 +76,8 @@ def co2_estimate(spec: BudgetSpec, energy: Estimate) -> Estimate:
         return scaled(energy, pinned, "kg", f"energy × {pinned:g} kg a kWh (spec: cluster.grid_kg_co2_per_kwh)")
     grid = catalog.grid("world")
     basis = (
-        f"energy × {grid.kg_co2_per_kwh:g} kg a kWh, the world's average of {grid.year} ({grid.source}); "
-        f"interval: energy, and grids from {grid.low:g} to {grid.high:g}; set cluster.grid_kg_co2_per_kwh"
+        f"energy × {grid.kg_co2_per_kwh:g} kg a kWh, the world's average of {grid.year} (catalog: grids); "
+        f"interval: energy, and the grids of countries, {grid.low:g} to {grid.high:g}; set cluster.grid_kg_co2_per_kwh"
     )
     return _estimate(product(span(energy), (grid.low, grid.kg_co2_per_kwh, grid.high)), "kg", basis)
 

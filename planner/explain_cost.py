@@ -93,16 +93,21 @@ def energy_kwh(facts: Facts) -> list[Step]:
     devices, power = facts.spec.accelerators_held / facts.machine.sharers, watts(facts.machine)[1]
     formula = f"{devices:g} × {power:g} W × PUE {a.pue:g} × {wall:.5g} s / 3.6e6"
     found = Step("energy", formula, devices * power * a.pue * wall / 3.6e6)
-    return [*wall_time_s(facts), *with_interval(found, facts.plan.estimates.energy_kwh)]
+    source = "maximum of the accelerator alone: nothing was measured" if a.drawn_power is None else a.drawn_power.source
+    drawn = Step("power drawn an accelerator", "in training", power, source, "W")
+    return [*wall_time_s(facts), drawn, *with_interval(found, facts.plan.estimates.energy_kwh)]
 
 
 def co2_kg(facts: Facts) -> list[Step]:
     """Energy times what the grid emits."""
     planned, pinned = _known(facts.plan.estimates.co2_kg), facts.spec.cluster.grid_kg_co2_per_kwh
-    each = catalog.grid("world").kg_co2_per_kwh if pinned is None else pinned
-    energy = number(energy_kwh(facts))
+    world = catalog.grid("world")
+    each, source = (
+        (world.kg_co2_per_kwh, world.source) if pinned is None else (pinned, "spec: cluster.grid_kg_co2_per_kwh")
+    )
+    energy, grid = number(energy_kwh(facts)), Step("grid", "CO2-equivalents of electricity", each, source, "kg a kWh")
     found = Step("CO2", f"{energy:.5g} kWh × {each:g} kg a kWh", energy * each)
-    return [*energy_kwh(facts), *with_interval(found, planned)]
+    return [*energy_kwh(facts), grid, *with_interval(found, planned)]
 
 
 def _known(estimate: Estimate | None) -> Estimate:
