@@ -159,4 +159,13 @@ def backward_extra(at: Tokens, with_experts: bool) -> float:
     experts = at.model.experts
     if with_experts and experts is not None:
         return flow + 2 * _sent(at, experts) * at.model.hidden * at.software.element_bytes
-    return flow + _hidden_units(at, at.model.ffn, kept_product=False) / at.split.tensor
+    made = _hidden_units(at, at.model.ffn, kept_product=False) / at.split.tensor
+    units = (2 if at.model.gated else 1) * at.model.ffn / at.split.tensor
+    return flow + made + weight_gradient(at, units)
+
+
+def weight_gradient(at: Tokens, rows: float) -> float:
+    """The gradient of one weight of so many rows of the hidden width, where it is not accumulated as it is made."""
+    if at.software.weight_gradient_placeholders:
+        return 0.0
+    return rows * at.model.hidden * at.software.element_bytes

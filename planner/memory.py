@@ -1,7 +1,9 @@
-"""Bytes on the fullest rank: model state, activations (Korthikanti et al. 2022), logits, overhead.
+"""Bytes on the fullest rank of what our runner trains, for every candidate layout at once.
 
 Activations follow Korthikanti et al., "Reducing Activation Recomputation in Large Transformer Models" (2022), §4,
-adapted to what our model is: no dropout, RMSNorm, flash attention, grouped-query attention, gated feed-forward.
+adapted to what our model is: no dropout, RMSNorm, flash attention, grouped-query attention, gated feed-forward. The
+same bytes, for any decoder and split, are counted by ``stage_memory``, which a test holds this against and which is
+held against measured ranks. A stage peaks in the backward pass of a layer, of the loss and head, or of the embedding.
 """
 
 from dataclasses import dataclass, fields
@@ -65,8 +67,7 @@ def _stage_terms(
     master = _FP32 if machine.precision == "bf16" else 0
     parameters, gradients = params * weight, params * _FP32  # Megatron accumulates gradients in FP32
     optimizer = params * (master + _ADAM_MOMENTS_BYTES) / layouts.data
-    activations = _activations(model, layouts, machine, global_batch, kind)
-    logits = _logits(model, layouts, machine, kind)
+    activations, logits = _peak(model, layouts, machine, global_batch, kind)
     held = parameters + gradients + optimizer + activations + logits
     overhead = machine.accelerator.process_bytes + machine.accelerator.allocator_slack * held
     return MemoryTerms(parameters, gradients, optimizer, activations, logits, overhead, np.full(len(layouts), index))
@@ -89,18 +90,50 @@ def stage_params(model: Transformer, layouts: Layouts, kind: StageKind) -> Float
     )
 
 
-def _activations(model: Transformer, layouts: Layouts, machine: Machine, global_batch: int, kind: StageKind) -> Floats:
-    whole = layer_activation_bytes(model, layouts, machine)
-    scores = score_bytes(model, layouts, machine)
+def _peak(
+    model: Transformer, layouts: Layouts, machine: Machine, global_batch: int, kind: StageKind
+) -> tuple[Floats, Floats]:
+    """(activations with what passes through, logits) at the stage's peak."""
     boundary = layer_input_bytes(model, layouts, machine)
-    recomputed = kind.recomputed_layers(layouts)
-    kept = np.where(layouts.recompute == 1, whole - scores, whole)
-    layers = recomputed * boundary + (kind.layers - recomputed) * kept
-    # While the backward pass of a recomputed layer runs, that one layer is whole again.
-    again = np.choose(layouts.recompute, [np.zeros_like(whole), scores, whole - boundary])
+    gathered = boundary * layouts.sequence_shards  # the same tensor, whole
+    layers, after = _kept_by_layers(model, layouts, machine, kind)
     in_flight = in_flight_micro_batches(layouts, global_batch, kind)
-    ends = np.where(kind.last, 2 * boundary, 0.0)  # input and output of the final norm
-    return np.asarray(layers * in_flight + again + ends)
+    held, earlier = layers * in_flight, layers * (in_flight - 1)
+    flow = boundary + np.where(layouts.sequence_shards > 1, 2 * gathered, 0.0)
+    layer = held + flow + _feed_forward_gradients(model, layouts, machine)
+    layer = layer + np.maximum(_recomputed(model, layouts, machine) - after, 0.0)
+    embedding = model.embedding_params / layouts.tensor * machine.element_bytes  # or head: its gradient
+    ends = 2 * boundary + np.where(layouts.sequence_shards > 1, 2 * gathered, gathered) + embedding
+    logits = _logits(model, layouts, machine)
+    loss = np.where(kind.last, held + ends, 0.0)
+    first = np.where(kind.first, earlier + embedding + boundary, 0.0)
+    at_loss = loss + np.where(kind.last, logits, 0.0) >= np.maximum(layer, first)
+    return np.where(at_loss, loss, np.maximum(layer, first)), np.where(at_loss, logits, 0.0)
+
+
+def _kept_by_layers(model: Transformer, layouts: Layouts, machine: Machine, kind: StageKind) -> tuple[Floats, Floats]:
+    """Bytes the stage's layers keep for one micro-batch, and those of them behind the last recomputed layer."""
+    whole, recomputed = layer_activation_bytes(model, layouts, machine), kind.recomputed_layers(layouts)
+    kept = np.where(layouts.recompute == 1, whole - score_bytes(model, layouts, machine), whole)
+    others = (kind.layers - recomputed) * kept
+    layers = recomputed * layer_input_bytes(model, layouts, machine) + others
+    return layers, np.where(layouts.recompute == 2, others / layouts.virtual, 0.0)
+
+
+def _recomputed(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
+    """Bytes that recomputation brings back while the backward pass of one layer runs."""
+    whole = layer_activation_bytes(model, layouts, machine)
+    again = [np.zeros_like(whole), score_bytes(model, layouts, machine)]
+    return np.asarray(np.choose(layouts.recompute, [*again, whole - layer_input_bytes(model, layouts, machine)]))
+
+
+def _feed_forward_gradients(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
+    """Gradients of gate and up, and of their weight: the largest that a layer's backward pass holds at once.
+
+    Our runner does not fuse gradient accumulation: a weight's gradient is made, added to the main one, and let go.
+    """
+    units = (model.ffn_matrices - 1) * model.ffn / layouts.tensor
+    return np.asarray(units * (model.sequence * layouts.micro_batch + model.hidden) * machine.element_bytes)
 
 
 def layer_input_bytes(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
@@ -142,8 +175,10 @@ def in_flight_micro_batches(layouts: Layouts, global_batch: int, kind: StageKind
     return np.minimum(m, np.where(v > 1, interleaved, p - kind.rank))
 
 
-def _logits(model: Transformer, layouts: Layouts, machine: Machine, kind: StageKind) -> Floats:
-    """Logits, their FP32 softmax and its gradient on the last stage (Megatron's vocabulary-parallel cross entropy)."""
-    copies = machine.element_bytes + 2 * _FP32 if machine.precision == "bf16" else 2 * _FP32
-    entries = model.sequence * layouts.micro_batch * model.vocab / layouts.tensor
-    return np.where(kind.last, entries * copies, 0.0)
+def _logits(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
+    """Logits and, where they are BF16, the FP32 softmax that becomes their gradient.
+
+    Megatron's vocabulary-parallel cross entropy computes softmax and gradient in place, on an FP32 copy.
+    """
+    copies = machine.element_bytes + (_FP32 if machine.element_bytes < _FP32 else 0)
+    return np.asarray(model.sequence * layouts.micro_batch * model.vocab / layouts.tensor * copies)

@@ -57,7 +57,8 @@ class Software:
     compiled form a second one."""
     weight_gradient_placeholders: bool = False
     """With fused gradient accumulation Transformer Engine keeps one tensor in the weights' precision for every shape of
-    weight, which autograd is given in place of the gradient (``get_dummy_wgrad``)."""
+    weight, which autograd is given in place of the gradient (``get_dummy_wgrad``). Otherwise each weight's gradient is
+    made in that precision, added to the main gradient, and let go."""
     workspace_bytes: float = 0
     """Scratch of the matrix-product libraries."""
     grouped_workspace_bytes: float = 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, backward_extra, forward_extra, layer_bytes
+from sixnd.planner.activations import Tokens, backward_extra, forward_extra, layer_bytes, weight_gradient
 from sixnd.planner.split import Recomputation, Software, Split, StateBytes
 from sixnd.specs.families import Architecture
 
@@ -187,14 +187,14 @@ def _moments(at: Tokens, stage: int) -> Iterator[_Moment]:
 
 
 def _head(at: Tokens, kept: float) -> _Moment:
-    """Backward pass of the loss and head: the final norm's input and output, logits, the head's input and its gradient.
+    """Backward pass of the loss and head: the final norm's input and output, logits, the head's input and gradients.
 
     With modules of multi-token prediction their logits are held until the same backward pass.
     """
     entries = at.count * at.model.vocab / at.split.tensor * (1 + at.model.mtp_layers)
     gathered = 2 if at.split.sequence_shards > 1 else 1
-    norm = 2 * at.layer_input
-    return _Moment("loss and head", kept + norm, entries * at.software.logit_bytes, gathered * at.hidden_bytes)
+    passing = gathered * at.hidden_bytes + weight_gradient(at, at.model.vocab / at.split.tensor)
+    return _Moment("loss and head", kept + 2 * at.layer_input, entries * at.software.logit_bytes, passing)
 
 
 def _experts_by_layer(at: Tokens, stage: int) -> list[bool]:

@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner.candidates import stage_kinds
-from sixnd.planner.memory import layer_activation_bytes, memory_terms, peak_memory, stage_params
+from sixnd.planner.memory import (
+    in_flight_micro_batches,
+    layer_activation_bytes,
+    memory_terms,
+    peak_memory,
+    stage_params,
+)
+from sixnd.planner.split import Recomputation, Split
+from sixnd.planner.stage_memory import fullest, stages
+from sixnd.specs.families import Architecture
 from tests.planner.building import LLAMA_2_7B, LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, layout, layouts, machine
 
 MODELS = st.sampled_from([LLAMA_3_8B, LLAMA_3_70B])
@@ -84,7 +93,62 @@ def test_embedding_and_head_as_layers_fill_llama_3_405b_on_sixteen_stages():
 
 def test_the_interleaved_schedule_holds_more_micro_batches():
     """The penalty 1 + (p − 1)/(p·v) on the first stage (Korthikanti et al. 2022)."""
-    plain, woven = (
-        peak_memory(LLAMA_3_70B, layout(8, 4, 2, virtual_pipeline=v, recompute="none"), machine(), 512) for v in (1, 5)
+    both = layouts(*(layout(8, 4, 2, virtual_pipeline=v) for v in (1, 5)))
+    plain, woven = in_flight_micro_batches(both, 512, stage_kinds(LLAMA_3_70B.layers, both)[0])
+    assert woven / plain == pytest.approx(1 + 3 / 20, rel=1e-12)
+
+
+def _general(model):
+    """The same decoder as the general description has it."""
+    return Architecture(
+        layers=model.layers,
+        hidden=model.hidden,
+        heads=model.heads,
+        kv_heads=model.kv_heads,
+        ffn=model.ffn,
+        vocab=model.vocab,
+        tied=model.tied,
     )
-    assert woven.activations / plain.activations == pytest.approx(1 + 3 / 20, rel=1e-9)
+
+
+@given(
+    MODELS,
+    micro_batches,
+    st.sampled_from([1, 2, 8]),
+    st.sampled_from([(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)]),
+    st.sampled_from([1, 16]),
+    st.sampled_from([("none", 0), ("selective", 0), ("full", 0), ("full", 1), ("full", 3)]),
+)
+def test_the_general_model_of_memory_agrees(model, micro_batch, tensor, pipelines, data, again):
+    (pipeline, virtual), (level, count) = pipelines, again
+    one = layout(
+        tensor,
+        pipeline,
+        data,
+        virtual_pipeline=virtual,
+        micro_batch=micro_batch,
+        recompute=level,
+        recompute_layers=count,
+    )
+    modules = frozenset({"core_attn"}) if level == "selective" else frozenset()
+    split = Split(
+        tensor=tensor,
+        pipeline=pipeline,
+        virtual=virtual,
+        data=data,
+        micro_batch=micro_batch,
+        micro_batches=1024 // (data * micro_batch),
+        sequence_parallel=tensor > 1,
+        recomputation=Recomputation(full=level == "full", layers=count or None, modules=modules),
+    )
+    ours = peak_memory(model, one, machine(), 1024)
+    held = ours.parameters + ours.gradients + ours.optimizer + ours.activations + ours.logits
+    general = fullest(stages(_general(model), split, model.sequence))
+    assert held == pytest.approx(general.allocated, rel=1e-9)
+
+
+def test_the_last_stage_peaks_where_its_logits_weigh_most():
+    """Llama 3 8B on four stages, everything recomputed: 128k logits outweigh four micro-batches of layer inputs."""
+    found = peak_memory(LLAMA_3_8B, layout(1, 4, 8, recompute="full"), machine(), 512)
+    assert found.rank == "last pipeline stage"
+    assert found.logits == 6 * 8192 * 128256
