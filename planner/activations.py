@@ -134,6 +134,28 @@ def _sent(at: Tokens, experts: Experts) -> float:
     return at.count / at.split.sequence_shards * experts.top_k
 
 
+def offloaded_bytes(at: Tokens, with_experts: bool) -> float:
+    """Bytes of a layer that wait in host memory; what recomputation makes again is not offloaded too."""
+    model, size = at.model, at.software.element_bytes
+    keys = counts.query_width(model) if model.latent_attention else counts.kv_width(model)
+    values = model.heads * model.latent_attention.value if model.latent_attention else counts.kv_width(model)
+    inputs = {
+        "attn_norm": at.layer_input,
+        "qkv_linear": 0.0 if at.recomputes("layernorm") else at.layer_input,
+        "core_attn": at.count * (counts.query_width(model) + keys + values) * size / at.split.tensor,
+        "attn_proj": _attention_output(at),
+        "mlp_norm": at.layer_input,
+    }
+    if at.recomputes("mla_up_proj"):
+        inputs["core_attn"] = 0.0
+    experts = model.experts if with_experts and not at.recomputes("moe") else None
+    if experts is not None:
+        sent = _sent(at, experts) * at.split.expert_tensor * size
+        inputs["expert_fc1"] = sent * model.hidden
+        inputs["moe_act"] = sent * (2 if model.gated else 1) * experts.ffn / at.split.expert_tensor
+    return sum(inputs.get(module, 0.0) for module in at.split.offload)
+
+
 def forward_extra(at: Tokens, with_experts: bool) -> float:
     """Bytes alive at once in a layer's forward pass beside what it keeps.
 

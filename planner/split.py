@@ -10,6 +10,9 @@ from typing import Literal
 Module = Literal["core_attn", "layernorm", "mla_up_proj", "mlp", "moe_act", "shared_experts", "moe"]
 """What Megatron can recompute alone (``TransformerConfig.recompute_modules``)."""
 
+Offloaded = Literal["attn_norm", "qkv_linear", "core_attn", "attn_proj", "mlp_norm", "expert_fc1", "moe_act"]
+"""Modules whose input Megatron can keep in host memory (``TransformerConfig.offload_modules``)."""
+
 _FP32 = 4
 
 
@@ -36,6 +39,13 @@ class StateBytes:
     """FP32 copy of the weights, split with the moments."""
     moments: float = 8
     """Both moments; 4 in BF16 and 2 in FP8 with the precision-aware optimizer."""
+    on_host: float = 0
+    """Share of master weights and moments that lives in host memory (``--optimizer-offload-fraction``)."""
+
+    @property
+    def optimizer(self) -> float:
+        """Bytes a parameter of the optimizer on the device, before they are split over ranks."""
+        return (self.master + self.moments) * (1 - self.on_host)
 
 
 FP32_STATE = StateBytes(weight=4, gradient=4, master=0)
@@ -91,6 +101,8 @@ class Split:
     sequence_parallel: bool = False
     distributed_optimizer: bool = True
     recomputation: Recomputation = field(default_factory=Recomputation)
+    offload: frozenset[Offloaded] = frozenset()
+    """Modules whose input waits for the backward pass in host memory."""
     stage_layers: tuple[int, ...] | None = None
     """Layers of each stage where they are uneven; None to split them evenly."""
 

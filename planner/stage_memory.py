@@ -4,11 +4,19 @@ A stage's allocated peak is the largest of four moments: the forward pass of a l
 the backward pass of the loss and head, the backward pass of a layer, and the embedding's gradient.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, backward_extra, forward_extra, layer_bytes, weight_gradient
+from sixnd.planner.activations import (
+    Tokens,
+    backward_extra,
+    forward_extra,
+    layer_bytes,
+    offloaded_bytes,
+    weight_gradient,
+)
 from sixnd.planner.split import Recomputation, Software, Split, StateBytes
 from sixnd.specs.families import Architecture
 
@@ -63,6 +71,24 @@ class RankParams:
 
 
 @dataclass(frozen=True)
+class _Layer:
+    """Bytes of one kind of layer for one micro-batch."""
+
+    whole: float
+    """Kept where nothing is recomputed, and while its backward pass runs."""
+    kept: float
+    """Kept without full recomputation: less what modules alone make again, and what waits in host memory."""
+    forward: float
+    """Alive in its forward pass beside what it keeps."""
+    backward: float
+    """Alive in its backward pass beside what it keeps."""
+
+
+_Kinds = dict[bool, _Layer]
+"""Layers by whether they hold experts."""
+
+
+@dataclass(frozen=True)
 class _Moment:
     name: str
     activations: float
@@ -79,7 +105,18 @@ def stages(
 ) -> list[StageMemory]:
     """Every stage's bytes at its peak; the model's vocabulary is padded already."""
     at = Tokens(model, split, software or Software(), sequence)
-    return [_stage(at, state or StateBytes(), stage) for stage in range(split.pipeline)]
+    kinds = {one: _layer(at, one) for one in {counts.has_experts(model, i) for i in range(model.layers)}}
+    return [_stage(at, kinds, state or StateBytes(), stage) for stage in range(split.pipeline)]
+
+
+def _layer(at: Tokens, with_experts: bool) -> _Layer:
+    whole = sum(layer_bytes(_without_recomputation(at), with_experts).values())
+    alone = sum(layer_bytes(at, with_experts).values()) - offloaded_bytes(at, with_experts)
+    return _Layer(whole, alone, forward_extra(at, with_experts), backward_extra(at, with_experts))
+
+
+def _without_recomputation(at: Tokens) -> Tokens:
+    return replace(at, split=replace(at.split, recomputation=Recomputation()))
 
 
 def fullest(found: list[StageMemory]) -> StageMemory:
@@ -87,16 +124,15 @@ def fullest(found: list[StageMemory]) -> StageMemory:
     return max(found, key=lambda one: one.allocated)
 
 
-def _stage(at: Tokens, state: StateBytes, stage: int) -> StageMemory:
+def _stage(at: Tokens, kinds: _Kinds, state: StateBytes, stage: int) -> StageMemory:
     held = rank_params(at.model, at.split, stage)
-    split_state = state.master + state.moments
-    optimizer = split_state * (held.dense / at.split.optimizer_shards + held.experts / at.split.expert_optimizer_shards)
-    peak = max(_moments(at, stage), key=lambda moment: moment.total)
+    shards, expert_shards = at.split.optimizer_shards, at.split.expert_optimizer_shards
+    peak = max(_moments(at, kinds, stage), key=lambda moment: moment.total)
     return StageMemory(
         stage=stage,
         parameters=state.weight * held.total,
         gradients=state.gradient * held.total,
-        optimizer=optimizer,
+        optimizer=state.optimizer * (held.dense / shards + held.experts / expert_shards),
         activations=peak.activations,
         logits=peak.logits,
         passing=peak.passing,
@@ -107,14 +143,24 @@ def _stage(at: Tokens, state: StateBytes, stage: int) -> StageMemory:
 
 def rank_params(model: Architecture, split: Split, stage: int) -> RankParams:
     """Parameters on one rank of a stage; norms, routers and latent down-projections are whole on every rank."""
-    mine = [counts.layer_params(model, counts.has_experts(model, i)) for i in split.layers_of(stage, model.layers)]
+    layers = Counter(layers_by_kind(model, split, stage))
+    each = {kind: counts.layer_params(model, kind) for kind in layers}
     ends = _first(model, split) if stage == 0 else 0.0
-    if stage == split.pipeline - 1:
-        ends += _last(model, split)
-        mine += model.mtp_layers * [counts.layer_params(model, model.experts is not None)]
-    dense = sum((p.attention + p.ffn) / split.tensor + p.attention_whole + p.norms + p.router for p in mine)
-    experts = sum(p.experts for p in mine) / (split.expert * split.expert_tensor)
+    ends += _last(model, split) if stage == split.pipeline - 1 else 0.0
+    dense = sum(
+        n
+        * ((each[k].attention + each[k].ffn) / split.tensor + each[k].attention_whole + each[k].norms + each[k].router)
+        for k, n in layers.items()
+    )
+    experts = sum(n * each[k].experts for k, n in layers.items()) / (split.expert * split.expert_tensor)
     return RankParams(dense + ends, experts)
+
+
+def layers_by_kind(model: Architecture, split: Split, stage: int) -> list[bool]:
+    """For each layer of a stage whether it holds experts; modules of multi-token prediction count as layers."""
+    found = [counts.has_experts(model, i) for i in split.layers_of(stage, model.layers)]
+    last = stage == split.pipeline - 1
+    return found + (model.mtp_layers if last else 0) * [model.experts is not None]
 
 
 def _first(model: Architecture, split: Split) -> float:
@@ -132,7 +178,7 @@ def _last(model: Architecture, split: Split) -> float:
 
 
 def _workspaces(at: Tokens, stage: int) -> float:
-    grouped = at.software.grouped_workspace_bytes if any(_experts_by_layer(at, stage)) else 0.0
+    grouped = at.software.grouped_workspace_bytes if any(layers_by_kind(at.model, at.split, stage)) else 0.0
     return at.software.workspace_bytes + grouped
 
 
@@ -141,13 +187,13 @@ def _placeholders(at: Tokens, stage: int) -> float:
     if not at.software.weight_gradient_placeholders:
         return 0.0
     model, split = at.model, at.split
-    shapes = {s for i in split.layers_of(stage, model.layers) for s in _weights(model, split, i)}
+    shapes = {s for kind in set(layers_by_kind(model, split, stage)) for s in _weights(model, split, kind)}
     if stage == split.pipeline - 1:
         shapes.add((model.vocab / split.tensor, model.hidden))
     return at.software.element_bytes * sum(rows * columns for rows, columns in shapes)
 
 
-def _weights(model: Architecture, split: Split, layer: int) -> Iterator[tuple[float, float]]:
+def _weights(model: Architecture, split: Split, with_experts: bool) -> Iterator[tuple[float, float]]:
     """Shapes of one layer's weights on a rank, outputs by inputs."""
     t, h, fused = split.tensor, model.hidden, 2 if model.gated else 1
     latent = model.latent_attention
@@ -160,7 +206,7 @@ def _weights(model: Architecture, split: Split, layer: int) -> Iterator[tuple[fl
         yield latent.kv_rank + latent.rotary, h
         yield model.heads * (latent.query_key + latent.value) / t, latent.kv_rank
     yield h, counts.value_width(model) / t
-    experts = model.experts if counts.has_experts(model, layer) else None
+    experts = model.experts if with_experts else None
     widths = [model.ffn / t] if experts is None else [experts.shared_ffn / t, experts.ffn / split.expert_tensor]
     for width in widths:
         if width:
@@ -168,22 +214,34 @@ def _weights(model: Architecture, split: Split, layer: int) -> Iterator[tuple[fl
             yield h, width
 
 
-def _moments(at: Tokens, stage: int) -> Iterator[_Moment]:
+def _moments(at: Tokens, kinds: _Kinds, stage: int) -> Iterator[_Moment]:
     """The candidates for a stage's peak."""
-    kept = _kept(at, stage)
+    layers = [kinds[one] for one in layers_by_kind(at.model, at.split, stage)]
+    kept = _kept(at, layers)
     earlier = (at.split.in_flight(stage) - 1) * sum(kept)  # micro-batches in flight before the last
     so_far = 0.0
-    for layer, bytes_kept in zip(_experts_by_layer(at, stage), kept, strict=True):
+    for layer, bytes_kept in zip(layers, kept, strict=True):
         so_far += bytes_kept
-        yield _Moment("forward pass of a layer", earlier + so_far, 0.0, forward_extra(at, layer))
-        again = _whole(at, layer) - bytes_kept  # what recomputation brings back
-        passing = again + max(forward_extra(at, layer) if again else 0.0, backward_extra(at, layer))
-        yield _Moment("backward pass of a layer", earlier + so_far, 0.0, passing)
+        again = layer.whole - bytes_kept  # what recomputation and host memory bring back
+        leaving = again if at.split.offload else 0.0
+        yield _Moment("forward pass of a layer", earlier + so_far, 0.0, layer.forward + leaving)
+        most = max(layer.forward if again else 0.0, layer.backward)
+        yield _Moment("backward pass of a layer", earlier + so_far, 0.0, again + most)
     if stage == at.split.pipeline - 1:
         yield _head(at, earlier + so_far)
     if stage == 0:
         gradient = counts.embedding_params(at.model) / at.split.tensor * at.software.element_bytes
-        yield _Moment("gradient of the embedding", max(earlier, 0.0), 0.0, gradient + at.layer_input)
+        yield _Moment("gradient of the embedding", earlier, 0.0, gradient + at.layer_input)
+
+
+def _kept(at: Tokens, layers: list[_Layer]) -> list[float]:
+    """Bytes each layer of a stage keeps for one micro-batch."""
+    again = at.split.recomputation
+    if not again.full:
+        return [layer.kept for layer in layers]
+    chunk = -(-len(layers) // at.split.virtual)
+    most = chunk if again.layers is None else again.layers
+    return [at.layer_input if i % chunk < most else layer.whole for i, layer in enumerate(layers)]
 
 
 def _head(at: Tokens, kept: float) -> _Moment:
@@ -195,30 +253,3 @@ def _head(at: Tokens, kept: float) -> _Moment:
     gathered = 2 if at.split.sequence_shards > 1 else 1
     passing = gathered * at.hidden_bytes + weight_gradient(at, at.model.vocab / at.split.tensor)
     return _Moment("loss and head", kept + 2 * at.layer_input, entries * at.software.logit_bytes, passing)
-
-
-def _experts_by_layer(at: Tokens, stage: int) -> list[bool]:
-    """For each layer of a stage whether it holds experts; modules of multi-token prediction count as layers."""
-    found = [counts.has_experts(at.model, i) for i in at.split.layers_of(stage, at.model.layers)]
-    last = stage == at.split.pipeline - 1
-    return found + (at.model.mtp_layers if last else 0) * [at.model.experts is not None]
-
-
-def _whole(at: Tokens, with_experts: bool) -> float:
-    """Bytes of a layer while it is worked on, with what selective recomputation brings back."""
-    return sum(layer_bytes(_without_recomputation(at), with_experts).values())
-
-
-def _without_recomputation(at: Tokens) -> Tokens:
-    return replace(at, split=replace(at.split, recomputation=Recomputation()))
-
-
-def _kept(at: Tokens, stage: int) -> list[float]:
-    """Bytes each layer of a stage keeps for one micro-batch."""
-    layers = _experts_by_layer(at, stage)
-    again = at.split.recomputation
-    if not again.full:
-        return [sum(layer_bytes(at, one).values()) for one in layers]
-    chunk = -(-len(layers) // at.split.virtual)
-    most = chunk if again.layers is None else again.layers
-    return [at.layer_input if i % chunk < most else _whole(at, one) for i, one in enumerate(layers)]

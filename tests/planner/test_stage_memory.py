@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, layer_bytes
+from sixnd.planner.activations import Tokens, layer_bytes, offloaded_bytes
 from sixnd.planner.split import FP32_STATE, Recomputation, Software, Split, StateBytes
 from sixnd.planner.stage_memory import fullest, rank_params, stages
 from sixnd.specs import catalog
@@ -112,6 +112,30 @@ def test_the_optimizer_is_split_over_data_and_context_and_experts_over_their_own
 def test_bytes_a_parameter_follow_the_precision_of_the_optimizer(state, each):
     (one,) = stages(architecture("llama-2-7b"), Split(), 4096, state)
     assert one.states == pytest.approx(each * counts.params(architecture("llama-2-7b")))
+
+
+@given(st.sampled_from(MODELS), st.sampled_from([1, 4]), st.booleans())
+def test_what_waits_in_host_memory_is_not_kept(name, pipeline, selective):
+    modules = ("attn_norm", "qkv_linear", "core_attn", "attn_proj", "mlp_norm", "expert_fc1", "moe_act")
+    parts = {"pipeline": pipeline, "micro_batches": 64, "recomputation": SELECTIVE if selective else Recomputation()}
+    found = [
+        fullest(stages(architecture(name), Split(offload=frozenset(modules[:n]), **parts), 4096)).allocated
+        for n in range(len(modules) + 1)
+    ]
+    assert all(b <= a for a, b in pairwise(found))
+
+
+def test_offloading_a_layer_s_inputs_leaves_its_feed_forward():
+    """Of Llama 3 8B: residuals, norm outputs, Q, K, V and the attention's output leave; gate, up and product stay."""
+    model, s = architecture("llama-3-8b"), 4096
+    modules = frozenset({"attn_norm", "qkv_linear", "core_attn", "attn_proj", "mlp_norm"})
+    at = Tokens(model, Split(offload=modules), Software(), s)
+    assert offloaded_bytes(at, False) == 2 * s * (3 * 4096 + 4096 + 2 * 1024 + 4096)
+
+
+def test_an_optimizer_in_host_memory_takes_none_of_the_device():
+    (half,) = stages(architecture("llama-2-7b"), Split(), 4096, StateBytes(on_host=0.5))
+    assert half.optimizer == pytest.approx(6 * counts.params(architecture("llama-2-7b")))
 
 
 def test_interleaving_holds_more_micro_batches_on_the_first_stage():
