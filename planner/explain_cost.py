@@ -4,7 +4,7 @@ from sixnd.planner.cost import watts
 from sixnd.planner.explain_estimates import number, train_time_s, with_interval
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.failures import DALY, Stops, expected_stops
-from sixnd.planner.goodput import checkpoint_bytes, hazards
+from sixnd.planner.goodput import checkpoint_bytes, hazards, restart_s
 from sixnd.specs import catalog
 from sixnd.specs.plan import Estimate
 
@@ -31,22 +31,34 @@ def _stops(facts: Facts, stops: Stops) -> list[Step]:
     known, count = facts.machine.accelerator.reliability, facts.plan.cluster.count
     assert known is not None, "there are stops"
     source = f"catalog: accelerators/{facts.spec.accelerators.name}"
-    size = checkpoint_bytes(facts.machine, facts.N)
+    cluster, size = facts.spec.cluster, checkpoint_bytes(facts.machine, facts.N)
     found = hazards(facts.spec, known)
     reclaimed = f" and {found.reclaims:.3g} reclaims of spot capacity" if found.reclaims else ""
     rate = f"1 / ({count:,} × ({found.failures:.3g} failures{reclaimed} an accelerator-hour))"
     written = f"{size:.4g} bytes at the smaller of {count:,} × {known.checkpoint_bytes_per_s:.3g} and "
     written += f"{known.storage_bytes_per_s:.3g} bytes/s"
     steps = [
-        Step("time between stops", rate, stops.between_s, source, "s"),
+        Step(
+            "time between stops", rate, stops.between_s, _pinned(cluster.failures_every, "failures_every", source), "s"
+        ),
         Step("writing a checkpoint", written, stops.write_s, source, "s"),
-        Step("restart", f"{known.restart_s:g} s and loading, as long as writing", stops.restart_s, source, "s"),
+        Step(
+            "restart",
+            f"{restart_s(facts.spec, known)[1]:g} s and loading, as long as writing",
+            stops.restart_s,
+            _pinned(cluster.restart_time, "restart_time", source),
+            "s",
+        ),
         Step("between checkpoints", "Daly's interval, at most a tenth of training", facts.clock.interval_s, DALY, "s"),
     ]
     if not stops.replacement_s:
         return steps
     missing = f"{stops.replaced_share:.2g} of stops take a machine for {stops.replacement_s:.4g} s"
     return [*steps, Step("spare machines", missing, stops.spares, "spec: cluster.spares", "machines")]
+
+
+def _pinned(value: float | None, field: str, source: str) -> str:
+    return source if value is None else f"spec: cluster.{field}; else {source}"
 
 
 def wall_time_s(facts: Facts) -> list[Step]:

@@ -23,7 +23,7 @@ from sixnd.planner.failures import (
 from sixnd.planner.laws import Array
 from sixnd.planner.machine import Machine
 from sixnd.planner.simulation import simulate
-from sixnd.planner.spread import drawn, span
+from sixnd.planner.spread import Span, drawn, span
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Estimate
@@ -60,11 +60,23 @@ class Hazards:
         return (self.failures * self.hardware_share + self.reclaims) / self.total
 
 
+def failures_every(spec: BudgetSpec, known: Reliability) -> Span:
+    """Accelerator-hours between two failures: the spec's, or the catalog's with its interval."""
+    (low, high), pinned = known.hours_between_failures_range, spec.cluster.failures_every
+    return (low, known.hours_between_failures, high) if pinned is None else (pinned, pinned, pinned)
+
+
+def restart_s(spec: BudgetSpec, known: Reliability) -> Span:
+    """From a stop until the state is loaded: the spec's, or the catalog's with its interval."""
+    (low, high), pinned = known.restart_range_s, spec.cluster.restart_time
+    return (low, known.restart_s, high) if pinned is None else (pinned, pinned, pinned)
+
+
 def hazards(spec: BudgetSpec, known: Reliability) -> Hazards:
     """Failures, and with spot pricing the seller's reclaims."""
     spot = known.spot_hours_between_interruptions
     reclaims = 1 / spot if spec.cluster.pricing == "spot" and spot is not None else 0.0
-    return Hazards(1 / known.hours_between_failures, reclaims, known.hardware_share)
+    return Hazards(1 / failures_every(spec, known)[1], reclaims, known.hardware_share)
 
 
 def checkpoint_bytes(machine: Machine, params: int) -> float:
@@ -82,7 +94,7 @@ def known_stops(spec: BudgetSpec, machine: Machine, params: int) -> Stops | None
     write_s = checkpoint_bytes(machine, params) / rate
     return Stops(
         between_s=3600 / (count * found.total),
-        restart_s=known.restart_s + write_s,
+        restart_s=restart_s(spec, known)[1] + write_s,
         write_s=write_s,
         stall_s=write_s * spec.checkpoints.stall_share,
         replaced_share=found.replaced_share,
@@ -212,12 +224,11 @@ def _draws(clock: WallClock, stops: Stops, train: Estimate) -> Draws:
     known, generator = clock.machine.accelerator.reliability, np.random.default_rng(_SEED)
     assert known is not None, "there are stops"
     central = hazards(clock.spec, known)
-    hours = (known.hours_between_failures_range[0], known.hours_between_failures, known.hours_between_failures_range[1])
-    rate = 1 / drawn(*hours, _RUNS, generator)
+    rate = 1 / drawn(*failures_every(clock.spec, known), _RUNS, generator)
     spot, ends = known.spot_hours_between_interruptions, known.spot_hours_between_interruptions_range
     if central.reclaims and spot is not None and ends is not None:
         rate = rate + 1 / drawn(ends[0], spot, ends[1], _RUNS, generator)
-    restart = drawn(known.restart_range_s[0], known.restart_s, known.restart_range_s[1], _RUNS, generator)
+    restart = drawn(*restart_s(clock.spec, known), _RUNS, generator)
     return Draws(
         train_s=drawn(*span(train), _RUNS, generator),
         between_s=stops.between_s * central.total / rate,

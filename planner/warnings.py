@@ -12,6 +12,8 @@ from sixnd.specs.plan import Estimates, PlannedData
 _FEW_STEPS = 100
 _THIN_MARGIN = 0.9
 _NOTABLE_DEVIATION = 0.05
+_PUBLISHED_GOODPUT = 0.9
+"""More than 90 % of the wall-clock trained Llama 3 405B and MegaScale's models."""
 
 
 def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estimates) -> list[str]:
@@ -23,6 +25,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_deviations(drafter, draft),
         *_repetition(data, estimates),
         *_margins(drafter, draft, estimates),
+        *_failures(drafter, draft, estimates),
     ]
 
 
@@ -110,5 +113,22 @@ def _margins(drafter: Drafter, draft: Draft, estimates: Estimates) -> list[str]:
     if draft.steps < _FEW_STEPS:
         found.append(
             f"only {draft.steps} optimizer steps: laws of loss, batch and learning rate say little about so short a run"
+        )
+    return found
+
+
+def _failures(drafter: Drafter, draft: Draft, estimates: Estimates) -> list[str]:
+    """A cluster whose failures cost more than published runs lost, and spot capacity, whose absence is not counted."""
+    found, stops = [], drafter.clock(draft).stops
+    if estimates.goodput is not None and stops is not None and estimates.goodput.value < _PUBLISHED_GOODPUT:
+        found.append(
+            f"goodput: {estimates.goodput.value:.0%}, as {drafter.spec.accelerators.count:,} accelerators stop every "
+            f"{stops.between_s / 3600:.2g} h and take {stops.restart_s / 60:.2g} min to restart; published runs kept "
+            f"{_PUBLISHED_GOODPUT:.0%} and more on up to 16,384. Restarting faster (cluster.restart_time) helps most"
+        )
+    if drafter.spec.cluster.pricing == "spot":
+        found.append(
+            "cluster.pricing is spot: the rate of interruptions is the seller's own, for single machines; whether so "
+            "many are to be had at once is not known, and waiting for them is counted only by cluster.replacement_time"
         )
     return found

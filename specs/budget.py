@@ -60,6 +60,10 @@ class Cluster(Document):
     goodput: Annotated[float, Field(gt=0, le=1)] | None = None
     """Share of wall-clock that trains (the rest: failures, restarts, checkpoints); by default it is computed from the
     catalog's failures."""
+    failures_every: AcceleratorHours | None = None
+    """Accelerator-hours between two unplanned stops, e.g. `50000 GPU-hours`; by default those of published clusters."""
+    restart_time: Seconds | None = None
+    """From a stop until the state is loaded, e.g. `3 min`; by default that of published clusters."""
     spares: Annotated[int, Field(ge=0), WHOLE] = 0
     """Machines (as many accelerators as share the fast links) held ready, and paid for, to replace failed ones."""
     replacement_time: Seconds | None = None

@@ -15,7 +15,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
     return [
         *_budget_given(spec),
         *_contract(spec),
-        *_spares(spec),
+        *_failures(spec),
         *_budget_agrees(spec),
         *_model_consistent(spec),
         *_layout_fits(spec),
@@ -82,12 +82,17 @@ def _contract(spec: BudgetSpec) -> list[Problem]:
     return problems
 
 
-def _spares(spec: BudgetSpec) -> list[Problem]:
+_FAILURES = ("failures_every", "restart_time", "spares", "replacement_time")
+
+
+def _failures(spec: BudgetSpec) -> list[Problem]:
+    """What is said of failures must count."""
     cluster, known = spec.cluster, catalog.accelerator(spec.accelerators.name).reliability is not None
-    if not cluster.spares or (known and cluster.goodput is None):
+    if known and cluster.goodput is None:
         return []
     why = "cluster.goodput is set" if known else f"the catalog knows no failures of {spec.accelerators.name}"
-    return [Problem(("cluster", "spares"), f"spares change nothing where {why}; leave one of them out")]
+    given = [name for name in _FAILURES if getattr(cluster, name)]
+    return [Problem(("cluster", name), f"{name} changes nothing where {why}; leave one of them out") for name in given]
 
 
 def _budget_agrees(spec: BudgetSpec) -> list[Problem]:

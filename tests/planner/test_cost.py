@@ -71,7 +71,7 @@ def test_a_contract_that_the_catalog_does_not_know_is_named_with_what_would_do()
     assert not check_budget(spec({"compute": 1e20}, "8 x b200-sxm", cluster={"pricing": "spot", "goodput": 0.8}))
 
 
-def test_spares_are_paid_for_and_change_nothing_where_goodput_is_set():
+def test_spares_are_paid_for():
     none, two = (
         make_plan(
             spec({"compute": 1e23}, "512 x h100-sxm", cluster={"spares": n, "replacement_time": "1 day"})
@@ -81,8 +81,17 @@ def test_spares_are_paid_for_and_change_nothing_where_goodput_is_set():
     assert two.goodput.value > none.goodput.value
     held = (512 + 2 * 8) / 3600
     assert two.accelerator_hours.value == pytest.approx(two.wall_time_s.value * held)
-    problems = check_budget(spec({"compute": 1e20}, cluster={"spares": 1, "goodput": 0.9}))
-    assert [problem.path for problem in problems] == [("cluster", "spares")]
+
+
+@pytest.mark.parametrize(
+    "said", [{"spares": 1}, {"restart_time": "1 min"}, {"replacement_time": "1 h"}, {"failures_every": "100 GPU-hours"}]
+)
+def test_what_is_said_of_failures_is_refused_where_it_changes_nothing(said):
+    where = [("cluster", next(iter(said)))]
+    pinned = check_budget(spec({"compute": 1e20}, cluster=said | {"goodput": 0.9}))
+    unknown = check_budget(spec({"compute": 1e14}, "2 x cpu-2core", cluster=said))
+    assert [problem.path for problem in pinned] == [problem.path for problem in unknown] == where
+    assert not check_budget(spec({"compute": 1e20}, cluster=said))
 
 
 def test_a_budget_of_money_pays_for_the_spares_too():

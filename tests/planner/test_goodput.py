@@ -221,3 +221,25 @@ def test_steps_within_a_time_fill_it(wall_s, count, step_s):
 def test_a_cluster_that_stops_before_it_has_restarted_is_infeasible():
     with pytest.raises(InfeasibleError, match="s to restart"):
         make_plan(spec({"compute": 1e27}, "4194304 x h100-sxm", model={"params": 1e12}))
+
+
+def test_the_spec_s_own_failures_and_restart_stand_in_for_the_catalog_s():
+    asked = {"failures_every": "10000 GPU-hours", "restart_time": "3 min"}
+    mine, theirs = (make_plan(spec({"compute": 1e24}, "1024 x h100-sxm", cluster=each)) for each in (asked, {}))
+    e = mine.estimates
+    assert e.failures.value == pytest.approx(e.wall_time_s.value / 3600 * 1024 / 10_000)
+    spread = e.failures.high / e.failures.low
+    assert spread < theirs.estimates.failures.high / theirs.estimates.failures.low
+    assert e.wall_time_s.high / e.wall_time_s.low == pytest.approx(e.train_time_s.high / e.train_time_s.low, rel=0.05)
+
+
+def test_a_cluster_larger_than_any_published_is_planned_and_its_goodput_warned_of():
+    shape = {"layers": 128, "hidden": 16384, "heads": 128, "kv_heads": 8, "ffn": 53248}
+    large = {"model": {"sequence_length": 8192, "shape": shape}, "training": {"global_batch": "50331648 tokens"}}
+    plan = make_plan(spec({"compute": 1e26}, "98304 x h100-sxm", **large))
+    assert plan.estimates.goodput.value < 0.9
+    told = [warning for warning in plan.warnings if warning.startswith("goodput")]
+    assert len(told) == 1
+    assert "restart_time" in told[0]
+    faster = make_plan(spec({"compute": 1e26}, "98304 x h100-sxm", **large, cluster={"restart_time": "150 s"}))
+    assert faster.estimates.goodput.value > plan.estimates.goodput.value + 0.1
