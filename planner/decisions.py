@@ -7,6 +7,7 @@ from sixnd.planner.failures import DALY
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.sites import sites_decisions
 from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
 from sixnd.planner.vocabulary_law import vocabulary_sizes
@@ -43,6 +44,7 @@ def decisions(
         _checkpoints(drafter, draft, checkpoints),
         _evaluation(drafter, evaluation),
         _goodput(drafter, draft),
+        *sites_decisions(drafter.spec, draft.candidate.model.params, draft.step_time_s),
     ]
 
 

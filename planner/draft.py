@@ -16,6 +16,7 @@ from sixnd.planner.layout import Found, search
 from sixnd.planner.machine import Machine
 from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
+from sixnd.planner.sites import over_sites, with_link
 from sixnd.planner.steptime import step_time
 from sixnd.planner.vocabulary import padding_multiple
 from sixnd.specs.budget import BudgetSpec
@@ -212,8 +213,10 @@ class Drafter:
         return Point(model.params_non_embedding, tokens, self.loss(model.params, tokens))
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
-        found = search(setting, self.spec.layout)
-        return found, step_time(setting.model, found.layout, setting.machine, setting.global_batch)
+        params = setting.model.params
+        found = over_sites(search(setting, self.spec.layout), self.spec, params)
+        time = step_time(setting.model, found.layout, setting.machine, setting.global_batch)
+        return found, with_link(time, self.spec, params)
 
 
 def _same(one: Draft, other: Draft) -> bool:

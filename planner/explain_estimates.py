@@ -6,6 +6,7 @@ from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.memory import peak_memory
+from sixnd.planner.sites import with_link
 from sixnd.planner.steptime import step_time
 from sixnd.specs.plan import Estimate
 
@@ -20,7 +21,8 @@ def with_interval(step: Step, estimate: Estimate) -> list[Step]:
 
 def step_time_s(facts: Facts) -> list[Step]:
     """Seconds of one step by what they are spent on."""
-    parts = step_time(facts.model, facts.plan.layout, facts.machine, facts.plan.training.global_batch).plain()
+    time = step_time(facts.model, facts.plan.layout, facts.machine, facts.plan.training.global_batch)
+    parts = with_link(time, facts.spec, facts.N).plain()
     total = float(sum(parts.values()))
     steps = [
         Step(name.replace("_", " "), "step-time model", value, "planner/steptime.py", "s")

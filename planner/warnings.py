@@ -6,6 +6,7 @@ from sixnd.planner import laws
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import range_broken
 from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW
+from sixnd.planner.sites import sites_warnings
 from sixnd.specs import catalog
 from sixnd.specs.plan import Estimates, PlannedData
 
@@ -26,6 +27,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_repetition(data, estimates),
         *_margins(drafter, draft, estimates),
         *_failures(drafter, draft, estimates),
+        *sites_warnings(drafter.spec),
     ]
 
 

@@ -23,7 +23,9 @@ TIME_LABELS = {
     "data_parallel": "Data parallelism",
     "optimizer": "Optimizer",
     "overhead": "Overhead",
+    "between_sites": "Between data centres",
 }
+_ONLY_WHERE_SPENT = ("between_sites",)
 
 
 def plan_facts(plan: Plan) -> PlanFacts:
@@ -189,7 +191,8 @@ def _option(option: LayoutOption) -> Option:
 
 
 def _parts(breakdown: object, labels: dict[str, str], kind: str) -> list[Part]:
-    values = {label: float(getattr(breakdown, name)) for name, label in labels.items()}
+    found = {name: float(getattr(breakdown, name)) for name in labels}
+    values = {labels[name]: value for name, value in found.items() if value or name not in _ONLY_WHERE_SPENT}
     total = sum(values.values())
     return [
         Part(label=label, figure=exact(kind, value), share=fmt.share(value / total if total else 0.0))

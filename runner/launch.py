@@ -76,7 +76,12 @@ def _digests(prepared: DataPrepared) -> list[str]:
 
 def _check_machine(plan: Plan) -> None:
     """A plan for accelerators that are not here is refused with what can be done."""
-    here = torch.cuda.device_count()
+    sites, here = plan.spec.cluster.sites, torch.cuda.device_count()
+    if sites is not None and sites.sync_every > 1:
+        raise SixndError(
+            f"the plan synchronises its {sites.count} sites every {sites.sync_every} steps, which is planned on paper "
+            "only; plan with cluster.sites.sync_every 1 to run it"
+        )
     if not plan.cluster.shared_host and here < plan.layout.world_size:
         raise SixndError(
             f"the plan needs {plan.layout.world_size} x {plan.cluster.accelerator}, and this machine has {here} GPUs; "

@@ -48,11 +48,27 @@ class Budget(Document):
     """Wall-clock on the whole cluster, e.g. `14 days`."""
 
 
+class Sites(Document):
+    """Data centres that train one model together: each holds whole replicas, and a slow link joins them."""
+
+    count: Annotated[int, Field(ge=2), WHOLE]
+    """Sites; the data-parallel replicas are split evenly over them."""
+    link_bytes_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """What one site sends to the others, in bytes a second: `1.25e11` is 1 Tb/s."""
+    sync_every: Annotated[int, Field(ge=1), WHOLE] = 1
+    """Optimizer steps between two synchronisations. 1 averages gradients at each step; more are DiLoCo's outer steps
+    (Douillard et al. 2023), for plans on paper: `sixnd run` does not train so."""
+    sync_bytes: Annotated[float, Field(gt=0, le=4)] = 4.0
+    """Bytes of one parameter on the link: 4 for FP32, less where it is compressed."""
+
+
 class Cluster(Document):
     """The machines the run may use."""
 
     accelerators: Accelerators
     """How many of which catalog accelerator, e.g. `512 x h100-sxm` (`sixnd catalog accelerators`)."""
+    sites: Sites | None = None
+    """Data centres, where there is more than one."""
     price_usd_per_accelerator_hour: AutoUsd = None
     """What one accelerator costs an hour; `auto` takes the catalog's dated price."""
     pricing: Pricing = "on-demand"

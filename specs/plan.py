@@ -228,6 +228,8 @@ class TimeBreakdown(Document):
     data_parallel: NonNegative
     optimizer: NonNegative
     overhead: NonNegative
+    between_sites: NonNegative = 0.0
+    """On the link between data centres, on average over the steps."""
 
 
 class Estimates(Document):

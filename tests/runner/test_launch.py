@@ -54,3 +54,13 @@ def test_another_plans_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint(tmp_path, 4, fingerprint="other")
     with pytest.raises(SixndError, match="was written by another plan"):
         latest_checkpoint(tmp_path, "abc")
+
+
+def test_a_plan_whose_sites_synchronise_now_and_then_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    plan = tiny.plan(tiny.layout())
+    sites = {"count": 2, "link_bytes_per_s": 1e9, "sync_every": 50}
+    cluster = plan.spec.cluster.model_validate(plan.spec.cluster.plain() | {"sites": sites})
+    spec = plan.spec.model_copy(update={"cluster": cluster})
+    with pytest.raises(SixndError, match="every 50 steps, which is planned on paper only"):
+        run_plan(plan.model_copy(update={"spec": spec}), runs_dir=tmp_path, base_dir=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
