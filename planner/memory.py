@@ -146,12 +146,15 @@ def layer_activation_bytes(model: Transformer, layouts: Layouts, machine: Machin
     """Bytes one layer keeps for its backward pass, for one micro-batch, without recomputation.
 
     Split by sequence parallelism: inputs and outputs of the two norms. Split by TP: Q, K, V, the attention's
-    output, what its scores keep, gate, up, and their product.
+    output, what its scores keep, gate, up, and their product. On a CPU, without Transformer Engine, layers are
+    Megatron's own on plain PyTorch: each norm keeps its normed input too, keys and values are repeated for every
+    query head, and gate · SiLU keeps two more of its steps (``tests/runner/test_kept_tensors.py`` counts them).
     """
     tokens, size, t = model.sequence * layouts.micro_batch, machine.element_bytes, layouts.tensor
-    norms = 4 * layer_input_bytes(model, layouts, machine)
-    attention = tokens * (2 * model.hidden + 2 * model.kv_width) * size / t
-    ffn = tokens * model.ffn_matrices * model.ffn * size / t
+    plain = machine.accelerator.kind == "cpu"
+    norms = (6 if plain else 4) * layer_input_bytes(model, layouts, machine)
+    attention = tokens * (2 * model.hidden + 2 * (model.hidden if plain else model.kv_width)) * size / t
+    ffn = tokens * (model.ffn_matrices + (2 if plain else 0)) * model.ffn * size / t
     return norms + attention + ffn + score_bytes(model, layouts, machine)
 
 
