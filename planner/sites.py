@@ -92,8 +92,8 @@ def sites_warnings(spec: BudgetSpec) -> list[str]:
     beyond = sites.count > _SHOWN_SITES or sites.sync_every > _SHOWN_STEPS
     found.append(
         f"cluster.sites.sync_every: the loss is predicted as if sites that synchronise every {sites.sync_every:,} "
-        f"steps lost nothing by it, as {shown} did ({DILOCO}); {'this is beyond that, and ' if beyond else ''}whether it "
-        "holds at this size is not known. The outer optimizer's state is not in the memory estimate, and sixnd run does "
-        "not train this way"
+        f"steps lost nothing by it, as {shown} did ({DILOCO}); {'this is beyond that, and ' if beyond else ''}whether "
+        "it holds at this size is not known. The outer optimizer's state is not in the memory estimate, and sixnd run "
+        "does not train this way"
     )
     return found
