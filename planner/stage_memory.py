@@ -1,7 +1,7 @@
 """Bytes on a rank of every pipeline stage, for any decoder and split: what is held, and when it peaks.
 
-A stage's allocated peak is the largest of four moments: the forward pass of a layer in its last micro-batch in flight,
-the backward pass of the loss and head, the backward pass of a layer, and the embedding's gradient.
+A stage's allocated peak is the largest of these moments: the forward pass of a layer in its last micro-batch in
+flight, the backward pass of the loss and head, that of a layer, and the embedding's gradient.
 """
 
 from collections import Counter
@@ -220,6 +220,7 @@ def _moments(at: Tokens, kinds: _Kinds, stage: int) -> Iterator[_Moment]:
     kept = _kept(at, layers)
     earlier = (at.split.in_flight(stage) - 1) * sum(kept)  # micro-batches in flight before the last
     so_far = 0.0
+    yield _Moment("optimizer step", 0.0, 0.0, 0.0)
     for layer, bytes_kept in zip(layers, kept, strict=True):
         so_far += bytes_kept
         again = layer.whole - bytes_kept  # what recomputation and host memory bring back

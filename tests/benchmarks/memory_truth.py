@@ -45,6 +45,8 @@ KORTHIKANTI = Software(fused_attention=False, dropout=True)
 OLD = Software(fused_attention=False)
 
 GPT = {"gated": False, "norm": "layer", "biases": "all", "learned_positions": 2048, "tied": True}
+DEGREES = ("tp", "pp", "vpp", "cp", "ep", "dp", "micro_batch")
+SHARE = "activation memory as percent of tensor-parallel baseline"
 MEGATRON = {  # Korthikanti et al. 2022, table 3
     "megatron-22B": (48, 6144, 64),
     "gpt3-175B": (96, 12288, 96),
@@ -140,6 +142,8 @@ def _gpt(row: Row, layers: int, hidden: int, heads: int) -> Architecture:
     bloom = row["model"].startswith("bloom")
     layers, hidden = int(number(row, "layers", layers)), int(number(row, "hidden", hidden))
     heads = int(number(row, "heads", heads))
+    if not layers * hidden * heads:
+        raise RefusedError("the row does not state the model's shape")
     own = {"vocab": 250880, "learned_positions": 0} if bloom else {"vocab": 51200}
     shape = {"layers": layers, "hidden": hidden, "heads": heads, "kv_heads": heads, "ffn": 4 * hidden}
     if hidden % heads:
@@ -150,7 +154,7 @@ def _gpt(row: Row, layers: int, hidden: int, heads: int) -> Architecture:
 def split(row: Row) -> Split:
     """The row's degrees of parallelism."""
     tensor, pipeline, context = (int(number(row, key, 1)) for key in ("tp", "pp", "cp"))
-    data = int(number(row, "dp", number(row, "num_gpus", 1) / (tensor * pipeline * context)))
+    data = max(1, int(number(row, "dp", number(row, "num_gpus", 1) / (tensor * pipeline * context))))
     per_step = number(row, "grad_accum", number(row, "global_batch") / (data * number(row, "micro_batch", 1)))
     if math.isnan(per_step):
         raise RefusedError("the row does not state its batch")
@@ -196,6 +200,9 @@ def reason_against(row: Row) -> str | None:
     checks = (
         ("from memory", number(row, "from_memory", 0) != 0),
         ("ZeRO 2 and 3 and their offloading are not modelled", number(row, "zero", 1) > 1),
+        ("the row's component is not one the model tells apart", row["component"] not in (*COMPONENTS, SHARE)),
+        ("a degree of parallelism or the micro-batch is zero", any(number(row, key, 1) < 1 for key in DEGREES)),
+        ("the row does not state its sequence length", math.isnan(number(row, "seq_len"))),
     )
     return next((reason for reason, fails in checks if fails), None)
 
@@ -205,23 +212,25 @@ def case(row: Row) -> Case:
     reason = reason_against(row)
     if reason:
         raise RefusedError(reason)
-    if math.isnan(number(row, "seq_len")):
-        raise RefusedError("the row does not state its sequence length")
-    if row["mem_kind"].startswith("percent="):
+    if row["component"] == SHARE:
         return _share_of_baseline(row)
+    measured = number(row, "measured_gb", number(row, "gpu_mem_gb") if row["component"] == "OOM" else math.nan)
+    if math.isnan(measured):
+        raise RefusedError("the row has no figure")
     state, software = program(row)
     run = Measured(row, shape(row), split(row), state, software)
     found = run.stages()
     stage = _stage_of(row, run.split, found)
     predicted, error = COMPONENTS[row["component"]](row, stage)
-    measured = number(row, "measured_gb", number(row, "gpu_mem_gb"))
     kind = "moe" if run.model.experts is not None or run.split.context > 1 else "dense"
     return Case(row["row_id"], kind, row["source"], row["precision"], predicted / 1e9, measured, error, stage.moment)
 
 
 def _share_of_baseline(row: Row) -> Case:
     """Activations of one layer as per cent of those of tensor parallelism alone (Korthikanti et al. 2022, fig. 1)."""
-    model, tensor, how = shape(row), int(number(row, "tp")), row["recompute"]
+    model, tensor, how = shape(row), int(number(row, "tp", 1)), row["recompute"]
+    if not row["mem_kind"].startswith("percent="):
+        raise RefusedError("the row has no figure")
 
     def kept(parallel: bool, again: Recomputation) -> float:
         at = Tokens(model, Split(tensor=tensor, sequence_parallel=parallel, recomputation=again), KORTHIKANTI, 2048)

@@ -190,7 +190,22 @@ def test_every_row_is_used_or_refused_with_a_reason():
     assert all(one["reason"] for one in refused)
 
 
-def test_a_row_without_its_model_s_shape_is_refused():
-    row = {"component": "total", "model": "nobody-7b", "source": "", "seq_len": "4096", "mem_kind": "", "framework": ""}
-    with pytest.raises(RefusedError, match="shape"):
-        case(row)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": "nobody-7b"}, "shape"),
+        ({"layers": "", "hidden": "", "heads": "", "model": "bloom-9B"}, "shape"),
+        ({"seq_len": ""}, "sequence length"),
+        ({"measured_gb": ""}, "no figure"),
+        ({"component": "smell"}, "component"),
+        ({"tp": "0"}, "degree"),
+        ({"zero": "3"}, "ZeRO"),
+    ],
+)
+def test_a_row_that_says_too_little_or_too_much_is_refused(change, reason):
+    row = {"row_id": "1", "component": "total", "model": "llama3-8b", "source": "", "seq_len": "4096", "mem_kind": ""}
+    row |= {"framework": "", "measured_gb": "40", "recompute": "none", "rank": "", "precision": "BF16", "num_gpus": "1"}
+    row |= {"micro_batch": "1", "grad_accum": "1", "dp": "1", "table": ""}
+    assert case(row).measured == 40
+    with pytest.raises(RefusedError, match=reason):
+        case(row | change)
