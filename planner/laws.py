@@ -17,6 +17,8 @@ Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
 _FLATTEST = 1e-3
+_LARGEST_LOG = float(np.log(1e60))
+"""Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
 WIDENING_PER_DECADE = 0.5
 """Outside the fitted range an interval widens by this share of itself for each decade: our rule, not a fit."""
 
@@ -46,7 +48,8 @@ class Surface:
     def optimal_params(self, compute: Numbers) -> Numbers:
         """Compute-optimal N for C = 6ND in FLOPs, in closed form (Hoffmann et al. 2022, eq. 4)."""
         log_g = np.log(self.alpha * self.A / (self.beta * self.B)) / (self.alpha + self.beta)
-        found: Numbers = np.exp(log_g + self.beta / (self.alpha + self.beta) * np.log(np.asarray(compute) / 6))
+        log_N = log_g + self.beta / (self.alpha + self.beta) * np.log(np.asarray(compute) / 6)
+        found: Numbers = np.exp(np.clip(log_N, -_LARGEST_LOG, _LARGEST_LOG))
         return found
 
 

@@ -1,5 +1,6 @@
 """`sixnd fit` and `sixnd allocate`: a law from runs, and N and D from a law."""
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ if TYPE_CHECKING:
     from sixnd.planner.answers import Answer, Asked
     from sixnd.planner.fitting.fit import Fitted
     from sixnd.specs.law_document import Frontier
+    from sixnd.specs.run_table import RunTable
 
 _FILE = click.Path(path_type=Path)
 _INVALID = 3
+_REFUSED_BELOW = 0.05
 
 
 class _WithLists(click.Command):
@@ -58,6 +61,7 @@ def _is_number(word: str) -> bool:
 @click.option("--delta", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
 @click.option("--draws", type=click.IntRange(min=400), default=4000, show_default=True, help="Draws behind intervals.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--against", multiple=True, metavar="LAW", help="Say whether the runs agree with this law (repeatable).")
 @click.option("--skip-refused", is_flag=True, help="Fit without the rows that are no runs, and count that as done.")
 @click.option("--width", type=click.IntRange(min=40), help="Columns of the printed report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -66,6 +70,7 @@ def fit(
     columns: str | None,
     at: tuple[str, ...],
     output: Path | None,
+    against: tuple[str, ...],
     skip_refused: bool,
     approach: str,
     width: int | None,
@@ -85,14 +90,17 @@ def fit(
     tell(f"fitting {len(table.rows)} runs, {options['draws']:,} draws")
     fitted = fit_law(table, Options(**options))
     document = fitted.document
+    held = [_held_against(name, table) for name in against]
     for row in table.refused:
         tell(f"{row.row}: {row.why}")
     if as_json:
-        print_json(_fit_json(fitted, int(approach), budgets))
+        print_json(_fit_json(fitted, int(approach), budgets) | {"against": held})
     else:
         from sixnd.reports.terminal import law_text
 
         print_result(law_text(document, fitted.at(budgets), text_width(width), color=use_color()))
+        for one in held:
+            print_result(textwrap.fill(one["told"], text_width(width)))
     refused = bool(table.refused) and not skip_refused
     if refused:
         tell(f"{len(table.refused)} rows are no runs and were left out; --skip-refused accepts that")
@@ -102,6 +110,20 @@ def fit(
             f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html"
         )
     return _INVALID if refused else 0
+
+
+def _held_against(name: str, table: "RunTable") -> dict[str, Any]:
+    """Whether the runs could have come from a law: the distance of its constants from theirs, by their bootstrap."""
+    from sixnd.planner import laws
+    from sixnd.planner.fitting.consistency import consistency
+    from sixnd.planner.fitting.fit import as_runs
+    from sixnd.planning import named_law
+
+    found = consistency(laws.surface(named_law(name).law), as_runs(table))
+    agrees = found.distance_p >= _REFUSED_BELOW
+    verdict = "the runs agree with it" if agrees else "the runs speak against it"
+    told = f"{name}: {verdict} (chi-square {found.distance:.4g} on 5 degrees of freedom, p = {found.distance_p:.2g})"
+    return {"law": name, "chi_squared": found.distance, "p": found.distance_p, "agrees": agrees, "told": told}
 
 
 def _flops(text: str) -> float:

@@ -114,7 +114,8 @@ class AllocationLaw(LawEntry):
     coefficient: Positive
     exponent: Positive
     exponent_interval: Range | None = None
-    """95 % interval of the exponent as published."""
+    """Interval of the exponent as its source prints it: Hoffmann et al. give percentiles 10 and 90, Porian et al. 2.5
+    and 97.5."""
     unit: Positive = 1.0
     """FLOPs in the unit of C: 8.64e19 for PF-days."""
     size: Literal["params", "flops-per-token"] = "params"

@@ -14,6 +14,8 @@ from sixnd.specs.law_document import Approach, Parabola
 TOLERANCE = 0.05
 """Runs whose ln C lies so close to the next belong to one budget."""
 _DRAWS = 400
+_FEWEST_BUDGETS = 3
+"""Through two points a line always goes: it says nothing."""
 
 
 def parabolas(runs: Runs, compute: Array) -> tuple[list[Parabola], list[str]]:
@@ -70,6 +72,8 @@ def _approach_2(runs: Runs, compute: Array, surface: Surface) -> list[Approach]:
     if found is None:
         return []
     points = [(p.compute, p.params) for p in found.parabolas if not p.left_out]
+    if len(points) < _FEWEST_BUDGETS:
+        return []
     return [_approach(2, found.params, found.tokens, points, _bias(runs, surface, float(compute.max())))]
 
 

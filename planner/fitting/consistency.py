@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sixnd.planner.fitting.huber_density import log_likelihood
 from sixnd.planner.fitting.resample import bootstrap
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import DELTA, FEWEST_RUNS, as_theta, fit_surface, log_residuals
 from sixnd.planner.laws import Surface
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import UnfitRunsError
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,18 @@ class Consistency:
 def consistency(law: Surface, runs: Runs, *, weights: Array | None = None) -> Consistency:
     """Test a law's constants against runs; ``weights`` (R, n) are resamples as ``bootstrap`` takes them.
 
-    Raises ``SixndError`` for no more runs than constants, or for a law without irreducible loss: its logarithm has no
-    distance from any other.
+    Raises ``UnfitRunsError`` for no more runs than constants, or for a law without irreducible loss: its logarithm has
+    no distance from any other.
     """
     if len(runs) <= FEWEST_RUNS:
-        raise SixndError(f"{len(runs)} runs agree with any law: five constants fit them exactly; more runs can tell")
+        raise UnfitRunsError(f"{len(runs)} runs agree with any law: five constants fit them exactly; add runs")
     if not law.E > 0:
-        raise SixndError("the law has no irreducible loss E, so its logarithm cannot be held against that of the runs")
+        raise UnfitRunsError("the law has no irreducible loss E, so its logarithm cannot be held against the runs'")
     best, theta = fit_surface(runs, estimator="likelihood"), as_theta(law)
     spread = np.cov(bootstrap(runs, fit_surface(runs), weights=weights), rowvar=False)
     away = theta - best.theta
     distance = float(away @ np.linalg.solve(spread, away))
-    likelihood = log_likelihood(log_residuals(runs, theta[None])[0])
+    likelihood = log_likelihood(log_residuals(runs, theta[None])[0], DELTA)
     ratio = 2 * (-best.objective - likelihood)
     return Consistency(
         distance=distance,
@@ -62,26 +63,6 @@ def consistency(law: Surface, runs: Runs, *, weights: Array | None = None) -> Co
         likelihood_ratio=ratio,
         likelihood_ratio_p=chance_of_five(ratio),
     )
-
-
-def log_likelihood(residuals: Array, delta: float = DELTA) -> float:
-    """Greatest log-likelihood of residuals r under exp(−huber_δ(r/s)) / (s·Z) over the scale s.
-
-    The best s solves Σ min(|r|/s, δ)·|r|/s = n. With the k smallest |r| inside δ·s that is a quadratic in 1/s, whose
-    root is taken for the one k that it agrees with.
-    """
-    size = np.sort(np.abs(residuals))
-    squares = np.concatenate([[0.0], np.cumsum(size**2)])
-    beyond = size.sum() - np.concatenate([[0.0], np.cumsum(size)])
-    linear = delta * beyond
-    # 1/s of q·(1/s)² + l·(1/s) = n, in the form that keeps its digits where q is small or zero
-    inverse = 2 * size.size / (linear + np.sqrt(linear**2 + 4 * squares * size.size))
-    within = np.array([np.count_nonzero(size * each <= delta) for each in inverse])
-    scale = 1 / inverse[int(np.argmin(np.abs(within - np.arange(within.size))))]
-    z = size / scale
-    inner = np.minimum(z, delta)
-    normaliser = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2)) + 2 * math.exp(-(delta**2) / 2) / delta
-    return -float(np.sum(inner * (z - inner / 2))) - size.size * math.log(scale * normaliser)
 
 
 def chance_of_five(chi_squared: float) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 
 from sixnd.planner.fitting.polish import polish
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.planner.fitting.surface import TIED, SurfaceFit, as_surface
+from sixnd.planner.fitting.surface import DELTA, TIED, SurfaceFit, as_surface
 
 _CHUNK = 200
 """Problems polished at a time: few enough that their arrays stay in cache."""
@@ -17,15 +17,20 @@ def resamples(runs: int, count: int, seed: int) -> Array:
 
 def refit(runs: Runs, fit: SurfaceFit, weights: Array, log_loss: Array | None = None) -> Array:
     """θ (R, 5) under each row of weights (R, n), or of other losses (R, n), from the fit's own optimum."""
-    threshold = fit.delta if fit.scale is None else fit.delta * fit.scale
-    basis = TIED if fit.tied else None
+    basis, chunks = TIED if fit.tied else None, max(1, len(weights) // _CHUNK)
     losses = np.broadcast_to(runs.log_loss if log_loss is None else log_loss, weights.shape)
-    chunks = max(1, len(weights) // _CHUNK)
-    found = [
-        polish(runs, w, np.repeat(fit.theta[None], len(w), axis=0), threshold, basis, loss)[0]
-        for w, loss in zip(np.array_split(weights, chunks), np.array_split(losses, chunks), strict=True)
-    ]
+    found = []
+    for w, loss in zip(np.array_split(weights, chunks), np.array_split(losses, chunks), strict=True):
+        theta = np.repeat(fit.theta[None], len(w), axis=0)
+        for threshold in _thresholds(fit):
+            theta = polish(runs, w, theta, threshold, basis, loss)[0]
+        found.append(theta)
     return np.concatenate(found)
+
+
+def _thresholds(fit: SurfaceFit) -> tuple[float, ...]:
+    """The likelihood's own threshold is so small that an optimum holds its resamples fast: they stop well above it."""
+    return (fit.delta,) if fit.scale is None else (DELTA, DELTA / 10)
 
 
 def bootstrap(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0, weights: Array | None = None) -> Array:

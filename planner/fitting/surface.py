@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from sixnd.planner.fitting.huber_density import best_scale, log_likelihood
 from sixnd.planner.fitting.polish import gradient, objective, polish
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.laws import Surface
@@ -175,28 +176,8 @@ def _most_likely(runs: Runs, theta: Array, delta: float, basis: Array | None) ->
     ones, scale, threshold = np.ones((1, len(runs))), np.inf, DELTA
     for _ in range(_LIKELIHOOD_ROUNDS):
         theta = polish(runs, ones, theta[None], threshold, basis)[0][0]
-        previous, scale = scale, _scale(log_residuals(runs, theta[None])[0], delta)
+        previous, scale = scale, best_scale(log_residuals(runs, theta[None])[0], delta)
         if math.isclose(threshold, delta * scale, rel_tol=1e-9) and math.isclose(previous, scale, rel_tol=1e-12):
             break
         threshold = max(delta * scale, threshold / 2)  # by stages: the optimum moves little from one to the next
-    z = np.abs(log_residuals(runs, theta[None])[0]) / scale
-    inside = np.minimum(z, delta)
-    normaliser = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2)) + 2 * math.exp(-(delta**2) / 2) / delta
-    value = float(np.sum(inside * (z - inside / 2))) + len(runs) * math.log(scale * normaliser)
-    return theta, value, scale
-
-
-def _scale(residuals: Array, delta: float) -> float:
-    """S with Σ ψ(r/s)·r/s = n, by bisection: the sum falls as s grows."""
-    size = np.abs(residuals)
-    low, high = 1e-300, float(size.max()) * 2 + 1e-300
-    for _ in range(2000):
-        middle = math.sqrt(low * high)
-        z = size / middle
-        if np.sum(np.minimum(z, delta) * z) > len(size):
-            low = middle
-        else:
-            high = middle
-        if high / low < 1 + 1e-15:
-            break
-    return math.sqrt(low * high)
+    return theta, -log_likelihood(log_residuals(runs, theta[None])[0], delta), scale

@@ -43,7 +43,9 @@ def draws(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0) -> A
     if len(runs) >= MANY_RUNS:
         return bootstrap(runs, fit, count=count, seed=seed)
     generator = np.random.default_rng(seed)
-    spread = np.sqrt(np.sum(fit.residuals**2) / generator.chisquare(free, (count, 1)))
+    # An outlier counts as the least that is one: it must not pass for the noise of all runs.
+    squares = np.minimum(np.abs(fit.residuals), _OUTLIER * residual_sd(runs, fit)) ** 2
+    spread = np.sqrt(squares.sum() / generator.chisquare(free, (count, 1)))
     noise = spread * generator.standard_normal((count, len(runs)))
     return refit(runs, fit, np.ones((count, len(runs))), runs.log_loss + fit.residuals + noise)
 

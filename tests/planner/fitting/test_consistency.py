@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.planner.fitting.consistency import chance_of_five, consistency, log_likelihood
+from sixnd.planner.fitting.consistency import chance_of_five, consistency
+from sixnd.planner.fitting.huber_density import log_likelihood
 from sixnd.planner.fitting.resample import resamples
 from sixnd.planner.fitting.runs import Runs
-from sixnd.planner.fitting.surface import as_theta, fit_surface, log_residuals
+from sixnd.planner.fitting.surface import DELTA, as_theta, fit_surface, log_residuals
 from sixnd.planner.laws import Surface
 from sixnd.specs.errors import SixndError
 from tests.planner.fitting.chinchilla import chinchilla, published_resamples
@@ -30,7 +31,7 @@ def drawn(seed: int, noise: float = 0.005) -> Runs:
 
 
 def likelihood_of(law: Surface, runs: Runs) -> float:
-    return log_likelihood(log_residuals(runs, as_theta(law)[None])[0])
+    return log_likelihood(log_residuals(runs, as_theta(law)[None])[0], DELTA)
 
 
 def test_hoffmanns_law_is_refused_by_the_points_of_its_own_figure():

@@ -64,6 +64,15 @@ def test_the_bootstrap_has_the_published_standard_errors():
     assert exponent.std() == pytest.approx(0.0200, abs=2e-4)
 
 
+def test_resamples_of_a_likelihood_fit_spread_like_those_of_a_huber_fit():
+    runs = chinchilla()
+    spreads = [
+        bootstrap(runs, fit_surface(runs, estimator=estimator), count=200)[:, 3].std()
+        for estimator in ("huber", "likelihood")
+    ]
+    assert spreads[1] == pytest.approx(spreads[0], rel=0.3)
+
+
 @given(surfaces)
 @settings(max_examples=30, deadline=None)
 def test_a_planted_surface_is_found_again(surface):
