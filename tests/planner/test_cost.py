@@ -49,6 +49,17 @@ def test_a_contract_for_a_year_is_cheaper_an_hour_than_on_demand_and_spot_cheape
         assert offer.source
 
 
+def test_the_contracts_that_were_read_lie_in_the_catalog_s_ranges():
+    with shared("truth/gpu_prices.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"] in ("reserved", "spot low")]
+    assert {row["gpu"] for row in rows} == {"H100", "B200"}
+    for row in rows:
+        price = catalog.accelerator(f"{row['gpu'].lower()}-sxm").price
+        offer = price.reserved if row["kind"] == "reserved" else price.spot
+        for end in row["on_demand_usd_h"].split("-"):
+            assert offer.low <= float(end) <= offer.high
+
+
 def test_spot_is_interrupted_more_often_and_takes_longer():
     on_demand, spot = (
         make_plan(spec({"compute": 1e23}, "512 x h100-sxm", cluster={"pricing": pricing}))

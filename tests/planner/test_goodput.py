@@ -100,6 +100,18 @@ def test_the_simulation_s_mean_is_the_closed_form(stops):
         assert abs(found.mean() - expected) <= 4 * found.std() / math.sqrt(found.size) + 1e-4 * expected
 
 
+@given(some_stops, st.floats(0.0, 1), st.floats(0.0, 2), st.integers(0, 4), st.integers(0, 2**16))
+@settings(max_examples=15, deadline=None, derandomize=True)
+def test_the_simulation_and_the_closed_form_agree_wherever_they_are_asked(stops, share, missing, spares, seed):
+    """Within five standard errors: by chance one such test in two million fails, and these are always the same."""
+    stops = replace(stops, replaced_share=share, replacement_s=missing * stops.between_s, spares=spares)
+    interval = best_interval_s(stops)
+    train_s = interval * math.ceil(300 * stops.between_s / interval)
+    wall = simulate(stops, interval, Draws.alike(stops, train_s, 200), seed).wall_s
+    expected = expected_parts(stops, train_s, interval).total
+    assert abs(wall.mean() - expected) <= 5 * wall.std() / math.sqrt(wall.size) + 2e-3 * expected
+
+
 def test_a_run_that_is_not_stopped_takes_its_training_and_its_checkpoints():
     calm = replace(STOPS, between_s=1e15, stall_s=20)
     runs = simulate(calm, 1_000, Draws.alike(calm, 10_500, 3), seed=0)
