@@ -34,11 +34,15 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
+_ORDER = ["validate", "plan", "explain", "allocate", "audit", "run", "status", "report", "ladder", "fit"]
+_ORDER += ["catalog", "schema", "doctor"]
+
+
 class _InOrder(click.Group):
     """Verbs are listed in the order of use, not of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)
+        return sorted(self.commands, key=_ORDER.index)
 
 
 @click.group(cls=_InOrder, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})

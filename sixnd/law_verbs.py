@@ -234,7 +234,7 @@ def allocate(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Choose N and D for a compute budget, or the least compute for a loss.
+    """Choose N and D for a budget, or for a loss.
 
     COMPUTE is a number of FLOPs (6ND). Every answer has intervals, and what every other law would choose beside it.
     """
