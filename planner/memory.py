@@ -103,7 +103,7 @@ def _peak(
     layer = held + flow + _feed_forward_gradients(model, layouts, machine)
     layer = layer + np.maximum(_recomputed(model, layouts, machine) - after, 0.0)
     embedding = model.embedding_params / layouts.tensor * machine.element_bytes  # or head: its gradient
-    ends = 2 * boundary + np.where(layouts.sequence_shards > 1, 2 * gathered, gathered) + embedding
+    ends = 2 * boundary + np.where(layouts.sequence_shards > 1, 2 * gathered + boundary, gathered) + embedding
     logits = _logits(model, layouts, machine)
     loss = np.where(kind.last, held + ends, 0.0)
     first = np.where(kind.first, earlier + embedding + boundary, 0.0)

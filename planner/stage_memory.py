@@ -248,9 +248,11 @@ def _kept(at: Tokens, layers: list[_Layer]) -> list[float]:
 def _head(at: Tokens, kept: float) -> _Moment:
     """Backward pass of the loss and head: the final norm's input and output, logits, the head's input and gradients.
 
-    With modules of multi-token prediction their logits are held until the same backward pass.
+    Under sequence parallelism the head's input is gathered, and its gradient exists whole and scattered. With modules
+    of multi-token prediction their logits are held until the same backward pass.
     """
     entries = at.count * at.model.vocab / at.split.tensor * (1 + at.model.mtp_layers)
-    gathered = 2 if at.split.sequence_shards > 1 else 1
-    passing = gathered * at.hidden_bytes + weight_gradient(at, at.model.vocab / at.split.tensor)
+    parallel = at.split.sequence_shards > 1
+    flow = 2 * at.hidden_bytes + at.layer_input if parallel else at.hidden_bytes
+    passing = flow + weight_gradient(at, at.model.vocab / at.split.tensor)
     return _Moment("loss and head", kept + 2 * at.layer_input, entries * at.software.logit_bytes, passing)

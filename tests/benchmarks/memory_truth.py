@@ -32,7 +32,8 @@ Row = dict[str, str]
 
 ALLOCATED_ERROR, DEVICE_ERROR = 0.003, 0.23
 """Half-widths of the 80 % interval: of what tensors hold, where program and shape are known, and of device figures.
-They are the 80th percentiles of SimuMax's ranks and of BLOOM's readings: in-sample, and of few programs."""
+The first is twice the largest error on SimuMax's ranks, whose six configurations are few; the second the 80th
+percentile of BLOOM's readings, in-sample."""
 
 WORKSPACE = 32 * 2**20
 """One cuBLAS workspace on Hopper and later, torch's or Transformer Engine's (``get_cublas_workspace_size_bytes``)."""

@@ -176,10 +176,10 @@ def test_multi_token_prediction_weighs_on_the_last_stage():
     assert ends[1].allocated > ends[0].allocated + 12 * (counts.mtp_params(with_mtp) / 64)
 
 
-def test_allocated_memory_is_within_half_a_per_cent_of_simumax_s_ranks():
+def test_allocated_memory_is_within_a_fifth_of_a_per_cent_of_simumax_s_ranks():
     found = report(shared("truth/memory.csv"))
-    assert found["by_source"]["SimuMax v1.2 B200 real"]["mape"] < 0.5
-    assert found["overall"]["moe"]["mape"] < 1
+    assert found["by_source"]["SimuMax v1.2 B200 real"]["p90"] < 0.2
+    assert found["overall"]["moe"]["mape"] < 0.2
     assert found["out_of_memory"]["called"] == found["out_of_memory"]["n"] > 0
 
 
