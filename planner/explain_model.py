@@ -2,11 +2,13 @@
 
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.explanation import Facts, Step
+from sixnd.planner.flop_conventions import CONVENTIONS
 from sixnd.planner.flops import forward_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
 from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded
 from sixnd.specs.plan import LayoutOption
 
+_CONVENTIONS = "conventions of Hoffmann et al. 2022 (appendix F, table A4), Kaplan et al. 2020, DeepSeek-AI 2024"
 _PALM = "PaLM, appendix B (Chowdhery et al. 2022)"
 
 
@@ -90,6 +92,17 @@ def flops_per_token(facts: Facts) -> list[Step]:
             "FLOPs",
         ),
         Step("over 6N", f"{total:.5g} / (6 × {facts.N:.5g})", total / (6.0 * facts.N), "", "times"),
+        *[
+            Step(
+                f"as {name} counts",
+                "a token, forward and backward",
+                count(facts.model),
+                "planner/flop_conventions.py",
+                "FLOPs",
+            )
+            for name, count in CONVENTIONS.items()
+            if name not in ("exact", "6N")
+        ],
     ]
 
 

@@ -1,4 +1,4 @@
-"""What papers mean by C and N: FLOPs a token and parameter counts under their conventions, and how to go between them.
+"""What papers mean by C and N: FLOPs a token and parameter counts under their conventions.
 
 A law holds only under the convention it was fitted with: whether N counts embeddings explains most of the gap between
 the compute-optimal exponents of Kaplan and Hoffmann (Pearce & Song 2024; Porian et al. 2024 find more causes).
@@ -62,26 +62,6 @@ CONVENTIONS: dict[str, Callable[[Transformer], float]] = {
 """Training FLOPs a token of a dense model, by the convention's name."""
 
 
-def converted(compute: float, model: Transformer, of: str, to: str) -> float:
-    """The compute of the same run under another convention, FLOPs."""
-    return compute * CONVENTIONS[to](model) / CONVENTIONS[of](model)
-
-
-def total_params(non_embedding: float, omega: float) -> float:
-    """N_T = N_E + ω·N_E^(1/3) (Pearce & Song 2024): width grows as the cube root of N_E at a fixed aspect.
-
-    ω = vocabulary × (aspect / 12)^(1/3) with aspect = width / depth; theirs is 47491.
-    """
-    return non_embedding + omega * float(np.cbrt(non_embedding))
-
-
-def non_embedding_params(total: float, omega: float) -> float:
-    """N_E of N_T: the inverse of ``total_params``, by the one real root of x³ + ω·x = N_T (Cardano)."""
-    scale = np.sqrt(omega / 3)
-    x = 2 * scale * np.sinh(np.arcsinh(total / (2 * scale**3)) / 3)
-    return float(x**3)
-
-
 @dataclass(frozen=True)
 class Mismatch:
     """A row whose stated compute is not 6ND."""
@@ -93,10 +73,10 @@ class Mismatch:
     """6ND, FLOPs."""
 
     def __str__(self) -> str:
-        """The row in words."""
+        """What is wrong with it, in words."""
         ratio = max(self.stated / self.implied, self.implied / self.stated)
         side = "below" if self.stated < self.implied else "above"
-        return f"row {self.row + 1} states {self.stated:.3g} FLOPs, {ratio:.1f}× {side} the {self.implied:.3g} of 6ND"
+        return f"states {self.stated:.3g} FLOPs, {ratio:.1f}× {side} the {self.implied:.3g} of 6ND"
 
 
 def off_6nd(params: Array, tokens: Array, compute: Array, factor: float = 1.5) -> tuple[Mismatch, ...]:

@@ -13,6 +13,7 @@ from sixnd.planner.fitting.resample import leave_one_out
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surface
 from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, residual_sd, weaknesses
+from sixnd.planner.flop_conventions import off_6nd
 from sixnd.planner.laws import Surface
 from sixnd.specs.errors import UnfitRunsError
 from sixnd.specs.law_document import Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
@@ -20,6 +21,7 @@ from sixnd.specs.laws import RepetitionConstants, SurfaceLaw
 from sixnd.specs.run_table import RunTable
 
 _KEPT_DRAWS = 400
+_FEW_OFF = 5
 _FRONTIER_POINTS, _DECADES_BEYOND = 25, 2.0
 
 
@@ -131,6 +133,7 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
         interval_method=interval_method(runs) if len(theta) else "none: no run is left to judge the fit by",
         warnings=[
             *table.warnings,
+            *_off_6nd(table, runs),
             *(f"{table.rows[i].where} is an outlier: {_off(fit, i)} from the fit; it stays in" for i in sorted(far)),
             *weaknesses(runs, fit, theta),
             *notes,
@@ -153,6 +156,16 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
         parabolas=curves,
         approaches=approaches(runs, compute, [row.curve for row in table.rows], fit.surface),
     )
+
+
+def _off_6nd(table: RunTable, runs: Runs) -> list[str]:
+    """Runs whose stated compute is not 6ND: each by itself where they are few, else the convention they share."""
+    off = off_6nd(runs.params, runs.tokens, np.array([row.compute for row in table.rows]))
+    if len(off) > _FEW_OFF:
+        return [
+            f"{len(off)} of {len(runs)} runs state another compute than 6ND, the first {off[0]}: another convention?"
+        ]
+    return [f"{table.rows[one.row].where} {one}: a slip, or another convention" for one in off]
 
 
 def _off(fit: SurfaceFit, row: int) -> str:

@@ -71,6 +71,12 @@ def test_an_outlier_is_named_and_kept():
     assert any("runs.csv:5 is an outlier" in warning for warning in document.fit.warnings)
 
 
+def test_a_run_whose_compute_is_off_is_warned_about():
+    rows = [replace(row, compute=row.compute / 10) if i == 4 else row for i, row in enumerate(table(*grid()).rows)]
+    warnings = fit_law(RunTable("runs.csv", "0" * 64, rows), FEW).document.fit.warnings
+    assert any("runs.csv:6 states" in warning and "10.0× below" in warning for warning in warnings)
+
+
 def test_isoflop_runs_are_fitted_by_approach_2_as_well_and_its_bias_is_told():
     document = fit_law(table(*isoflop(), noise=0.001), FEW).document
     (second,) = document.fit.approaches
