@@ -97,7 +97,7 @@ def flops_per_token(facts: Facts) -> list[Step]:
                 f"as {name} counts",
                 "a token, forward and backward",
                 count(facts.model),
-                "planner/flop_conventions.py",
+                _CONVENTIONS,
                 "FLOPs",
             )
             for name, count in CONVENTIONS.items()
