@@ -1,16 +1,19 @@
 """How far the step-time model is from published measurements.
 
-    python -m tests.benchmarks.cost_truth THROUGHPUT.csv
+    python -m tests.benchmarks.cost_truth THROUGHPUT.csv [--rows OUT.csv] [--calibrate-per-source]
 
-prints JSON: mean, median and 90th percentile of the absolute relative error over the dense BF16 rows that the model
-can express, by GPU and source, and how many rows were refused and why.
+prints JSON: rows used, rows refused with the reason, and the absolute relative error of step time in per cent overall
+(dense and mixture of experts apart), by source and by precision. Rows that are no fair measurement (flagged
+inconsistent, from memory, proxy models, layout or micro-batch not stated) are counted apart. With
+``--calibrate-per-source`` the first row of each source gives one factor, by which the other rows are judged.
 """
 
+import argparse
 import csv
 import json
-import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
@@ -44,40 +47,82 @@ NO_OVERLAP = ("Megatron-DeepSpeed",)
 class Case(NamedTuple):
     """One row as the cost model sees it."""
 
-    row_id: str
-    group: str
+    row: Row
     model: Transformer
     layouts: Layouts
     machine: Machine
     global_batch: int
     trainer: Trainer
-    measured_s: float
 
     def predicted_s(self) -> float:
         """Seconds of a step by the model."""
         return float(time_terms(self.model, self.layouts, self.machine, self.global_batch, self.trainer).total[0])
 
 
+class Judged(NamedTuple):
+    """A row's predicted and measured step time."""
+
+    row: Row
+    predicted_s: float
+    measured_s: float
+    relative_error: float
+    """Half-width of the 80 % interval, by ratio."""
+
+    @property
+    def error(self) -> float:
+        """Signed relative error."""
+        return self.predicted_s / self.measured_s - 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measurement lies in the 80 % interval that a plan would print."""
+        ratio = self.predicted_s / self.measured_s
+        return max(ratio, 1 / ratio) <= 1 + self.relative_error
+
+
+@dataclass
+class Truth:
+    """A file's rows: judged, refused with the reason, and left out as no fair measurement."""
+
+    judged: list[Judged] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
 def number(row: Row, key: str, default: float = float("nan")) -> float:
+    """A cell as a number."""
     return float(row[key]) if row.get(key) not in (None, "") else default
 
 
-def refusal(row: Row) -> str | None:
-    """Why a row cannot be used, or none."""
-    checks = (
-        ("not dense", row["arch"] != "dense"),
-        ("not BF16", row["precision"] not in BF16),
-        ("accelerator not in the catalog", row["gpu"] not in GPUS),
-        ("not pre-training", row["task"] != "pretrain"),
-        ("layout or micro-batch not stated", number(row, "has_full_layout_mbs", 0) != 1),
-        ("flagged inconsistent", bool(row["consistency_flag"])),
-        ("from memory", number(row, "from_memory", 0) != 0),
-        ("proxy model", number(row, "is_proxy_model", 0) != 0),
-        ("no step time", np.isnan(number(row, "iter_time_s"))),
-        ("context parallelism is not modelled", number(row, "cp", 1) > 1),
-        ("recomputation not stated", not row["recompute"]),
-    )
+def _first(checks: Iterable[tuple[str, bool]]) -> str | None:
     return next((reason for reason, fails in checks if fails), None)
+
+
+def unfair(row: Row) -> str | None:
+    """Why a row is no fair measurement of a configuration, or none."""
+    return _first(
+        (
+            ("flagged inconsistent", bool(row["consistency_flag"])),
+            ("from memory", number(row, "from_memory", 0) != 0),
+            ("proxy model", number(row, "is_proxy_model", 0) != 0),
+            ("layout or micro-batch not stated", number(row, "has_full_layout_mbs", 0) != 1),
+        )
+    )
+
+
+def refusal(row: Row) -> str | None:
+    """Why the model cannot predict a row, or none."""
+    return _first(
+        (
+            ("mixture of experts is not modelled", row["arch"] != "dense"),
+            ("matrix products are not BF16", row["precision"] not in BF16),
+            ("accelerator not in the catalog", row["gpu"] not in GPUS),
+            ("not pre-training", row["task"] != "pretrain"),
+            ("no step time", np.isnan(number(row, "iter_time_s"))),
+            ("context parallelism is not modelled", number(row, "cp", 1) > 1),
+            ("recomputation not stated", not row["recompute"]),
+        )
+    )
 
 
 def case(row: Row, accelerators: dict[str, Accelerator] | None = None) -> Case:
@@ -87,12 +132,11 @@ def case(row: Row, accelerators: dict[str, Accelerator] | None = None) -> Case:
     rate = number(row, "internode_gbps_per_gpu") / 8 * 1e9
     if not np.isnan(rate):
         accelerator = accelerator.model_copy(update={"network_bytes_per_s": rate})
-    group = f"{name}, {row['framework']}"
     machine = Machine(accelerator, _cluster(name, accelerator, int(number(row, "num_gpus"))), "bf16")
     old = row["framework"].startswith(NO_OVERLAP)
     trainer = Trainer(gradient_bytes=2 if old else 4, overlaps_data_parallel=not old)
     batch = int(number(row, "global_batch"))
-    return Case(row["row_id"], group, _model(row), _layouts(row), machine, batch, trainer, number(row, "iter_time_s"))
+    return Case(row, _model(row), _layouts(row), machine, batch, trainer)
 
 
 def _cluster(name: str, accelerator: Accelerator, count: int) -> PlannedCluster:
@@ -132,39 +176,99 @@ def _layouts(row: Row) -> Layouts:
     return Layouts.of_rows([(*(int(n) for n in counts), parallel, False)])
 
 
-def summary(errors: Iterable[float]) -> dict[str, float]:
-    """Absolute relative errors in per cent: count, mean, median, 90th percentile; and the mean signed error."""
-    signed = list(errors)
-    sizes = sorted(abs(e) for e in signed)
+def judged(one: Case) -> Judged:
+    """A case with its prediction."""
+    error = one.machine.accelerator.efficiency.relative_error
+    return Judged(one.row, one.predicted_s(), number(one.row, "iter_time_s"), error)
+
+
+def truth(path: Path) -> Truth:
+    """The rows of a file, judged or not."""
+    found = Truth()
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            no_measurement, reason = unfair(row), refusal(row)
+            if no_measurement:
+                found.left_out[no_measurement] += 1
+            elif reason:
+                found.refused.append({"row_id": row["row_id"], "reason": reason})
+            else:
+                found.judged.append(judged(case(row)))
+    return found
+
+
+def calibrated(rows: Iterable[Judged]) -> list[Judged]:
+    """Rows but for the first of each source, scaled by its measured over predicted step time."""
+    factors: dict[str, float] = {}
+    found = []
+    for one in rows:
+        source = one.row["source"]
+        if source in factors:
+            found.append(one._replace(predicted_s=one.predicted_s * factors[source]))
+        else:
+            factors[source] = one.measured_s / one.predicted_s
+    return found
+
+
+def summary(rows: Iterable[Judged]) -> dict[str, float]:
+    """Absolute relative errors in per cent, the mean signed error, and the share of rows inside the 80 % interval."""
+    found = list(rows)
+    sizes = [abs(one.error) for one in found]
+    if not sizes:
+        return {"n": 0}
     return {
         "n": len(sizes),
         "mape": round(100 * mean(sizes), 2),
         "median": round(100 * median(sizes), 2),
-        "p80": round(100 * float(np.quantile(sizes, 0.8)), 2),
         "p90": round(100 * float(np.quantile(sizes, 0.9)), 2),
-        "bias": round(100 * mean(signed), 2),
+        "bias": round(100 * mean(one.error for one in found), 2),
+        "coverage80": round(100 * mean(one.inside for one in found), 1),
     }
 
 
-def cases(path: Path) -> tuple[list[Case], Counter[str]]:
-    """The usable rows of a file and the reasons why others are not."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    reasons = [refusal(row) for row in rows]
-    usable = [case(row) for row, reason in zip(rows, reasons, strict=True) if reason is None]
-    return usable, Counter(reason for reason in reasons if reason is not None)
+def _grouped(rows: list[Judged], column: str) -> dict[str, dict[str, float]]:
+    names = sorted({one.row[column] for one in rows})
+    return {name: summary(one for one in rows if one.row[column] == name) for name in names}
 
 
-def report(path: Path) -> dict[str, Any]:
-    """Errors over all usable rows and by GPU and framework, and the refused rows by reason."""
-    usable, refused = cases(path)
-    groups: dict[str, list[float]] = defaultdict(list)
-    for one in usable:
-        groups[one.group].append(one.predicted_s() / one.measured_s - 1)
-    every = [error for errors in groups.values() for error in errors]
-    by_group = {name: summary(errors) for name, errors in sorted(groups.items())}
-    return {"dense_bf16": summary(every) if every else {"n": 0}, "groups": by_group, "refused": dict(refused)}
+def report(found: Truth) -> dict[str, Any]:
+    """The errors of a file's rows."""
+    rows = found.judged
+    return {
+        "used": len(rows),
+        "refused": found.refused,
+        "left_out": dict(found.left_out),
+        "overall": {kind: summary(one for one in rows if one.row["arch"] == kind) for kind in ("dense", "moe")},
+        "by_source": _grouped(rows, "source"),
+        "by_precision": _grouped(rows, "precision"),
+    }
+
+
+def write_rows(rows: Iterable[Judged], out: Path) -> None:
+    """Predicted and measured step time of every judged row, as CSV."""
+    columns = ("row_id", "arch", "source", "precision")
+    with out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*columns, "predicted_s", "measured_s", "error"))
+        for one in rows:
+            figures = (f"{one.predicted_s:.6g}", f"{one.measured_s:.6g}", f"{one.error:.4f}")
+            writer.writerow((*(one.row[column] for column in columns), *figures))
+
+
+def main() -> None:
+    """Print the report."""
+    parser = argparse.ArgumentParser(description="Step-time model against published measurements")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rows", type=Path, help="write predicted and measured step times here as CSV")
+    parser.add_argument("--calibrate-per-source", action="store_true", help="give one row of each source to a fit")
+    given = parser.parse_args()
+    found = truth(given.file)
+    if given.calibrate_per_source:
+        found = replace(found, judged=calibrated(found.judged))
+    print(json.dumps(report(found), indent=2))
+    if given.rows:
+        write_rows(found.judged, given.rows)
 
 
 if __name__ == "__main__":
-    print(json.dumps(report(Path(sys.argv[1])), indent=2))
+    main()

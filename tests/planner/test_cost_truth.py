@@ -1,26 +1,71 @@
-import os
-from pathlib import Path
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.benchmarks.cost_truth import report
+from tests.benchmarks import layout_ranking
+from tests.benchmarks.cost_truth import Judged, Truth, calibrated, report, summary, truth
+from tests.benchmarks.layout_ranking import judged_sweep, spearman
+from tests.planner.shared_data import shared
 
-SHARED = Path(os.environ.get("SIXND_SHARED", Path(__file__).parents[2].parent / "shared"))
-TRUTH = SHARED / "truth" / "throughput.csv"
+
+def row(predicted, measured, source="a", error=0.2):
+    return Judged({"source": source, "arch": "dense", "precision": "BF16"}, predicted, measured, error)
 
 
-@pytest.mark.skipif(not TRUTH.exists(), reason="the published measurements are not beside this checkout")
 def test_step_time_is_within_fifteen_per_cent_of_published_runs_on_average():
-    found = report(TRUTH)
-    assert found["dense_bf16"]["n"] > 100
-    assert found["dense_bf16"]["mape"] < 15
-    for name, group in found["groups"].items():
+    found = report(truth(shared("truth/throughput.csv")))
+    assert found["overall"]["dense"]["n"] > 100
+    assert found["overall"]["dense"]["mape"] < 15
+    for name, group in found["by_source"].items():
         assert group["mape"] < 20, name
 
 
-@pytest.mark.skipif(not TRUTH.exists(), reason="the published measurements are not beside this checkout")
-def test_every_refused_row_has_a_reason():
-    found = report(TRUTH)
-    rows = len(TRUTH.read_text(encoding="utf-8").splitlines()) - 1
-    assert found["dense_bf16"]["n"] + sum(found["refused"].values()) <= rows
-    assert "context parallelism is not modelled" in found["refused"]
+def test_every_row_is_judged_refused_with_a_reason_or_left_out():
+    file = shared("truth/throughput.csv")
+    found = truth(file)
+    rows = len(file.read_text(encoding="utf-8").splitlines()) - 1
+    assert len(found.judged) + len(found.refused) + sum(found.left_out.values()) == rows
+    assert all(one["row_id"] and one["reason"] for one in found.refused)
+
+
+def test_the_ranking_of_layouts_is_better_than_chance_in_most_sweeps():
+    found = layout_ranking.report(truth(shared("truth/layout_sweeps_a100.csv")))
+    assert found["overall"]["n"] > 20
+    assert found["overall"]["median_spearman"] > 0.5
+    assert all(one["regret"] >= 0 for one in found["sweeps"].values())
+
+
+def test_one_row_of_a_source_takes_its_constant_factor_away():
+    rows = [row(1.0, 2.0), row(3.0, 6.0), row(5.0, 5.0, "b"), row(1.0, 1.5, "b")]
+    found = calibrated(rows)
+    assert [one.row["source"] for one in found] == ["a", "b"]
+    assert [one.error for one in found] == pytest.approx([0, -1 / 3])
+
+
+def test_the_interval_is_by_ratio_to_both_sides():
+    found = summary([row(1.2, 1.0), row(1.0, 1.2), row(1.21, 1.0), row(1.0, 1.21)])
+    assert found["coverage80"] == 50
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=2, max_size=8, unique=True))
+def test_spearman_sees_the_order_alone(values):
+    assert spearman(values, [math.log(v) for v in values]) == pytest.approx(1)
+    assert spearman(values, [-v for v in values]) == pytest.approx(-1)
+
+
+def test_ties_share_their_rank():
+    assert spearman([1, 1, 2], [1, 2, 3]) == pytest.approx(math.sqrt(3) / 2)
+
+
+def test_regret_is_what_the_first_choice_lost():
+    found = judged_sweep([row(1.0, 1.1), row(2.0, 1.0), row(3.0, 2.0)])
+    assert found == {"layouts": 3, "spearman": 0.5, "regret": 10.0}
+
+
+def test_small_sweeps_are_counted_apart():
+    one = dict.fromkeys(layout_ranking.SAME, "x")
+    found = layout_ranking.report(Truth([Judged(one, float(i), float(i), 0.2) for i in (1, 2)]))
+    assert found["overall"] == {"n": 0}
+    assert found["too_small_sweeps"] == 1
