@@ -31,6 +31,8 @@ FIELDS = {
     "metric": ("metric", "error", "accuracy", "acc"),
 }
 """What a column may hold, and the names by which it is known without ``--columns``."""
+_ROWS_TOLD = 20
+"""Refused rows that are named beside what is wrong with the whole table."""
 _NUMBERS = ("N", "D", "C", "L", "U", "metric")
 
 
@@ -158,6 +160,8 @@ def _run(where: str, values: dict[str, Any]) -> RunRow:
         raise ValueError("has fewer than two of N, D and C")
     params = numbers.get("N") or numbers["C"] / 6 / numbers["D"]
     tokens = numbers.get("D") or numbers["C"] / 6 / params
+    _plausible("N", params, "parameters", 1e3, 1e15)
+    _plausible("D", tokens, "tokens", 1e4, 1e17)
     label = str(values.get("name") or "").strip()
     return RunRow(
         where=f"{where} {label}".strip(),
@@ -170,6 +174,14 @@ def _run(where: str, values: dict[str, Any]) -> RunRow:
         curve=str(values.get("curve") or ""),
         tokenizer=str(values.get("tokenizer") or "").strip(),
     )
+
+
+def _plausible(key: str, value: float, noun: str, low: float, high: float) -> None:
+    """Counts written in millions or billions, or from a compute in another unit, are no counts."""
+    if value < low:
+        raise ValueError(f"{key} is {value:g} {noun}: in millions or billions? Write it out (1e9 {noun} is a billion)")
+    if value > high:
+        raise ValueError(f"{key} is {value:g} {noun}, more than there are: is it, or C, in another unit?")
 
 
 def _number(key: str, value: Any) -> float:
@@ -220,7 +232,7 @@ def _checked(table: RunTable) -> RunTable:
     """The table, or ``InvalidDocumentError`` with everything that keeps a law from being fitted to it."""
     problems = [*_too_few(table), *_mixed(table), *_wrong_units(table)]
     if problems:
-        problems += [Problem((), f"{row.row}: {row.why}") for row in table.refused]
+        problems += [Problem((), f"{row.row}: {row.why}") for row in table.refused[:_ROWS_TOLD]]
         raise InvalidDocumentError(table.data, problems)
     return RunTable(table.data, table.sha256, table.rows, table.refused, [*table.warnings, *_doubtful(table)])
 
@@ -254,29 +266,17 @@ def _mixed(table: RunTable) -> list[Problem]:
     return [Problem((), message)]
 
 
-_SMALLEST = {"params": ("N", 1e3, "parameters"), "tokens": ("D", 1e4, "tokens")}
-
-
 def _wrong_units(table: RunTable) -> list[Problem]:
-    """Counts that are too small to be counts: written in millions or billions, or C in another unit than 6ND."""
-    found = []
-    for name, (key, smallest, noun) in _SMALLEST.items():
-        values = sorted(getattr(row, name) for row in table.rows)
-        if values and values[len(values) // 2] < smallest:
-            message = (
-                f"{key} runs from {values[0]:.4g} to {values[-1]:.4g}, which cannot be {noun}: it looks like millions "
-                f"or billions (1e6 or 1e9 {noun}); write it out"
-            )
-            found.append(Problem((), message))
+    """C in another unit than 6ND in most runs: then one of C, N and D is."""
     ratios = sorted(row.compute / (6 * row.params * row.tokens) for row in table.rows)
     middle = ratios[len(ratios) // 2] if ratios else 1.0
-    if not found and not 0.05 < middle < 20:
-        message = (
-            f"C is {middle:.3g} times 6ND in the middle run: one of C, N and D is in another unit (a factor 1e9 is "
-            "billions, 8.64e19 is PF-days); write counts and FLOPs out"
-        )
-        found.append(Problem((), message))
-    return found
+    if 0.05 < middle < 20:
+        return []
+    message = (
+        f"C is {middle:.3g} times 6ND in the middle run: one of C, N and D is in another unit (a factor 1e9 is "
+        "billions, 8.64e19 is PF-days); write counts and FLOPs out"
+    )
+    return [Problem((), message)]
 
 
 def _doubtful(table: RunTable) -> list[str]:

@@ -83,6 +83,10 @@ def test_json_lines_are_read_and_a_broken_line_is_named(tmp_path):
         ("1e8,2e9,", "no loss"),
         ("1e8,,3.0", "fewer than two"),
         ("0,2e9,3", "above zero"),
+        ("0.5,2e9,3", "billions"),
+        ("5e8,2,3", "billions"),
+        ("5e17,2e9,3", "another unit"),
+        ("5e8,2e18,3", "another unit"),
     ],
 )
 def test_a_row_that_is_no_run_is_refused_by_its_line_and_the_others_are_kept(tmp_path, row, why):
