@@ -8,7 +8,7 @@ from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.failures import DALY, best_interval_s
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.hyperparameter_laws import choices
-from sixnd.planner.hyperparameters import lawful_batch_tokens, lawful_learning_rate
+from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, lawful_batch_tokens, lawful_learning_rate
 from sixnd.planner.intervals import checkpoint_steps
 from sixnd.specs import catalog
 from sixnd.specs.catalog import HyperparameterForm, HyperparameterLaw, LawInput, LogLinearForm
@@ -47,6 +47,8 @@ def learning_rate(facts: Facts) -> list[Step]:
     steps = [_by_law(facts, "learning_rate", lawful)]
     if spec.training.global_batch is not None and law.batch_tokens is not None:
         steps.append(_moved(facts, lawful))
+    if float(steps[-1].value) > LARGEST_RATE:
+        steps.append(Step("peak", f"no more than {LARGEST_RATE:g}", LARGEST_RATE, CUT_SOURCE))
     return [*steps, _final(facts), *_others(facts, "learning_rate")]
 
 

@@ -4,7 +4,7 @@ from sixnd.planner import hyperparameters, mup
 from sixnd.planner.batch_scaling import SOURCES
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import Choice, Point, choices
-from sixnd.planner.hyperparameters import PeakRate, peak_rate
+from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, PeakRate, peak_rate
 from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedTraining
 
@@ -62,12 +62,17 @@ def _learning_rate(drafter: Drafter, draft: Draft) -> Decision:
         return pinned.model_copy(update={"reason": f"{pinned.reason}; {spread}"})
     law = catalog.hyperparameter_law(spec.hyperparameter_law)
     sources = [law.source] + ([] if rate.lawful_batch_tokens is None else [SOURCES[spec.training.batch_scaling]])
+    sources += [] if rate.uncut is None else [CUT_SOURCE]
     return Decision(
         what="training.learning_rate",
         value=value,
-        reason=f"{_derivation(drafter, draft, point, rate)}; {spread}; {law.weakness}",
+        reason=f"{_derivation(drafter, draft, point, rate)}{_cut(rate)}; {spread}; {law.weakness}",
         source="; ".join(sources),
     )
+
+
+def _cut(rate: PeakRate) -> str:
+    return "" if rate.uncut is None else f"; {rate.uncut:.4g} is cut to {LARGEST_RATE:g}"
 
 
 def _derivation(drafter: Drafter, draft: Draft, point: Point, rate: PeakRate) -> str:
@@ -84,8 +89,9 @@ def _derivation(drafter: Drafter, draft: Draft, point: Point, rate: PeakRate) ->
     if rule == "none":
         return moved + "and training.batch_scaling leaves the rate as it is"
     larger = "; above the law's batch the rule may ask for too much: the best rate rises with the batch, then falls"
+    factor = (rate.uncut or rate.value) / (rate.lawful or 1)
     return (
-        f"{moved}so the rate is multiplied by {rate.value / (rate.lawful or 1):.4g} ({rule} of the batches' ratio"
+        f"{moved}so the rate is multiplied by {factor:.4g} ({rule} of the batches' ratio"
         f"{larger if pinned > rate.lawful_batch_tokens else ''})"
     )
 

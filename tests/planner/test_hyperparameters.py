@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sixnd.planner import laws
 from sixnd.planner.hyperparameter_laws import Choice, Point, choice, choices
-from sixnd.planner.hyperparameters import global_batch
+from sixnd.planner.hyperparameters import LARGEST_RATE, global_batch
 from sixnd.planner.plan import make_plan
 from sixnd.specs import catalog
 from sixnd.specs.errors import ContradictionError
@@ -209,3 +209,12 @@ def test_the_standard_parametrization_plans_no_mup():
     plan = make_plan(spec({"compute": 1e21}))
     assert plan.training.mup is None
     assert not [decision for decision in plan.decisions if "parametrization" in decision.what]
+
+
+def test_a_rate_beyond_any_the_laws_were_fitted_on_is_cut_and_said_so():
+    asked = spec({"compute": 5e11}, "1 x cpu-2core", model={"vocab_size": 512, "sequence_length": 128})
+    made = make_plan(asked)
+    (told,) = (d for d in made.decisions if d.what == "training.learning_rate")
+    assert made.training.learning_rate == LARGEST_RATE
+    assert "is cut to 0.01" in told.reason
+    assert "measured" in told.source
