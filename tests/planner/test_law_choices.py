@@ -38,8 +38,9 @@ def test_cerebras_gpt_s_loss_is_that_of_its_13b_model():
 
 
 def test_deepseek_s_model_scale():
-    law = catalog.law("deepseek-2024")
-    assert 6 * allocated_params(law, 1e20) == pytest.approx(5.251e9, rel=5e-4)
+    scale = 6 * allocated_params(catalog.law("deepseek-2024"), 1e20)
+    assert scale == pytest.approx(5.251e9, rel=5e-4)
+    assert 1e20 / scale == pytest.approx(1.905e10, rel=5e-4)
 
 
 @pytest.mark.parametrize(
