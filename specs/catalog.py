@@ -16,6 +16,7 @@ from sixnd.specs.families import ModelFamily
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
+from sixnd.specs.step_family import StepFamily
 from sixnd.specs.yaml_reader import read_yaml
 
 Positive = Annotated[float, Field(gt=0)]
@@ -161,9 +162,10 @@ _MODELS: dict[str, Any] = {
     "published-runs": PublishedRun,
     "published-mfu": PublishedMfu,
     "model-families": ModelFamily,
+    "step-families": StepFamily,
 }
-_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families")
-"""Catalogs that no plan depends on: the audit's, and the published models."""
+_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families", "step-families")
+"""Catalogs that no plan depends on: the audit's, the published models, and the general step-time model's."""
 
 
 @cache
@@ -280,6 +282,13 @@ def model_family(name: str) -> ModelFamily:
     """The published model of that name."""
     found = _entry("model-families", name)
     assert isinstance(found, ModelFamily)
+    return found
+
+
+def step_family(name: str) -> StepFamily:
+    """The family of chips of that name, as the general step-time model sees it."""
+    found = _entry("step-families", name)
+    assert isinstance(found, StepFamily)
     return found
 
 

@@ -1,0 +1,73 @@
+"""Accelerators as the general step-time model sees them: families of chips, their devices, and fitted constants."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sixnd.specs.document import Document
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Products = Literal["bf16", "fp8", "fp4"]
+"""Precision of the matrix products; FP16 runs at the speed of BF16."""
+
+
+class Device(Document):
+    """One product of a family."""
+
+    peak_flops: dict[Products, Positive]
+    """Dense peaks, FLOP/s."""
+    multiprocessors: Annotated[int, Field(ge=1)]
+    """Streaming multiprocessors, each of which works on one tile of a matrix product."""
+    memory_bytes_per_s: Positive
+    scale_up_ranks: Annotated[int, Field(ge=1)]
+    """Accelerators of one NVLink domain."""
+    scale_up_bytes_per_s: Positive
+    """One accelerator's bandwidth into NVLink, one direction."""
+    network_bytes_per_s: Positive
+    """One accelerator's share of its node's network adapters."""
+    source: str
+
+
+class StepFamily(Document):
+    """Constants of one family of chips; all are shares of a peak, seconds, or plain factors."""
+
+    description: str
+    devices: dict[str, Device]
+    matmul: dict[Products, Share]
+    """Matrix products whose tiles fill the chip: share of peak reached."""
+    attention: Share
+    """Fused attention of Transformer Engine or cuDNN: share of the BF16 peak, causal attention counted as half."""
+    attention_flash2: Share
+    """The same of FlashAttention 2 or its Triton forms."""
+    memory: Share
+    """Memory-bound modules: share of memory bandwidth."""
+    scale_up: Share
+    """Collectives inside an NVLink domain: share of link bandwidth."""
+    network: Share
+    """Collectives across nodes: share of network bandwidth."""
+    expert_matmul: Share
+    """Grouped products of experts: share of the speed of ordinary products."""
+    misaligned: Annotated[float, Field(ge=1)]
+    """How much longer products take where a head's width is no multiple of 8."""
+    cast: Annotated[float, Field(ge=0)]
+    """Below BF16: bytes moved to quantise, in units of half of the layer's element-wise traffic."""
+    bytes_per_logit: Positive
+    """Bytes that the loss moves for each logit, forward and backward."""
+    layer_overhead_s: Annotated[float, Field(ge=0)]
+    """Fixed cost of one layer's pass in one micro-batch."""
+    expert_overhead_s: Annotated[float, Field(ge=0)]
+    """Further fixed cost of a layer with experts: routing, sorting, many small kernels."""
+    step_overhead_s: Annotated[float, Field(ge=0)]
+    """Fixed cost of a step."""
+    exposed_tensor: Share
+    """Share of tensor-parallel collectives that compute does not hide."""
+    exposed_data: Share
+    """Share of the gradients' and parameters' collectives that is waited for however long compute takes."""
+    exposed_gather: Share
+    """The same of the gathering of weights that are sharded over data parallelism (FSDP, ZeRO 3)."""
+    relative_error: Positive
+    """Half-width of the 80 % interval of step time of a dense model, by ratio."""
+    expert_relative_error: Positive
+    """The same of a mixture of experts."""
+    source: str
