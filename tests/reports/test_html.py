@@ -3,11 +3,14 @@ import itertools
 import json
 import re
 import sys
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
 
 from sixnd.reports.html import law_html, plan_html, run_html, script_safe_json
+from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.tables import plan_tables
 from sixnd.specs.errors import SixndError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
@@ -104,6 +107,12 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
         "law": {"isoflops", "frontier-params", "frontier-tokens", "frontier-loss", "residuals-chart", "left-out"},
     }
     assert keys == expected[which]
+
+
+def test_a_plan_s_page_shows_every_table_that_markdown_shows(small_plan: Plan) -> None:
+    page = plan_html(small_plan)
+    for table in plan_tables(plan_facts(small_plan)):
+        assert escape(table.title, quote=False) in page, table.key
 
 
 def test_a_run_that_did_not_start_has_a_page_without_charts(small_plan: Plan) -> None:
