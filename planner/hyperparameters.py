@@ -19,8 +19,8 @@ INIT_SOURCE = "small init, √(2/(5h)): Nguyen and Salazar 2019, §2.2"
 LARGEST_RATE = 1e-2
 CUT_SOURCE = (
     "rule: no law's rate above 0.01 is taken. Laws of N ask for more in models far smaller than those they were fitted "
-    "on: 0.14M parameters on 0.7M tokens ended at 3.70 and 3.86 nats (two seeds) with Step Law's 0.037, at 3.42 and 3.44 "
-    "with 0.02, at 3.22 and 3.22 with 0.01 (measured on a CPU, 2026-11-25)"
+    "on: 0.14M parameters on 0.7M tokens ended at 3.70 and 3.86 nats (two seeds) with Step Law's 0.037, at 3.42 and "
+    "3.44 with 0.02, at 3.22 and 3.22 with 0.01 (measured on a CPU, 2026-11-25)"
 )
 _BATCH_GRAIN = 2
 """A batch is rounded to two to four times a power of two: then it divides over many replicas and micro-batches."""

@@ -106,9 +106,7 @@ def fit(
         tell(f"{len(table.refused)} rows are no runs and were left out; --skip-refused accepts that")
     elif output is not None:
         write_text(output, document.to_yaml())
-        tell(
-            f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html"
-        )
+        tell(f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html")
     return _INVALID if refused else 0
 
 
