@@ -1,5 +1,6 @@
 """`sixnd fit` and `sixnd allocate`: a law from runs, and N and D from a law."""
 
+import math
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,9 +39,21 @@ def _one_by_one(args: list[str]) -> Iterator[str]:
 
 def _is_number(word: str) -> bool:
     try:
-        return float(word) > 0
+        return 0 < float(word) < math.inf
     except ValueError:
         return False
+
+
+def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from sixnd.specs.document import Name
+
+    try:
+        return str(TypeAdapter(Name).validate_python(name))
+    except ValidationError:
+        message = f"'{name}': letters, digits, dot, dash and underscore, at most 64, a letter or digit first"
+        raise click.BadParameter(message) from None
 
 
 @click.command(cls=_WithLists)
@@ -48,7 +61,7 @@ def _is_number(word: str) -> bool:
 @click.option("--columns", help="What the columns hold, e.g. N=params,D=tokens,L=loss (C in place of N or D).")
 @click.option("--at", "at", multiple=True, metavar="FLOPS", help="Budgets to allocate, e.g. --at 1e21 5.76e23.")
 @click.option("-o", "--output", type=_FILE, help="Write the law here, as YAML that a spec's `law` names.")
-@click.option("--name", default="my-law", show_default=True, help="Name of the law.")
+@click.option("--name", default="my-law", show_default=True, callback=_checked_name, help="Name of the law.")
 @click.option(
     "--form",
     type=click.Choice(["chinchilla", "over-training", "data-constrained", "downstream"]),

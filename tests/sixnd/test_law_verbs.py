@@ -109,9 +109,13 @@ def test_an_approach_says_what_it_needs(tmp_path, capsys, approach, needs):
     assert needs in capsys.readouterr().err
 
 
-def test_a_wrong_budget_is_a_wrong_call(tmp_path, capsys):
-    assert fit(runs_file(tmp_path), "--at", "1e21 bananas") == 2
-    assert "bananas" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--at", "1e21 bananas"], "bananas"), (["--at", "inf"], "inf"), (["--name", "my law"], "my law")],
+)
+def test_a_wrong_option_is_a_wrong_call(tmp_path, capsys, arguments, words):
+    assert fit(runs_file(tmp_path), *arguments) == 2
+    assert words in capsys.readouterr().err
 
 
 def allocate(capsys, *arguments):
@@ -143,6 +147,8 @@ def test_allocate_fixes_serves_repeats_and_targets(capsys):
         (["--loss", "1.5"], 4, "irreducible"),
         (["1e22", "--params", "1B", "--tokens", "1T"], 1, "nothing to choose"),
         (["1e22", "--params", "1B widgets"], 2, "widgets"),
+        (["nan"], 2, "nan"),
+        (["1e400"], 2, "1e400"),
         (["1e22", "--law", "kaplan-2020"], 1, "besiroglu-2024"),
         (["1e23", "--experts", "64"], 4, "512 experts"),
     ],
