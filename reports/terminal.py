@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.documents import TextSample
-from sixnd.reports.law_facts import law_facts
-from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.tables import Table, plan_tables, run_tables
-from sixnd.specs.law_document import Frontier, LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from sixnd.specs.law_document import Frontier, LawDocument
 
 _PLAN_TABLES = ("numbers", "laws", "options", "memory", "time", "data")
 _STYLES = {
@@ -58,8 +57,11 @@ def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = Fa
     return _render([*head, *body, *_warnings(facts.warnings)], width, color)
 
 
-def law_text(document: LawDocument, at: Sequence[Frontier] = (), width: int = 80, *, color: bool = False) -> str:
+def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:
     """What was fitted and how sure it is, ``width`` columns wide; ``at`` are allocations that were asked for."""
+    from sixnd.reports.law_facts import law_facts  # a plan is printed without what a law's report needs
+    from sixnd.reports.law_tables import law_tables
+
     facts = law_facts(document, at)
     tables = [table for table in law_tables(facts, _RESIDUALS_SHOWN) if table.key not in ("sources", "provenance")]
     head = _head(facts.name, facts.verdict, facts.state)

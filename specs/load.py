@@ -3,7 +3,7 @@
 import copy
 import difflib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -11,20 +11,17 @@ from pydantic_core import ErrorDetails
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
-from sixnd.specs.claim import Claim
 from sixnd.specs.document import Document
 from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
-from sixnd.specs.ladder import Ladder
-from sixnd.specs.law_document import LawDocument
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
 T = TypeVar("T", bound=Document)
 
-_KINDS: dict[str, type[Document]] = {"plan": Plan, "law": LawDocument, "ladder": Ladder, "claim": Claim}
-"""Documents by the first part of their version; a budget spec is the rest."""
+if TYPE_CHECKING:
+    from sixnd.specs.law_document import LawDocument
 
 
 def load_budget(path: str | Path) -> BudgetSpec:
@@ -37,8 +34,10 @@ def load_plan(path: str | Path) -> Plan:
     return load(path, Plan)
 
 
-def load_law(path: str | Path) -> LawDocument:
+def load_law(path: str | Path) -> "LawDocument":
     """Read a fitted law; raise ``InvalidDocumentError`` with every mistake found."""
+    from sixnd.specs.law_document import LawDocument
+
     return load(path, LawDocument)
 
 
@@ -55,7 +54,21 @@ def load_any(path: str | Path) -> Document:
     """Read whatever document the file's ``version`` says it is; without one, a budget spec."""
     marked = read_yaml(read_text(path), str(path))
     version = marked.data.get("version") if isinstance(marked.data, dict) else None
-    return _checked(marked, _KINDS.get(str(version).partition("/")[0], BudgetSpec))
+    return _checked(marked, _model_of(str(version).partition("/")[0]))
+
+
+def _model_of(kind: str) -> type[Document]:
+    """The document whose version begins so; models that planning does not need are read in when they are."""
+    if kind == "plan":
+        return Plan
+    if kind not in ("law", "ladder", "claim"):
+        return BudgetSpec
+    from sixnd.specs.claim import Claim
+    from sixnd.specs.ladder import Ladder
+    from sixnd.specs.law_document import LawDocument
+
+    rest: dict[str, type[Document]] = {"law": LawDocument, "ladder": Ladder, "claim": Claim}
+    return rest[kind]
 
 
 def refuse_stale(plan: Plan, file: str) -> None:
