@@ -12,12 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from sixnd.planner.laws import Array, Numbers, Surface
+from sixnd.planner.laws import LARGEST_LOG, Array, Numbers, Surface
 from sixnd.specs.errors import InfeasibleError
 
 _STEPS = 60
 """Bisection steps: the bracket of ln N shrinks to less than a part in 1e15 of itself."""
-_LARGEST_LOG = np.log(1e60)
 
 
 class Worth(Protocol):
@@ -106,8 +105,7 @@ def compute_for_loss(question: Question, target: float) -> Numbers:
         params = _bisect(lambda log_N: _n_worth_more(question, log_N, log_C - np.log(6)), _shape(question))
         return np.asarray(question.loss(params, np.exp(log_C) / 6 / params) > target)
 
-    found = np.exp(np.log(_bisect(too_little, _shape(question))))
-    return np.where(target > E, found, np.inf)[()]
+    return np.where(target > E, _bisect(too_little, _shape(question)), np.inf)[()]
 
 
 def tokens_for_loss(question: Question, params: Array, target: float) -> Array:
@@ -129,7 +127,7 @@ def _n_worth_more(question: Question, log_N: Array, log_ND: Numbers) -> Array:
 
 
 def _bisect(rising: Callable[[Array], Array], shape: tuple[int, ...]) -> Numbers:
-    low, high = np.full(shape, -_LARGEST_LOG), np.full(shape, _LARGEST_LOG)
+    low, high = np.full(shape, -LARGEST_LOG), np.full(shape, LARGEST_LOG)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         up = rising(middle)

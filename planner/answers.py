@@ -7,9 +7,10 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.laws import Interval, Numbers, Surface
+from sixnd.planner.question import repetition
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.errors import InfeasibleError, SixndError
-from sixnd.specs.laws import NamedLaw, RepetitionConstants, RepetitionLaw, SurfaceLaw
+from sixnd.specs.laws import NamedLaw, SurfaceLaw
 
 _DRAWS_OF_A_SEARCH = 500
 """Draws behind an interval that needs a search for each of them."""
@@ -53,14 +54,14 @@ class Answer:
     """Training and serving."""
 
 
-def answer(named: NamedLaw, asked: Asked, repetition: RepetitionLaw | RepetitionConstants) -> Answer:
+def answer(named: NamedLaw, asked: Asked) -> Answer:
     """The best N and D for what is asked, by a law.
 
     Raises ``SixndError`` where the question leaves nothing to choose, or everything; ``InfeasibleError`` where
     nothing answers it.
     """
     _check(asked)
-    law, question = named.law, _question(laws.surface(named.law), asked, repetition)
+    law, question = named.law, _question(named, laws.surface(named.law), asked)
     params, tokens = (float(value) for value in _solved(question, asked))
     loss = float(question.loss(params, tokens))
     epochs = None if asked.unique_tokens is None else tokens / asked.unique_tokens
@@ -70,12 +71,12 @@ def answer(named: NamedLaw, asked: Asked, repetition: RepetitionLaw | Repetition
         tokens=tokens,
         compute=6 * params * tokens,
         loss=loss,
-        intervals=_intervals(law, asked, repetition, (params, tokens, loss)),
+        intervals=_intervals(named, asked, (params, tokens, loss)),
         decades_outside=laws.decades_outside(law, params, tokens),
         epochs=epochs,
         tokens_worth=float(question.worth.tokens(tokens)) if repeats else None,
         loss_of_new_data=float(laws.surface(law).loss(params, tokens)) if repeats else None,
-        over_training=tokens / params / 20,
+        over_training=tokens / params / laws.CHINCHILLA_RATIO,
         lifetime_flops=6 * params * tokens + 2 * params * asked.served_tokens,
     )
 
@@ -90,11 +91,11 @@ def _check(asked: Asked) -> None:
         raise SixndError(f"{', '.join(fixed)} leave nothing to choose; give two at most")
 
 
-def _question(surface: Surface, asked: Asked, repetition: RepetitionLaw | RepetitionConstants) -> Question:
+def _question(named: NamedLaw, surface: Surface, asked: Asked) -> Question:
     if asked.unique_tokens is None:
         return Question(surface, served_tokens=asked.served_tokens)
-    unique = np.array([asked.unique_tokens])
-    worth = Repetition(np.ones(1), unique, repetition.repeated_tokens, repetition.excess_params, surface)
+    unique, worn = np.array([asked.unique_tokens]), repetition(named)
+    worth = Repetition(np.ones(1), unique, worn.repeated_tokens, worn.excess_params, surface)
     return Question(surface, worth, asked.served_tokens)
 
 
@@ -143,19 +144,14 @@ def _refuse_unreachable(found: Numbers, why: str) -> None:
         raise InfeasibleError(f"{why} by this law; ask for a higher loss or let go of one of them")
 
 
-def _intervals(
-    law: SurfaceLaw,
-    asked: Asked,
-    repetition: RepetitionLaw | RepetitionConstants,
-    best: tuple[float, float, float],
-) -> dict[str, dict[float, Interval]]:
+def _intervals(named: NamedLaw, asked: Asked, best: tuple[float, float, float]) -> dict[str, dict[float, Interval]]:
     """Intervals of what is chosen, from the law's draws; wider outside the range it was fitted on."""
-    drawn = laws.draws(law)
+    law, drawn = named.law, laws.draws(named.law)
     if drawn is None:
         return {}
     if asked.loss is not None:
         drawn = _thinned(drawn)
-    question = _question(drawn, asked, repetition)
+    question = _question(named, drawn, asked)
     params, tokens = _solved(question, asked)
     center = {"N": best[0], "D": best[1], "C": 6 * best[0] * best[1], "L": best[2]}
     at_best = question.loss(best[0], best[1])

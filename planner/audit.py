@@ -11,8 +11,7 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, tokens_for_loss
 from sixnd.planner.claim_solver import CLAIMED, Disagreement, Known, Name, Values, disagreements, solve
-from sixnd.planner.decisions import CHINCHILLA_RATIO
-from sixnd.planner.laws import Interval, Surface
+from sixnd.planner.laws import CHINCHILLA_RATIO, Interval, Surface
 from sixnd.planner.published import highest_mfu, typical_mfu
 from sixnd.planner.verdict import Verdict, judged
 from sixnd.specs import catalog

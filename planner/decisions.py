@@ -16,8 +16,6 @@ from sixnd.specs.laws import VocabularyLaw
 from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedEvaluation, PlannedTraining
 
 _VOCABULARY_LAW = "tao-2024"
-CHINCHILLA_RATIO = 20.0
-"""Tokens a parameter of the rule of thumb by which over-training is told."""
 SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"
 
 
@@ -175,8 +173,8 @@ def _tokens(drafter: Drafter, draft: Draft) -> Decision:
     return Decision(
         what="data.tokens",
         value=f"{draft.tokens:,}",
-        reason=f"{how}, in whole steps; {ratio:.3g} a parameter, {ratio / CHINCHILLA_RATIO:.2g}× the rule of "
-        f"{CHINCHILLA_RATIO:g}",
+        reason=f"{how}, in whole steps; {ratio:.3g} a parameter, {ratio / laws.CHINCHILLA_RATIO:.2g}× the rule of "
+        f"{laws.CHINCHILLA_RATIO:g}",
         source="spec: data.tokens" if pinned else "C = 6ND; 20 tokens a parameter: Hoffmann et al. 2022, Table 3",
         pinned=pinned,
     )

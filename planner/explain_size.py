@@ -5,10 +5,9 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate
-from sixnd.planner.decisions import CHINCHILLA_RATIO
 from sixnd.planner.explanation import HOFFMANN, LEVELS, SIXND_SOURCE, Facts, Step
 from sixnd.planner.law_choices import law_choices
-from sixnd.planner.laws import Interval
+from sixnd.planner.laws import CHINCHILLA_RATIO, Interval
 from sixnd.planner.question import drawn_question
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.checks import accelerator_hours_given, price_usd_per_hour

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sixnd.planner.design import Points
-from sixnd.planner.laws import Array
+from sixnd.planner.laws import CHINCHILLA_RATIO, Array
 
-CHINCHILLA_RATIO = 20.0
-"""Tokens per parameter around which a grid is laid (Hoffmann et al. 2022)."""
 GRID_RATIO_SPAN, GRID_SIZE_SPAN = 16.0, 16.0
 """Largest over smallest D/N, and largest over smallest N, of the uniform grid: 5 to 80 tokens per parameter."""
 CURVE_SPAN = 64.0

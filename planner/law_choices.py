@@ -1,7 +1,7 @@
 """What each law would choose for a budget: laws disagree, and the user must see it."""
 
 from sixnd.planner import laws
-from sixnd.planner.laws import Interval, Surface
+from sixnd.planner.laws import Interval
 from sixnd.planner.moe import granular_allocation
 from sixnd.specs import catalog
 from sixnd.specs.laws import (
@@ -55,7 +55,7 @@ def _choice(name: str, law: LawEntry, compute: float) -> LawChoice | None:
     if isinstance(law, SurfaceLaw):
         return _by_surface(name, law, compute)
     if isinstance(law, RepetitionLaw):
-        surface = Surface(law.E, law.A, law.B, law.alpha, law.beta)
+        surface = laws.surface(law)
         params = float(surface.optimal_params(compute))
         return _at(name, law, compute, params, float(surface.loss(params, compute / 6 / params)), "unlimited data")
     if isinstance(law, KaplanSurfaceLaw):

@@ -10,15 +10,17 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs.laws import LawEntry, SurfaceLaw
+from sixnd.specs.laws import LawEntry, RepetitionLaw, SurfaceLaw
 
 Array = NDArray[np.float64]
 Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
 _FLATTEST = 1e-3
-_LARGEST_LOG = float(np.log(1e60))
+LARGEST_LOG = float(np.log(1e60))
 """Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
+CHINCHILLA_RATIO = 20.0
+"""Tokens a parameter of the rule of thumb by which over-training is told (Hoffmann et al. 2022, Table 3)."""
 WIDENING_PER_DECADE = 0.5
 """Outside the fitted range an interval widens by this share of itself for each decade: our rule, not a fit."""
 
@@ -49,7 +51,7 @@ class Surface:
         """Compute-optimal N for C = 6ND in FLOPs, in closed form (Hoffmann et al. 2022, eq. 4)."""
         log_g = np.log(self.alpha * self.A / (self.beta * self.B)) / (self.alpha + self.beta)
         log_N = log_g + self.beta / (self.alpha + self.beta) * np.log(np.asarray(compute) / 6)
-        found: Numbers = np.exp(np.clip(log_N, -_LARGEST_LOG, _LARGEST_LOG))
+        found: Numbers = np.exp(np.clip(log_N, -LARGEST_LOG, LARGEST_LOG))
         return found
 
 
@@ -62,7 +64,7 @@ class Allocation:
     loss: float
 
 
-def surface(law: SurfaceLaw) -> Surface:
+def surface(law: SurfaceLaw | RepetitionLaw) -> Surface:
     """The law's own constants."""
     return Surface(law.E, law.A, law.B, law.alpha, law.beta)
 

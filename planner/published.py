@@ -5,8 +5,8 @@ from functools import cache
 from statistics import median
 
 from sixnd.planner import laws
-from sixnd.planner.decisions import CHINCHILLA_RATIO
 from sixnd.planner.flops import flops_6nd
+from sixnd.planner.laws import CHINCHILLA_RATIO
 from sixnd.specs import catalog
 from sixnd.specs.laws import SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun

@@ -11,7 +11,7 @@ from sixnd.planner.repetition import Repetition
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import price_usd_per_hour
-from sixnd.specs.laws import RepetitionConstants, RepetitionLaw
+from sixnd.specs.laws import NamedLaw, RepetitionConstants, RepetitionLaw
 
 REPETITION_LAW = "muennighoff-2023"
 _SEED = 20230525
@@ -37,8 +37,7 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     unique = [source.unique_tokens for source in spec.data.sources]
     if any(tokens is None for tokens in unique):
         return FullWorth()
-    law = spec.planning_law.repetition or catalog.law(REPETITION_LAW)
-    assert isinstance(law, RepetitionLaw | RepetitionConstants)
+    law = repetition(spec.planning_law)
     weights = np.array([source.weight for source in spec.data.sources])
     generator = np.random.default_rng(_SEED)
     return Repetition(
@@ -48,6 +47,13 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
         _drawn(law.excess_params, law.excess_params_interval, draws, generator),
         surface,
     )
+
+
+def repetition(named: NamedLaw) -> RepetitionLaw | RepetitionConstants:
+    """What repeated data is worth: by the law's own runs, else by the catalog."""
+    found = named.repetition or catalog.law(REPETITION_LAW)
+    assert isinstance(found, RepetitionLaw | RepetitionConstants)
+    return found
 
 
 def _drawn(center: float, interval: list[float], count: int, generator: np.random.Generator) -> Numbers:

@@ -252,16 +252,11 @@ def allocate(
     from sixnd.allocate_text import allocation_facts, allocation_text
     from sixnd.planner.answers import answer
     from sixnd.planner.law_choices import law_choices
-    from sixnd.planner.question import REPETITION_LAW
     from sixnd.planning import named_law
-    from sixnd.specs import catalog
-    from sixnd.specs.laws import RepetitionLaw
 
     law = named_law(law_name)
     asked = _asked(None if compute is None else _flops(compute), loss, given)
-    default = catalog.law(REPETITION_LAW)
-    assert isinstance(default, RepetitionLaw)
-    found = answer(law, asked, law.repetition or default)
+    found = answer(law, asked)
     choices = law_choices(found.compute, law)
     worth = _experts_worth(found, experts) if experts is not None else None
     if as_json:

@@ -6,7 +6,7 @@ A new accelerator, law or recipe is one entry in a YAML file; no code changes.
 import difflib
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -18,6 +18,8 @@ from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
 from sixnd.specs.step_family import StepFamily
 from sixnd.specs.yaml_reader import read_yaml
+
+D = TypeVar("D", bound=Document)
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -203,6 +205,12 @@ def _entry(kind: str, name: str) -> Document:
     return found
 
 
+def _of_kind(kind: str, name: str, model: type[D]) -> D:
+    found = _entry(kind, name)
+    assert isinstance(found, model)
+    return found
+
+
 def entry(kind: str, name: str) -> Document:
     """One entry of a catalog as its document."""
     return _entry(kind, name)
@@ -210,16 +218,12 @@ def entry(kind: str, name: str) -> Document:
 
 def accelerator(name: str) -> Accelerator:
     """The accelerator of that name."""
-    found = _entry("accelerators", name)
-    assert isinstance(found, Accelerator)
-    return found
+    return _of_kind("accelerators", name, Accelerator)
 
 
 def law(name: str) -> LawEntry:
     """The scaling law of that name, of whatever form."""
-    found = _entry("laws", name)
-    assert isinstance(found, LawEntry)
-    return found
+    return _of_kind("laws", name, LawEntry)
 
 
 def planning_laws() -> list[str]:
@@ -245,51 +249,37 @@ def planning_law(name: str) -> NamedLaw:
 
 def hyperparameter_law(name: str) -> HyperparameterLaw:
     """The hyper-parameter law of that name."""
-    found = _entry("hyperparameter-laws", name)
-    assert isinstance(found, HyperparameterLaw)
-    return found
+    return _of_kind("hyperparameter-laws", name, HyperparameterLaw)
 
 
 def source(name: str) -> SourceRecipe:
     """The text recipe of that name."""
-    found = _entry("sources", name)
-    assert isinstance(found, SourceRecipe)
-    return found
+    return _of_kind("sources", name, SourceRecipe)
 
 
 def grid(name: str) -> Grid:
     """The electricity grid of that name."""
-    found = _entry("grids", name)
-    assert isinstance(found, Grid)
-    return found
+    return _of_kind("grids", name, Grid)
 
 
 def published_run(name: str) -> PublishedRun:
     """The published run of that name."""
-    found = _entry("published-runs", name)
-    assert isinstance(found, PublishedRun)
-    return found
+    return _of_kind("published-runs", name, PublishedRun)
 
 
 def published_mfu(name: str) -> PublishedMfu:
     """The published training speed of that name."""
-    found = _entry("published-mfu", name)
-    assert isinstance(found, PublishedMfu)
-    return found
+    return _of_kind("published-mfu", name, PublishedMfu)
 
 
 def model_family(name: str) -> ModelFamily:
     """The published model of that name."""
-    found = _entry("model-families", name)
-    assert isinstance(found, ModelFamily)
-    return found
+    return _of_kind("model-families", name, ModelFamily)
 
 
 def step_family(name: str) -> StepFamily:
     """The family of chips of that name, as the general step-time model sees it."""
-    found = _entry("step-families", name)
-    assert isinstance(found, StepFamily)
-    return found
+    return _of_kind("step-families", name, StepFamily)
 
 
 def sha256() -> str:

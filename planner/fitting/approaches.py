@@ -1,5 +1,7 @@
 """Chinchilla's first two approaches beside the surface, wherever the runs allow them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sixnd.planner.fitting.envelope import fit_envelope
@@ -18,12 +20,29 @@ _FEWEST_BUDGETS = 3
 """Through two points a line always goes: it says nothing."""
 
 
-def parabolas(runs: Runs, compute: Array) -> tuple[list[Parabola], list[str]]:
-    """The isoFLOP curves of the runs and what keeps some from counting; none where the runs share no budgets."""
-    found = _isoflops(runs, compute, 0)
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the surface."""
+
+    approaches: list[Approach]
+    """Approach 1 where the runs' points lie on named training curves, approach 2 where they share budgets."""
+    parabolas: list[Parabola]
+    """The isoFLOP curves of the runs; none where they share no budgets."""
+    notes: list[str]
+    """What keeps some of the curves from counting."""
+
+
+def beside(runs: Runs, compute: Array, curves: list[str], surface: Surface) -> Beside:
+    """Chinchilla's other approaches to the same runs."""
+    first, found = _approach_1(runs, compute, curves), _isoflops(runs, compute)
     if found is None:
-        return [], []
-    drawn = [
+        return Beside(first, [], [])
+    second = _approach_2(found, runs, surface, float(compute.max()))
+    return Beside([*first, *second], _parabolas(found), _left_out(found))
+
+
+def _parabolas(found: IsoflopFit) -> list[Parabola]:
+    return [
         Parabola(
             C=p.compute,
             coefficients=_coefficients(p.loss, p.curvature, float(np.log(p.params))),
@@ -35,7 +54,6 @@ def parabolas(runs: Runs, compute: Array) -> tuple[list[Parabola], list[str]]:
         for p in found.parabolas
         if np.isfinite([p.params, p.loss, p.curvature]).all()
     ]
-    return drawn, _left_out(found)
 
 
 def _left_out(found: IsoflopFit) -> list[str]:
@@ -51,11 +69,6 @@ def _coefficients(loss: float, curvature: float, center: float) -> list[float]:
     return [loss + curvature * center**2, -2 * curvature * center, curvature]
 
 
-def approaches(runs: Runs, compute: Array, curves: list[str], surface: Surface) -> list[Approach]:
-    """Approach 1 where the runs' points lie on named training curves, approach 2 where they share budgets."""
-    return [*_approach_1(runs, compute, curves), *_approach_2(runs, compute, surface)]
-
-
 def _approach_1(runs: Runs, compute: Array, curves: list[str]) -> list[Approach]:
     if not all(curves) or len(set(curves)) == len(curves):
         return []
@@ -67,14 +80,11 @@ def _approach_1(runs: Runs, compute: Array, curves: list[str]) -> list[Approach]
     return [_approach(1, found.params, found.tokens, points, None)]
 
 
-def _approach_2(runs: Runs, compute: Array, surface: Surface) -> list[Approach]:
-    found = _isoflops(runs, compute, _DRAWS)
-    if found is None:
-        return []
+def _approach_2(found: IsoflopFit, runs: Runs, surface: Surface, largest_compute: float) -> list[Approach]:
     points = [(p.compute, p.params) for p in found.parabolas if not p.left_out]
     if len(points) < _FEWEST_BUDGETS:
         return []
-    return [_approach(2, found.params, found.tokens, points, _bias(runs, surface, float(compute.max())))]
+    return [_approach(2, found.params, found.tokens, points, _bias(runs, surface, largest_compute))]
 
 
 def _bias(runs: Runs, surface: Surface, compute: float) -> float | None:
@@ -84,9 +94,9 @@ def _bias(runs: Runs, surface: Surface, compute: float) -> float | None:
         return None
 
 
-def _isoflops(runs: Runs, compute: Array, count: int) -> IsoflopFit | None:
+def _isoflops(runs: Runs, compute: Array) -> IsoflopFit | None:
     try:
-        return fit_isoflops(runs, compute, tolerance=TOLERANCE, count=count)
+        return fit_isoflops(runs, compute, tolerance=TOLERANCE, count=_DRAWS)
     except UnfitRunsError:
         return None
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from sixnd.planner.fitting.approaches import approaches, parabolas
+from sixnd.planner.fitting.approaches import beside
 from sixnd.planner.fitting.data_constrained import fit_repetition
 from sixnd.planner.fitting.downstream import fit_error
 from sixnd.planner.fitting.frontier import frontier
@@ -14,7 +14,7 @@ from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surface
 from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, residual_sd, weaknesses
 from sixnd.planner.flop_conventions import off_6nd
-from sixnd.planner.laws import Surface
+from sixnd.planner.laws import surface
 from sixnd.specs.errors import UnfitRunsError
 from sixnd.specs.law_document import Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
 from sixnd.specs.laws import RepetitionConstants, SurfaceLaw
@@ -46,9 +46,7 @@ class Fitted:
 
     def at(self, computes: list[float]) -> list[Frontier]:
         """The compute-optimal allocation for each budget, FLOPs, with 95 % intervals."""
-        law = self.document.law
-        surface = Surface(law.E, law.A, law.B, law.alpha, law.beta)
-        return frontier(surface, self.theta, np.array(computes))
+        return frontier(surface(self.document.law), self.theta, np.array(computes))
 
 
 def fit_law(table: RunTable, options: Options) -> Fitted:
@@ -117,7 +115,7 @@ def _rounded(rows: Array) -> list[list[float]]:
 def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Options, notes: list[str]) -> Fit:
     left_out, far = leave_one_out(runs, fit)[1], set(outliers(runs, fit))
     compute = np.array([row.compute for row in table.rows])
-    curves, curve_notes = parabolas(runs, compute)
+    others = beside(runs, compute, [row.curve for row in table.rows], fit.surface)
     budgets = np.geomspace(runs.compute.min(), runs.compute.max() * 10**_DECADES_BEYOND, _FRONTIER_POINTS)
     return Fit(
         form=options.form,
@@ -137,7 +135,7 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
             *(f"{table.rows[i].where} is an outlier: {_off(fit, i)} from the fit; it stays in" for i in sorted(far)),
             *weaknesses(runs, fit, theta),
             *notes,
-            *curve_notes,
+            *others.notes,
         ],
         runs=[
             FittedRun(
@@ -153,8 +151,8 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
         ],
         refused=table.refused,
         frontier=frontier(fit.surface, theta, budgets),
-        parabolas=curves,
-        approaches=approaches(runs, compute, [row.curve for row in table.rows], fit.surface),
+        parabolas=others.parabolas,
+        approaches=others.approaches,
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import as_surface, fit_surface
 from sixnd.planner.fitting.uncertainty import draws
-from sixnd.planner.laws import Surface
+from sixnd.planner.laws import Surface, surface
 from sixnd.specs import catalog
 from sixnd.specs.laws import RepetitionLaw, SurfaceLaw
 
@@ -29,7 +29,7 @@ def surface_of(name: str) -> Surface:
     """A catalog law's constants."""
     law = catalog.law(name)
     assert isinstance(law, SurfaceLaw | RepetitionLaw)
-    return Surface(law.E, law.A, law.B, law.alpha, law.beta)
+    return surface(law)
 
 
 def isoflop(surface: Surface) -> tuple[Array, Array]:
