@@ -202,6 +202,27 @@ class LayoutOption(Document):
     chosen: bool
     why_not: str
     """Empty for the chosen layout."""
+    wall_time_s: NonNegative | None = None
+    """Of the whole run with this layout; none where it was not costed."""
+    money_usd: NonNegative | None = None
+    """Of the whole run. Every layout uses the same accelerators, so money is proportional to wall-clock."""
+    headroom_bytes: float | None = None
+    """Memory of the fullest rank that a plan may fill, less what this layout needs; below zero it does not fit."""
+
+
+class PlannedPipeline(Document):
+    """What one step's pipeline schedule is made of: 1F1B, interleaved where a stage holds more than one chunk."""
+
+    forward_s: Annotated[list[NonNegative], Field(min_length=2)]
+    """Seconds of one micro-batch's forward pass through all chunks of each stage, the first stage first."""
+    backward_s: Annotated[list[NonNegative], Field(min_length=2)]
+    """The same of the backward pass, with what is recomputed in it."""
+    micro_batches: Count
+    """Micro-batches a replica runs in a step."""
+    chunks: Count
+    """Model chunks a stage (VPP)."""
+    basis: str
+    """Where the seconds come from."""
 
 
 class MemoryBreakdown(Document):
@@ -242,7 +263,14 @@ class Estimates(Document):
     step_time_s: Estimate
     tokens_per_s: Estimate
     mfu: Estimate
-    """Model FLOPs utilisation (PaLM, appendix B): exact model FLOPs a second over the ranks' peak."""
+    """Model FLOPs utilisation (PaLM, appendix B): exact model FLOPs a second over the ranks' peak, causal attention
+    counted as half of the score matrix."""
+    mfu_full: Estimate | None = None
+    """The same with the whole score matrix counted, as PaLM's and Megatron-LM's formulas do."""
+    hfu: Estimate | None = None
+    """Hardware FLOPs utilisation: with what is computed twice, causal attention counted as half."""
+    hfu_full: Estimate | None = None
+    """The same with the whole score matrix counted."""
     memory_bytes: Estimate
     """Peak on the fullest rank."""
     train_time_s: Estimate
@@ -279,6 +307,34 @@ class LawChoice(Document):
     decades_outside: NonNegative = 0.0
     """Decades outside the range the law was fitted on."""
     note: str = ""
+
+
+class Swing(Document):
+    """Days and dollars of the planned run where one input is at the ends of a range, all else as planned."""
+
+    low: float
+    """The input at its lower end."""
+    high: float
+    wall_time_at_low_s: NonNegative
+    wall_time_at_high_s: NonNegative
+    money_at_low_usd: NonNegative
+    money_at_high_usd: NonNegative
+
+
+class Sensitivity(Document):
+    """How days and dollars move with one input of the cost model."""
+
+    what: str
+    """The input, e.g. `Price`."""
+    value: float
+    """As planned."""
+    unit: str
+    interval: Swing | None
+    """Over the input's own 80 % interval; none where it has none, as what the spec pins."""
+    tenth: Swing
+    """At 10 % less and 10 % more."""
+    basis: str
+    """Where the interval comes from, and what was computed again."""
 
 
 class PlannedCheckpoints(Document):
@@ -322,6 +378,12 @@ class Plan(Document):
     """What each law would choose for the plan's compute."""
     options: list[LayoutOption]
     """Layouts considered: the chosen one, the best of the rest, and for each rule one it rejected."""
+    pareto: list[LayoutOption] = []
+    """Layouts that fit and that no other beats in both time (so money) and memory head-room, fastest first; thinned."""
+    sensitivities: list[Sensitivity] = []
+    """The run's inputs by how far their intervals move its cost, the furthest first."""
+    pipeline: PlannedPipeline | None = None
+    """None with one stage, and on a shared host, where nobody idles."""
     warnings: list[str]
     """What a reader must know before signing: extrapolation, repetition, thin margins."""
 
