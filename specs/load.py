@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -21,6 +22,7 @@ from sixnd.specs.yaml_reader import Marked, read_yaml
 T = TypeVar("T", bound=Document)
 
 if TYPE_CHECKING:
+    from sixnd.specs.calibration import Calibration
     from sixnd.specs.law_document import LawDocument
 
 
@@ -39,6 +41,13 @@ def load_law(path: str | Path) -> "LawDocument":
     from sixnd.specs.law_document import LawDocument
 
     return load(path, LawDocument)
+
+
+def load_calibration(path: str | Path) -> "Calibration":
+    """Read a calibration; raise ``InvalidDocumentError`` with every mistake found."""
+    from sixnd.specs.calibration import Calibration
+
+    return load(path, Calibration)
 
 
 def load_document(path: str | Path) -> BudgetSpec | Plan:
@@ -61,13 +70,19 @@ def _model_of(kind: str) -> type[Document]:
     """The document whose version begins so; models that planning does not need are read in when they are."""
     if kind == "plan":
         return Plan
-    if kind not in ("law", "ladder", "claim"):
+    if kind not in ("law", "ladder", "claim", "calibration"):
         return BudgetSpec
+    from sixnd.specs.calibration import Calibration
     from sixnd.specs.claim import Claim
     from sixnd.specs.ladder import Ladder
     from sixnd.specs.law_document import LawDocument
 
-    rest: dict[str, type[Document]] = {"law": LawDocument, "ladder": Ladder, "claim": Claim}
+    rest: dict[str, type[Document]] = {
+        "law": LawDocument,
+        "ladder": Ladder,
+        "claim": Claim,
+        "calibration": Calibration,
+    }
     return rest[kind]
 
 
@@ -107,7 +122,7 @@ def _checked(marked: Marked, model: type[T]) -> T:
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
         raise InvalidDocumentError(marked.file, problems, marked.text)
-    problems += _law_read(marked) if model is BudgetSpec else []
+    problems += _files_read(marked) if model is BudgetSpec else []
     document, found = _validate(marked, model)
     problems += found
     if isinstance(document, BudgetSpec):
@@ -119,21 +134,36 @@ def _checked(marked: Marked, model: type[T]) -> T:
     return document
 
 
-def _law_read(marked: Marked) -> list[Problem]:
-    """Put the law of the file that a spec names in the name's place; a file that is no law is a problem of the spec."""
-    named = marked.data.get("law")
+def _files_read(marked: Marked) -> list[Problem]:
+    """Put what the files hold that a spec names in the names' place; a file that is none is a problem of the spec."""
+
+    def law(path: Path) -> Document:
+        found = load_law(path)
+        return NamedLaw(name=found.name, law=found.law, repetition=found.repetition)
+
+    return [*_file_read(marked, ("law",), law), *_file_read(marked, ("cluster", "calibration"), load_calibration)]
+
+
+def _file_read(marked: Marked, path: DocPath, read: Callable[[Path], Document]) -> list[Problem]:
+    *parents, key = path
+    parent = marked.data
+    for each in parents:
+        parent = parent.get(each)
+        if not isinstance(parent, dict):
+            return []
+    named = parent.get(key)
     if not (isinstance(named, str) and named.endswith(LAW_FILES)):
         return []
     try:
-        found = load_law(Path(marked.file).parent / named)
+        parent[key] = read(Path(marked.file).parent / named).plain()
     except InvalidDocumentError as error:
-        marked.data.pop("law")
-        line, column = marked.at(("law",))
+        parent.pop(key)
+        line, column = marked.at(path)
         first = error.problems[0]
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-        message = f"law: {error.file}:{first.line}:{first.column}: {first.message}{more}"
-        return [Problem(("law",), message, line, column)]
-    marked.data["law"] = NamedLaw(name=found.name, law=found.law, repetition=found.repetition).plain()
+        where = ".".join(str(each) for each in path)
+        message = f"{where}: {error.file}:{first.line}:{first.column}: {first.message}{more}"
+        return [Problem(path, message, line, column)]
     return []
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.calibration import Calibration
 from sixnd.specs.claim import Claim
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
@@ -49,6 +50,10 @@ def _law() -> dict[str, Any]:
     return _tidied(LawDocument.model_json_schema(mode="validation"))
 
 
+def _calibration() -> dict[str, Any]:
+    return _tidied(Calibration.model_json_schema(mode="validation"))
+
+
 def _claim() -> dict[str, Any]:
     return _tidied(Claim.model_json_schema(mode="validation"))
 
@@ -67,6 +72,7 @@ _MAKERS = {
     "plan": _plan,
     "law": _law,
     "claim": _claim,
+    "calibration": _calibration,
     "ladder": _ladder,
     "run-record": _run_record,
 }
