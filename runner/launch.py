@@ -34,7 +34,7 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
     ``base_dir`` is where relative paths of the data sources start. Raises ``RunFailedError`` when the training
     processes end before the last step, and ``SixndError`` when the plan cannot run here at all.
     """
-    _check_machine(plan)
+    check_machine(plan)
     folder = job_folder(plan, runs_dir)
     folder.create(plan)
     with folder.locked() as lock:
@@ -74,7 +74,7 @@ def _digests(prepared: DataPrepared) -> list[str]:
     return [prepared.tokenizer_sha256, *(source.sha256 for source in prepared.sources)]
 
 
-def _check_machine(plan: Plan) -> None:
+def check_machine(plan: Plan) -> None:
     """A plan for accelerators that are not here is refused with what can be done."""
     sites, here = plan.spec.cluster.sites, torch.cuda.device_count()
     if sites is not None and sites.sync_every > 1:
@@ -134,7 +134,7 @@ def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: i
         try:
             watcher.follow(lambda: process.poll() is not None)
         except BaseException:
-            _stop(process)
+            stop(process)
             _end(folder, attempt, "interrupted", "stopped by the user", 130)
             raise
     if process.returncode:
@@ -143,7 +143,7 @@ def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: i
         raise RunFailedError(message)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """End the training processes: politely, then for certain."""
     for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
         if process.poll() is None:
