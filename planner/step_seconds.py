@@ -1,124 +1,119 @@
-"""Seconds of a step of any catalogued decoder, in any precision and layout: counted work over fitted rates.
+"""Seconds of a step of any decoder, in any precision and layout: counted work over fitted rates.
 
-The general successor of ``steptime``, which still costs the layouts that ``sixnd plan`` searches: this one knows
-context and expert parallelism, precisions below BF16, tile and wave quantisation and sharded weights. It is held
-against published runs by the benchmark ``cost_truth``.
+One pass of numpy over layouts, in blocks that stay in cache. The pace is set by the busiest stage (1F1B, Narayanan et
+al. 2021, §2.2). It is held against published runs by the benchmark ``cost_truth``; docs/step-time.md has the errors.
 """
 
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from sixnd.planner.split import Split
-from sixnd.planner.step_work import Habits, Work, work
-from sixnd.specs.families import Architecture
-from sixnd.specs.step_family import Device, Products, StepFamily
+import numpy as np
 
-_FUSED_BACKWARD = 2.5
-"""Fused attention recomputes its scores: five products in the backward pass for two in the forward (Dao 2023)."""
+from sixnd.planner.candidates import Floats, Ints, Layouts, StageKind, stage_kinds
+from sixnd.planner.runtime import Runtime
+from sixnd.planner.step_rates import Rates, rates_of
+from sixnd.planner.step_work import Module, Work, work
+from sixnd.specs.families import Architecture
+from sixnd.specs.step_family import StepFamily
+
+_BLOCK = 8192
+"""Layouts evaluated at once: their columns and temporaries stay in a core's cache."""
+_NORM_SHARE = 0.4
+"""Of what norms and residual additions move: two norms read and write, two additions read twice and write."""
 _HIDES = 0.7
 """Share of a micro-batch's compute that gathering of sharded weights can hide behind."""
-_OPTIMIZER_BYTES = 34
-"""A parameter of the shard: gradient read twice, master weight and two moments read and written, weight written."""
+_OPTIMIZER_BYTES = 32
+"""A parameter of the shard: gradient read twice, master weight and two moments read and written; all FP32."""
 _CLEARED_BYTES = 4
 _RING_EXPOSED = 0.3
 """Share of context-parallel transfers that attention does not hide; an assumption, few rows have any."""
-_INTERLEAVED_EXPOSED = 0.2
-"""Share of stage-to-stage transfers that the interleaved schedule does not hide; an assumption."""
 
 
 @dataclass(frozen=True)
 class StepSeconds:
-    """Seconds of one step by what they are spent on."""
+    """Seconds of one step by what they are spent on, one entry a layout."""
 
-    compute: float
-    tensor_parallel: float
-    expert_parallel: float
-    context_parallel: float
-    pipeline_bubble: float
-    pipeline_transfer: float
-    weight_gathering: float
-    data_parallel: float
-    optimizer: float
-    overhead: float
+    compute: Floats
+    tensor_parallel: Floats
+    expert_parallel: Floats
+    context_parallel: Floats
+    pipeline_bubble: Floats
+    pipeline_transfer: Floats
+    weight_gathering: Floats
+    data_parallel: Floats
+    optimizer: Floats
+    overhead: Floats
 
     @property
-    def total(self) -> float:
+    def total(self) -> Floats:
         """Seconds of a step."""
-        return float(sum(getattr(self, f.name) for f in fields(self)))
+        return np.asarray(sum(getattr(self, f.name) for f in fields(self)))
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Where and how a step runs."""
+class _Layer(NamedTuple):
+    """Seconds of one layer and micro-batch on one rank."""
 
-    family: StepFamily
-    device: Device
-    precision: Products
-    habits: Habits
-
-
-class _Run(NamedTuple):
-    work: Work
-    split: Split
-    setting: Setting
-    recomputed: float
-    """Share of layers that run forward twice."""
+    compute: Floats
+    tensor: Floats
+    expert: Floats
+    context: Floats
+    overhead: Floats
 
     @property
-    def passes(self) -> float:
-        """Forward passes' worth of a layer's work: forward, backward twice, and what is recomputed."""
-        return 3 + self.recomputed
-
-    @property
-    def product_passes(self) -> float:
-        """The same of matrix products, whose gradients by weights adapters do without."""
-        return self.passes - (1 if self.setting.habits.adapters else 0)
-
-    def product_s(self, flops: float, precision: Products) -> float:
-        return flops / (self.setting.device.peak_flops[precision] * self.setting.family.matmul[precision])
-
-    def memory_s(self, moved: float) -> float:
-        return moved / (self.setting.device.memory_bytes_per_s * self.setting.family.memory)
-
-    @property
-    def near(self) -> float:
-        """Bytes a second inside an NVLink domain."""
-        return self.setting.device.scale_up_bytes_per_s * self.setting.family.scale_up
-
-    @property
-    def far(self) -> float:
-        """Bytes a second one rank sends across nodes."""
-        return self.setting.device.network_bytes_per_s * self.setting.family.network
-
-    def ring(self, ranks: int, stride: int) -> float:
-        """Bytes a second in a ring; across domains it uses the network adapters of all its members in one."""
-        domain = self.setting.device.scale_up_ranks
-        members = max(1, min(ranks, domain // stride))
-        return self.near if ranks * stride <= domain else min(self.near, members * self.far)
+    def total(self) -> Floats:
+        return self.compute + self.tensor + self.expert + self.context + self.overhead
 
 
-def step_seconds(model: Architecture, split: Split, sequence: int, setting: Setting) -> StepSeconds:
-    """Seconds of one step; ``split.micro_batches`` micro-batches a replica."""
-    counted = work(model, split, sequence, setting.device, setting.habits)
-    run = _Run(counted, split, setting, _recomputed(model, split))
-    layers, overhead = _layers_s(run), _overhead_s(run)
-    tensor, expert, context = _tensor_s(run), _expert_s(run), _context_s(run)
-    stage = layers + overhead + tensor + expert + context
-    m, p = split.micro_batches, split.pipeline
-    compute = layers + _last_stage_s(run, model, stage)
-    gathering = _gathering_s(run, stage) if p == 1 else 0.0
-    return StepSeconds(
-        compute=m * compute,
-        tensor_parallel=m * tensor,
-        expert_parallel=m * expert,
-        context_parallel=m * context,
-        pipeline_bubble=(p - 1) / split.virtual * stage,
-        pipeline_transfer=_transfer_s(run),
-        weight_gathering=m * gathering,
-        data_parallel=_data_s(run, stage),
-        optimizer=_optimizer_s(run),
-        overhead=m * overhead + setting.family.step_overhead_s,
-    )
+class _Layers(NamedTuple):
+    """A dense layer and one with experts, forward and backward; and what running them forward again adds."""
+
+    dense: _Layer
+    sparse: _Layer
+    dense_again: _Layer
+    sparse_again: _Layer
+
+
+class _Held(NamedTuple):
+    """What a stage holds."""
+
+    dense: Floats
+    sparse: Floats
+    dense_again: Floats
+    """Layers whose forward pass runs again."""
+    sparse_again: Floats
+    head: Floats
+
+    def seconds(self, layers: "_Layers", head: Floats) -> Floats:
+        """Seconds of one micro-batch, forward and backward."""
+        counted = zip((self.dense, self.sparse, self.dense_again, self.sparse_again), layers, strict=True)
+        return np.asarray(sum(n * layer.total for n, layer in counted) + self.head * head)
+
+    def part(self, layers: "_Layers", name: str) -> Floats:
+        """Of these the seconds of one field of a layer."""
+        counted = zip((self.dense, self.sparse, self.dense_again, self.sparse_again), layers, strict=True)
+        return np.asarray(sum(n * getattr(layer, name) for n, layer in counted))
+
+
+def step_seconds(
+    model: Architecture, layouts: Layouts, sequence: int, global_batch: float, runtime: Runtime
+) -> StepSeconds:
+    """Seconds of one step of every layout; ``sequence`` in tokens, ``global_batch`` in sequences."""
+    rates = rates_of(model, runtime)
+    starts = range(0, max(1, len(layouts)), _BLOCK)
+    blocks = [layouts.pick(slice(start, start + _BLOCK)) for start in starts]
+    found = [
+        seconds_of(
+            work(model, b, sequence, runtime),
+            stage_kinds(model, b),
+            b,
+            global_batch / (b.data * b.micro_batch),
+            rates,
+        )
+        for b in blocks
+    ]
+    if len(found) == 1:
+        return found[0]
+    return StepSeconds(*(np.concatenate([getattr(one, f.name) for one in found]) for f in fields(StepSeconds)))
 
 
 def relative_error(model: Architecture, family: StepFamily) -> float:
@@ -126,113 +121,180 @@ def relative_error(model: Architecture, family: StepFamily) -> float:
     return family.relative_error if model.experts is None else family.expert_relative_error
 
 
-def _recomputed(model: Architecture, split: Split) -> float:
-    again = split.recomputation
-    if not again.full:
-        return 0.0
-    return 1.0 if again.layers is None else min(1.0, again.layers * split.pipeline * split.virtual / model.layers)
+def seconds_of(
+    counted: Work, kinds: list[StageKind], layouts: Layouts, micro_batches: Floats, rates: Rates
+) -> StepSeconds:
+    """Seconds of counted work; all arguments may be columns of different models on different machines."""
+    layers, head = _layers(counted, layouts, rates), _head_s(counted, rates)
+    held = [_held(kind, counted, layouts) for kind in kinds]
+    times = [one.seconds(layers, head) for one in held]
+    pace = _pace(kinds, held, times, layouts, rates)
+    busiest = pace.seconds(layers, head)
+    total = sum(kind.count * time for kind, time in zip(kinds, times, strict=True))
+    m = micro_batches
+    parts = {name: m * pace.part(layers, name) for name in _Layer._fields}
+    params, expert_params = _params(kinds, held, counted, layouts)
+    idle = np.where(rates.shared, 0.0, (total - busiest) / layouts.virtual)
+    return StepSeconds(
+        compute=parts["compute"] + m * pace.head * head,
+        tensor_parallel=parts["tensor"] + m * _ends_s(counted, layouts, rates),
+        expert_parallel=parts["expert"],
+        context_parallel=parts["context"],
+        pipeline_bubble=np.maximum(idle, 0.0),
+        pipeline_transfer=_transfer_s(counted, layouts, m, rates),
+        weight_gathering=m * _gathering_s(layouts, params, busiest, rates),
+        data_parallel=_data_s(layouts, params, expert_params, busiest, rates),
+        optimizer=_optimizer_s(layouts, params, expert_params, rates),
+        overhead=parts["overhead"] + rates.step_overhead_s,
+    )
 
 
-def _layers_s(run: _Run) -> float:
-    """Seconds of a stage's layers, forward and backward."""
-    counted, family, precision = run.work, run.setting.family, run.setting.precision
-    products = run.product_s(counted.products, precision) * (family.misaligned if counted.misaligned else 1.0)
-    experts = run.product_s(counted.expert_products / family.expert_matmul, precision)
-    moved = counted.moved + counted.expert_moved
-    if precision != "bf16":
-        moved += family.cast * counted.moved / 2
-    return (products + experts) * run.product_passes + run.memory_s(moved) * run.passes + _scores_s(run)
+def _held(kind: StageKind, counted: Work, layouts: Layouts) -> _Held:
+    """Layers of a stage of that kind; modules of multi-token prediction are layers of the last one."""
+    share = kind.recomputed_layers(layouts) / kind.layers
+    more = np.where(kind.last, counted.predictions, 0.0)
+    sparse = kind.expert_layers + np.where(counted.has_experts, more, 0.0)
+    dense = kind.layers - kind.expert_layers + np.where(counted.has_experts, 0.0, more)
+    return _Held(dense, sparse, dense * share, sparse * share, np.where(kind.last, 1.0 + counted.predictions, 0.0))
 
 
-def _scores_s(run: _Run) -> float:
-    counted, habits, family = run.work, run.setting.habits, run.setting.family
-    again = run.recomputed + ("core_attn" in run.split.recomputation.modules)
-    if not habits.fused_attention:
-        once = run.product_s(counted.scores, "bf16") + run.memory_s(counted.score_bytes)
-        return once * (3 + again)
-    share = family.attention_flash2 if habits.flash2 else family.attention
-    once = counted.scores / (run.setting.device.peak_flops["bf16"] * share)
-    return once * (1 + _FUSED_BACKWARD + again)
+def _pace(kinds: list[StageKind], held: list[_Held], times: list[Floats], layouts: Layouts, rates: Rates) -> _Held:
+    """What the busiest stage holds; on a shared host the mean stage, since who waits leaves the cores to the others."""
+    pace, slowest = held[0], times[0]
+    for kind, one, time in zip(kinds[1:], held[1:], times[1:], strict=True):
+        slower = kind.exists & (time > slowest)
+        slowest = np.where(slower, time, slowest)
+        pace = _Held(*(np.where(slower, new, old) for new, old in zip(one, pace, strict=True)))
+    if not np.any(rates.shared):
+        return pace
+    counts = [kind.count / layouts.pipeline for kind in kinds]
+    mean = [sum(n * column for n, column in zip(counts, columns, strict=True)) for columns in zip(*held, strict=True)]
+    return _Held(*(np.where(rates.shared, m, old) for m, old in zip(mean, pace, strict=True)))
 
 
-def _overhead_s(run: _Run) -> float:
-    family, counted = run.setting.family, run.work
-    fixed = counted.layers * family.layer_overhead_s + counted.expert_layers * family.expert_overhead_s
-    return fixed * run.passes
+def _layers(counted: Work, layouts: Layouts, rates: Rates) -> _Layers:
+    """Seconds of both kinds of layers."""
+    attention, attention_again = _attention_s(counted, layouts, rates)
+    ffn, ffn_again = _feed_forward_s(counted, layouts, rates)
+    experts, experts_again = _experts_s(counted, layouts, rates)
+    tensor = counted.tensor_bytes * rates.exposed_tensor / _ring(layouts.tensor, 1, rates)
+    sent = counted.expert_scale_up_bytes / rates.near + counted.expert_network_bytes / rates.far
+    dispatches = 2 + layouts.recomputes("moe")
+    inside = layouts.context * layouts.tensor <= rates.domain
+    ring = counted.context_bytes / np.where(inside, rates.near, rates.far) * _RING_EXPOSED
+    fixed, more = rates.layer_overhead_s, rates.layer_overhead_s + rates.expert_overhead_s
+    zero = np.zeros_like(attention)
+    return _Layers(
+        _Layer(attention + ffn, 2 * tensor, zero, 2 * ring, 3 * fixed + zero),
+        _Layer(attention + experts, 2 * tensor, dispatches * sent, 2 * ring, 3 * more + zero),
+        _Layer(attention_again + ffn_again, tensor, zero, ring, fixed + zero),
+        _Layer(attention_again + experts_again, tensor, sent, ring, more + zero),
+    )
 
 
-def _tensor_s(run: _Run) -> float:
-    moved = run.work.tensor_bytes * (2 + run.recomputed) * run.setting.family.exposed_tensor
-    return moved / run.ring(run.split.tensor, 1)
+def _module_s(module: Module, product: Floats | float, byte: Floats | float, rates: Rates) -> tuple[Floats, Floats]:
+    """Seconds of a module forward and backward, and forward alone."""
+    products, moved = module.products * product, module.moved * byte
+    return products * rates.product_passes + moved * 3, products + moved
 
 
-def _expert_s(run: _Run) -> float:
-    once = run.work.expert_scale_up_bytes / run.near + run.work.expert_network_bytes / run.far
-    return once * (2 + run.recomputed)
+def _attention_s(counted: Work, layouts: Layouts, rates: Rates) -> tuple[Floats, Floats]:
+    """Attention and norms: seconds forward and backward with what is recomputed alone, and forward."""
+    scores = counted.scores * rates.score + counted.score_bytes * rates.byte
+    norms = counted.norms * rates.dense_byte
+    both, forward = _module_s(counted.attention, rates.product, rates.dense_byte, rates)
+    again = layouts.recomputes("core_attn") * scores + layouts.recomputes("layernorm") * (norms * _NORM_SHARE)
+    again += layouts.recomputes("mla_up_proj") * (counted.up_projection * rates.product)
+    return both + norms * 3 + scores * (1 + rates.score_backward) + again, forward + norms + scores
 
 
-def _context_s(run: _Run) -> float:
-    inside = run.split.context * run.split.tensor <= run.setting.device.scale_up_ranks
-    return run.work.context_bytes / (run.near if inside else run.far) * 2 * _RING_EXPOSED
+def _feed_forward_s(counted: Work, layouts: Layouts, rates: Rates) -> tuple[Floats, Floats]:
+    both, forward = _module_s(counted.ffn, rates.product, rates.dense_byte, rates)
+    return both + layouts.recomputes("mlp") * forward, forward
 
 
-def _last_stage_s(run: _Run, model: Architecture, stage: float) -> float:
-    """Seconds by which the last stage's head, loss and further predictions lengthen a micro-batch.
+def _experts_s(counted: Work, layouts: Layouts, rates: Rates) -> tuple[Floats, Floats]:
+    """Shared and routed experts."""
+    shared, shared_again = _module_s(counted.shared, rates.product, rates.dense_byte, rates)
+    both, forward = _module_s(counted.experts, rates.expert_product, rates.byte, rates)
+    activation = counted.activation * rates.byte
+    again = layouts.recomputes("moe_act") * activation + layouts.recomputes("shared_experts") * shared_again
+    again += layouts.recomputes("moe") * (shared_again + forward + activation)
+    return shared + both + activation * 3 + again, shared_again + forward + activation
 
-    Where layers do not divide by the stages, the ends are taken to hold fewer, as Megatron's embedding and loss that
-    count as a layer each.
+
+def _head_s(counted: Work, rates: Rates) -> Floats:
+    """Seconds of logits and loss of one micro-batch, and the joining of inputs of each further prediction."""
+    products = (counted.head + counted.prediction * (counted.predictions > 0)) * rates.wide_product * 3
+    return np.asarray(products + counted.logits * rates.byte * rates.bytes_per_logit)
+
+
+def _ring(ranks: Ints, stride: Ints | int, rates: Rates) -> Floats:
+    """Bytes a second in a ring; across domains it uses the network adapters of all its members in one."""
+    members = np.maximum(1, np.minimum(ranks, rates.domain // stride))
+    return np.where(ranks * stride <= rates.domain, rates.near, np.minimum(rates.near, members * rates.far))
+
+
+def _ends_s(counted: Work, layouts: Layouts, rates: Rates) -> Floats:
+    """Tensor-parallel collectives of the embedding's output and of the head's input, half a layer's in one pass each.
+
+    With one stage both are its own; else they are the ends', one each.
     """
-    products = run.product_s(run.work.head + run.work.predictions, "bf16") * 3
-    head = products + run.memory_s(run.work.logits * run.setting.family.bytes_per_logit)
-    p = run.split.pipeline
-    if p == 1 or model.layers % p == 0:
-        return head
-    layer = stage / run.work.layers
-    return max(0.0, head - layer) + 2 * layer / p
+    passes = np.where(layouts.pipeline == 1, 1.0, 0.5)
+    return passes * counted.tensor_bytes * rates.exposed_tensor / _ring(layouts.tensor, 1, rates)
 
 
-def _gathering_s(run: _Run, stage: float) -> float:
+def _transfer_s(counted: Work, layouts: Layouts, micro_batches: Floats, rates: Rates) -> Floats:
+    """Seconds of activations and their gradients between stages that compute does not hide.
+
+    1F1B waits for each of its 2m transfers; the interleaved schedule hides them but for those of its warm-up and
+    cool-down.
+    """
+    p, v, m = layouts.pipeline, layouts.virtual, micro_batches
+    inside = 2 * layouts.tensor * layouts.data * layouts.context <= rates.domain
+    warm_up = 2 * (p - 1) + (v - 1) * p
+    exposed = np.where(v > 1, np.minimum(2 * warm_up, 2 * m * v), 2 * m)
+    return np.where(p > 1, exposed * counted.stage_bytes / np.where(inside, rates.near, rates.far), 0.0)
+
+
+def _params(kinds: list[StageKind], held: list[_Held], counted: Work, layouts: Layouts) -> tuple[Floats, Floats]:
+    """Dense and routed parameters of a rank, each of the stage that has most."""
+    twice = np.where((layouts.pipeline == 1) & ~counted.tied, 2, 1)
+    dense, routed = np.zeros(len(layouts)), np.zeros(len(layouts))
+    for kind, one in zip(kinds, held, strict=True):
+        ends = (kind.first | kind.last) * twice * counted.embedding_params
+        params = one.dense * counted.dense_params + one.sparse * counted.sparse_params + ends
+        dense = np.maximum(dense, kind.exists * params)
+        routed = np.maximum(routed, kind.exists * one.sparse * counted.expert_params)
+    return dense, routed
+
+
+def _gathering_s(layouts: Layouts, params: Floats, busiest: Floats, rates: Rates) -> Floats:
     """Seconds of gathering sharded weights twice and scattering gradients once that compute does not hide."""
-    ranks = run.split.data * run.split.context
-    if not run.setting.habits.sharded_weights or ranks == 1:
-        return 0.0
-    domain = run.setting.device.scale_up_ranks
-    speed = run.near if ranks <= domain else min(run.near, domain * run.far)
-    whole = 4 * 2 * run.work.params * (ranks - 1) / ranks / speed  # BF16 weights twice, FP32 gradients once
-    return max(whole - _HIDES * stage, whole * run.setting.family.exposed_gather)
+    if not np.any(rates.sharded_weights):
+        return np.zeros(len(layouts))
+    ranks = layouts.optimizer_shards
+    speed = np.where(ranks <= rates.domain, rates.near, np.minimum(rates.near, rates.domain * rates.far))
+    whole = 4 * 2 * params * (ranks - 1) / ranks / speed  # BF16 weights twice, FP32 gradients once
+    exposed = np.maximum(whole - _HIDES * busiest, whole * rates.exposed_gather)
+    return np.where(rates.sharded_weights & (layouts.pipeline == 1), exposed, 0.0)
 
 
-def _transfer_s(run: _Run) -> float:
-    split = run.split
-    if split.pipeline == 1:
-        return 0.0
-    inside = 2 * split.tensor * split.data * split.context <= run.setting.device.scale_up_ranks
-    exposed = _INTERLEAVED_EXPOSED if split.virtual > 1 else 1.0
-    return 2 * split.micro_batches * run.work.stage_bytes / (run.near if inside else run.far) * exposed
-
-
-def _expert_replicas(run: _Run) -> float:
-    """Ranks that hold the same routed experts; they are spread over tensor-parallel ranks too."""
-    split = run.split
-    return max(1.0, split.tensor * split.data * split.context / (split.expert * split.expert_tensor))
-
-
-def _data_s(run: _Run, stage: float) -> float:
+def _data_s(layouts: Layouts, params: Floats, expert_params: Floats, busiest: Floats, rates: Rates) -> Floats:
     """Seconds of the gradients' reduce-scatter and the parameters' all-gather that compute does not hide."""
-    habits = run.setting.habits
-    if habits.adapters:
-        return 0.0
-    ranks, replicas = run.split.data * run.split.context, _expert_replicas(run)
-    speed = run.ring(ranks, run.split.tensor)
-    dense = 0.0 if habits.sharded_weights else run.work.params * (ranks - 1) / ranks
-    moved = (dense + run.work.expert_params * (replicas - 1) / replicas) * (2 + habits.gradient_bytes)
-    whole = moved / speed
-    return max(whole - stage, whole * run.setting.family.exposed_data) if habits.overlaps else whole
+    ranks, replicas = layouts.optimizer_shards, layouts.expert_replicas
+    dense = np.where(rates.sharded_weights, 0.0, params * (ranks - 1) / ranks)
+    routed = expert_params * np.maximum(replicas - 1, 0) / replicas
+    moved = (dense + routed) * (rates.element_bytes + rates.gradient_bytes)
+    whole = moved / _ring(ranks, layouts.tensor, rates)
+    hidden = np.maximum(whole - busiest, whole * rates.exposed_data)
+    return np.where(rates.adapters, 0.0, np.where(rates.overlaps, hidden, whole))
 
 
-def _optimizer_s(run: _Run) -> float:
-    if run.setting.habits.adapters:
-        return 0.0
-    counted, shards = run.work, run.split.optimizer_shards
-    shard = counted.params / shards + counted.expert_params / _expert_replicas(run)
-    return run.memory_s(shard * _OPTIMIZER_BYTES + (counted.params + counted.expert_params) * _CLEARED_BYTES)
+def _optimizer_s(layouts: Layouts, params: Floats, expert_params: Floats, rates: Rates) -> Floats:
+    """Seconds of clipping, AdamW and writing weights of this rank's shard, and of clearing gradients."""
+    shards = np.where(rates.sharded_optimizer, layouts.optimizer_shards, 1)
+    shard = params / shards + expert_params / np.maximum(layouts.expert_replicas, 1)
+    written = np.where(rates.element_bytes == 4, 0, rates.element_bytes)
+    moved = shard * (_OPTIMIZER_BYTES + written) + (params + expert_params) * _CLEARED_BYTES
+    return np.where(rates.adapters, 0.0, moved * rates.byte)

@@ -1,229 +1,254 @@
-"""What one training step of any catalogued decoder asks of a rank: FLOPs, bytes and messages, no seconds yet.
+"""What one training step of any decoder asks of a rank: FLOPs, bytes and messages, no seconds yet.
 
-Counts are of one micro-batch on a stage of mean size, so that a stage's layers may be a fraction. Matrix products are
-counted with the idle multiprocessors of their last wave and the padding of their last tiles.
+Counts are of one layer and micro-batch, forward, one entry a layout. Matrix products are counted with the idle
+multiprocessors of their last wave and the padding of their last tiles.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from sixnd.planner import model as counts
+from sixnd.planner.candidates import Bools, Floats, Layouts
 from sixnd.planner.model_flops import forward_flops
-from sixnd.planner.split import Split
+from sixnd.planner.runtime import Runtime
 from sixnd.specs.families import Architecture
-from sixnd.specs.step_family import Device
 
 TILE = 128
 """Side of one tile of a matrix product; larger tiles waste more at the edges, smaller ones re-read more."""
-_BF16 = 2
 _SCORE_PASSES = 6
 """Unfused attention: scores written by QKᵀ, read and written by mask and softmax, read by the product with V."""
 
 
-@dataclass(frozen=True)
-class Habits:
-    """What a training program does that costs or saves time."""
+class Module(NamedTuple):
+    """Forward work of one part of a layer."""
 
-    fused_attention: bool = True
-    flash2: bool = False
-    """Attention by FlashAttention 2 instead of cuDNN's."""
-    sharded_weights: bool = False
-    """Weights are gathered for each layer's pass and let go (FSDP, ZeRO 3)."""
-    overlaps: bool = True
-    """Collectives of gradients and parameters run behind compute."""
-    gradient_bytes: int = 4
-    """Bytes of one gradient on the wire."""
-    adapters: bool = False
-    """Only low-rank adapters learn: no gradients of weights, nothing to reduce."""
+    products: Floats
+    """FLOPs of matrix products, idle tiles included."""
+    moved: Floats
+    """Bytes of memory-bound work and of weights read."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Counts of one micro-batch on one rank of a mean stage, forward pass, unless said otherwise."""
+    """Counts of one micro-batch's forward pass on one rank; of one layer unless said otherwise."""
 
-    layers: float
-    """Layers of the stage."""
-    expert_layers: float
-    products: float
-    """FLOPs of dense matrix products, idle tiles included."""
-    expert_products: float
-    scores: float
+    tokens: Floats
+    attention: Module
+    """Queries, keys, values and the projection; rotary positions, biases."""
+    up_projection: Floats
+    """Part of the attention's products: from latents to heads."""
+    scores: Floats
     """FLOPs of attention's two products; all of the matrix where attention is not fused."""
-    score_bytes: float
-    moved: float
-    """Bytes of memory-bound modules and of weights read."""
-    expert_moved: float
-    """Bytes of experts' weights read, and of tokens sorted and activated."""
-    head: float
+    score_bytes: Floats
+    norms: Floats
+    """Bytes of norms and residual additions."""
+    ffn: Module
+    """Feed-forward of a dense layer."""
+    shared: Module
+    """Shared experts of a layer with experts."""
+    experts: Module
+    """Routed experts; their bytes are weights read, and tokens sorted and put back."""
+    activation: Floats
+    """Bytes of the routed experts' activation function."""
+    head: Floats
     """FLOPs of the logits, whole."""
-    logits: float
+    logits: Floats
     """Logits on this rank."""
-    predictions: float
-    """FLOPs of further predictions (MTP), whole."""
-    tensor_bytes: float
+    prediction: Floats
+    """FLOPs of joining two inputs for a further prediction (MTP), beside its layer and its logits."""
+    tensor_bytes: Floats
     """A rank's bytes of tensor-parallel collectives in one pass."""
-    expert_scale_up_bytes: float
+    expert_scale_up_bytes: Floats
     """Bytes of tokens sent to experts and back in one pass, inside the NVLink domain."""
-    expert_network_bytes: float
+    expert_network_bytes: Floats
     """The same across domains; a token is sent once to each domain."""
-    context_bytes: float
+    context_bytes: Floats
     """Bytes of keys and values passed around the ring in one pass."""
-    stage_bytes: float
+    stage_bytes: Floats
     """Bytes handed to the next stage."""
-    params: float
-    """Dense parameters of the rank."""
-    expert_params: float
-    misaligned: bool
+    dense_params: Floats
+    """Parameters of a dense layer on the rank."""
+    sparse_params: Floats
+    """Of a layer with experts, without the routed ones."""
+    expert_params: Floats
+    """Routed experts' parameters of a layer on the rank."""
+    embedding_params: Floats
+    """Of the embedding, or of the head."""
+    predictions: Floats | int
+    """Modules that predict further tokens."""
+    has_experts: Bools | bool
+    tied: Bools | bool
 
 
-class _Context(NamedTuple):
+class _Sizes(NamedTuple):
+    """Widths of a model that do not depend on the layout."""
+
+    hidden: int
+    query: int
+    key: int
+    """Width of all keys, or values, as attention reads them; latent ones are expanded to every head."""
+    value: int
+    ffn: int
+    shared: int
+    matrices: int
+    """Of the feed-forward: gate, up and down, or up and down."""
+    attention: int
+    """Weights."""
+    up: int
+    """Weights from latents to heads."""
+
+
+class _Case(NamedTuple):
     model: Architecture
-    split: Split
+    sizes: _Sizes
+    layouts: Layouts
     sequence: int
-    device: Device
-    habits: Habits
+    runtime: Runtime
+    tokens: Floats
+    """Tokens of a micro-batch on one rank, before tensor parallelism."""
 
     @property
-    def tokens(self) -> float:
-        return self.sequence * self.split.micro_batch / self.split.context
+    def element(self) -> int:
+        return self.runtime.element_bytes
 
 
-def quantised(rows: float, columns: float, multiprocessors: int) -> float:
-    """How much longer a matrix product takes for tiles that its edges cut and multiprocessors idle in the last wave."""
-    tiles = math.ceil(rows / TILE) * math.ceil(columns / TILE)
-    waves = tiles / multiprocessors
-    return tiles * TILE**2 / (rows * columns) * math.ceil(waves) / waves
-
-
-def work(model: Architecture, split: Split, sequence: int, device: Device, habits: Habits) -> Work:
-    """Count one micro-batch's work on one rank."""
-    c = _Context(model, split, sequence, device, habits)
-    flops = forward_flops(model, sequence, "causal")
-    tokens, t, p, h = c.tokens, split.tensor, split.pipeline, model.hidden
-    layers = model.layers / p
-    fused = habits.fused_attention
-    scale_up, network = _expert_bytes(c)
-    dense_params = layers * _dense_weights(model) / t
-    return Work(
-        layers=layers,
-        expert_layers=counts.expert_layers(model) / p,
-        products=_products(c, flops),
-        expert_products=_expert_products(c, flops),
-        scores=tokens * flops["scores"] / t / p * (1 if fused else 2),
-        score_bytes=0.0 if fused else layers * tokens * model.heads * sequence / t * _SCORE_PASSES * _BF16,
-        moved=(tokens * layers * _elements_per_token(c) + dense_params) * _BF16,
-        expert_moved=_expert_moved(c) * _BF16,
-        head=tokens * flops["head"] / t * quantised(tokens, model.vocab / t, device.multiprocessors),
-        logits=tokens * model.vocab / t,
-        predictions=tokens * flops.get("mtp", 0.0) / t,
-        tensor_bytes=layers * 4 * (t - 1) / t * tokens * h * _BF16,
-        expert_scale_up_bytes=scale_up,
-        expert_network_bytes=network,
-        context_bytes=layers * 2 * _key_width(model) / t * tokens * _BF16 * (split.context - 1),
-        stage_bytes=tokens * h * _BF16 / t,
-        params=dense_params + model.vocab * h / t,
-        expert_params=_expert_params(c),
-        misaligned=bool(counts.head_dim(model) % 8) if model.latent_attention is None else False,
+def _sizes(model: Architecture) -> _Sizes:
+    latent, experts = model.latent_attention, model.experts
+    key = model.heads * latent.value if latent else counts.kv_width(model)
+    up = 0
+    if latent:
+        up = model.heads * latent.kv_rank * (latent.query_key + latent.value)
+        up += counts.query_width(model) * (latent.query_rank or 0)
+    return _Sizes(
+        hidden=model.hidden,
+        query=counts.query_width(model),
+        key=key,
+        value=counts.value_width(model),
+        ffn=model.ffn,
+        shared=experts.shared_ffn if experts else 0,
+        matrices=3 if model.gated else 2,
+        attention=counts.layer_params(model, False).attention,
+        up=up,
     )
 
 
-def _key_width(model: Architecture) -> int:
-    """Width of all keys, or values, as attention reads them; latent ones are expanded to every head."""
-    latent = model.latent_attention
-    return model.heads * latent.value if latent else counts.kv_width(model)
+def quantised(rows: Floats | float, columns: Floats | float, multiprocessors: int | None) -> Floats:
+    """How much longer a matrix product takes for tiles that its edges cut and multiprocessors idle in the last wave.
+
+    A device without multiprocessors (a CPU) is taken to lose nothing.
+    """
+    if multiprocessors is None:
+        return np.ones(np.broadcast(rows, columns).shape)
+    waves = np.ceil(np.ceil(np.asarray(rows) / TILE) * np.ceil(np.asarray(columns) / TILE) / multiprocessors)
+    return np.asarray(waves * (multiprocessors * TILE**2) / (rows * columns))
 
 
-def _products(c: _Context, flops: dict[str, float]) -> float:
-    """Dense products of a mean stage: queries, keys and values; projection; the feed-forward's two steps."""
-    model, t = c.model, c.split.tensor
-    inner = (2 if model.gated else 1) / (3 if model.gated else 2)
-    width = _dense_width(model)
-    query = counts.query_width(model) + 2 * _key_width(model)
-    products = [(flops["qkv"], query / t), (flops["projection"], model.hidden)]
-    if width:
-        wide = width * (2 if model.gated else 1) / t
-        products += [(flops["ffn"] * inner, wide), (flops["ffn"] * (1 - inner), model.hidden)]
-    spread = [f * quantised(c.tokens, columns, c.device.multiprocessors) for f, columns in products]
-    return c.tokens * sum(spread) / t / c.split.pipeline
+def work(model: Architecture, layouts: Layouts, sequence: int, runtime: Runtime) -> Work:
+    """Count one micro-batch's work on one rank of every layout."""
+    tokens = sequence * layouts.micro_batch / layouts.context
+    c = _Case(model, _sizes(model), layouts, sequence, runtime, tokens)
+    sizes, t, element = c.sizes, layouts.tensor, c.element
+    flops = forward_flops(model, sequence, "causal")
+    fused = runtime.habits.fused_attention
+    score_bytes = tokens * model.heads * sequence / t * _SCORE_PASSES * element
+    near, far = _expert_bytes(c)
+    vocab = model.vocab / t
+    return Work(
+        tokens=tokens,
+        attention=_attention(c),
+        up_projection=2.0 * tokens * sizes.up / t * _rate(c, sizes.query + 2 * sizes.key),
+        scores=tokens * (flops["scores"] / model.layers * (1 if fused else 2)) / t,
+        score_bytes=np.zeros(len(layouts)) if fused else score_bytes,
+        norms=tokens * (10.0 * sizes.hidden * element) / layouts.sequence_shards,
+        ffn=_feed_forward(c, sizes.ffn),
+        shared=_feed_forward(c, sizes.shared),
+        experts=_experts(c),
+        activation=_sent(c) * (4.0 * model.experts.ffn * element) if model.experts else np.zeros(len(layouts)),
+        head=tokens * flops["head"] / t * quantised(tokens, vocab, runtime.device.multiprocessors),
+        logits=tokens * vocab,
+        prediction=tokens * (4.0 * sizes.hidden**2) / t,
+        tensor_bytes=4.0 * (t - 1) / t * tokens * (sizes.hidden * element),
+        expert_scale_up_bytes=near,
+        expert_network_bytes=far,
+        context_bytes=2.0 * sizes.key / t * tokens * element * (layouts.context - 1),
+        stage_bytes=tokens * (sizes.hidden * element) / t,
+        dense_params=(sizes.attention + sizes.matrices * sizes.hidden * sizes.ffn) / t,
+        sparse_params=(sizes.attention + sizes.matrices * sizes.hidden * sizes.shared) / t,
+        expert_params=_expert_params(c),
+        embedding_params=vocab * sizes.hidden,
+        predictions=model.mtp_layers,
+        has_experts=model.experts is not None,
+        tied=model.tied,
+    )
 
 
-def _dense_width(model: Architecture) -> int:
-    """Width of the feed-forward that every token passes: the dense one, else the shared experts."""
-    shared = model.experts.shared_ffn if model.experts else 0
-    return model.ffn if counts.expert_layers(model) < model.layers and not shared else shared
+def _rate(c: _Case, columns: float) -> Floats:
+    """Quantisation of a product whose columns are split over tensor-parallel ranks."""
+    return quantised(c.tokens, columns / c.layouts.tensor, c.runtime.device.multiprocessors)
 
 
-def _mean_width(model: Architecture) -> float:
-    """Width of what every token passes, on average over layers."""
-    sparse = counts.expert_layers(model)
-    shared = model.experts.shared_ffn if model.experts else 0
-    return ((model.layers - sparse) * model.ffn + sparse * shared) / model.layers
+def _attention(c: _Case) -> Module:
+    """Products of queries, keys, values and projection; what they and rotary positions move; weights."""
+    s, t = c.sizes, c.layouts.tensor
+    projection = s.value * s.hidden
+    into, out = _rate(c, s.query + 2 * s.key), quantised(c.tokens, s.hidden, c.runtime.device.multiprocessors)
+    products = 2.0 * c.tokens / t * ((s.attention - projection) * into + projection * out)
+    elements = 2.0 * s.hidden + (2 * (s.query + s.key) + 2 * s.query + 2 * s.key + (s.query + 2 * s.key) + s.query) / t
+    return Module(products, (c.tokens * elements + s.attention / t) * c.element)
 
 
-def _dense_weights(model: Architecture) -> float:
-    """Weights of a mean layer without routed experts."""
-    matrices = 3 if model.gated else 2
-    return counts.layer_params(model, False).attention + matrices * model.hidden * _mean_width(model)
+def _feed_forward(c: _Case, width: int) -> Module:
+    """A feed-forward of so many hidden units, the same for every token."""
+    if not width:
+        return Module(np.zeros(len(c.tokens)), np.zeros(len(c.tokens)))
+    s, t = c.sizes, c.layouts.tensor
+    matrix = s.hidden * width
+    into, out = _rate(c, (s.matrices - 1) * width), quantised(c.tokens, s.hidden, c.runtime.device.multiprocessors)
+    products = 2.0 * c.tokens / t * (matrix * (s.matrices - 1) * into + matrix * out)
+    elements = 2.0 * s.hidden + 2.0 * s.matrices * width / t
+    return Module(products, (c.tokens * elements + s.matrices * matrix / t) * c.element)
 
 
-def _elements_per_token(c: _Context) -> float:
-    """Elements a mean layer's forward pass moves a token, as ``steptime`` counts them."""
-    model, t = c.model, c.split.tensor
-    q, kv, h = counts.query_width(model), _key_width(model), model.hidden
-    whole = 4 * h + 10 * h / c.split.sequence_shards
-    matrices = 3 if model.gated else 2
-    attention = 2 * (q + kv) + 2 * q + 2 * kv + (q + 2 * kv) + q
-    return whole + (attention + 2 * matrices * _mean_width(model)) / t
+def _sent(c: _Case) -> Floats:
+    """Token copies that a rank's experts work on: its own tokens times top-k, routing being even."""
+    assert c.model.experts is not None
+    return c.tokens / c.layouts.tensor * c.model.experts.top_k
 
 
-def _tokens_per_expert(c: _Context) -> float:
-    """Rows of one expert's products: tokens of all ranks that share the experts, spread evenly."""
-    experts = c.model.experts
-    assert experts is not None
-    return c.tokens / c.split.tensor * experts.top_k * c.split.expert / experts.routed
-
-
-def _expert_products(c: _Context, flops: dict[str, float]) -> float:
-    """FLOPs of routed experts; each expert's rows are padded to whole tiles."""
-    if c.model.experts is None:
-        return 0.0
-    rows = _tokens_per_expert(c)
-    return c.tokens * flops["experts"] / c.split.tensor / c.split.pipeline * math.ceil(rows / TILE) * TILE / rows
-
-
-def _expert_params(c: _Context) -> float:
-    """Parameters of the routed experts on a rank of a mean stage."""
-    model = c.model
-    if model.experts is None:
-        return 0.0
-    each = (3 if model.gated else 2) * model.hidden * model.experts.ffn
-    held = model.experts.routed / (c.split.expert * c.split.expert_tensor)
-    return counts.expert_layers(model) / c.split.pipeline * held * each
-
-
-def _expert_moved(c: _Context) -> float:
-    """Elements: experts' weights read once; tokens sorted, un-sorted, and activated between the two products."""
-    model, experts = c.model, c.model.experts
+def _experts(c: _Case) -> Module:
+    """Routed experts; each expert's rows are padded to whole tiles."""
+    experts, s, layouts = c.model.experts, c.sizes, c.layouts
     if experts is None:
-        return 0.0
-    layers = counts.expert_layers(model) / c.split.pipeline
-    sent = layers * c.tokens / c.split.tensor * experts.top_k
-    return _expert_params(c) + sent * (6 * model.hidden + 4 * experts.ffn)
+        return Module(np.zeros(len(layouts)), np.zeros(len(layouts)))
+    sent = _sent(c)
+    rows = sent * layouts.expert * layouts.expert_tensor / experts.routed
+    padded = np.ceil(rows / TILE) * TILE / rows if c.runtime.device.multiprocessors else 1.0
+    products = sent * padded * (2.0 * s.matrices * s.hidden * experts.ffn)
+    return Module(products, (_expert_params(c) + sent * (6.0 * s.hidden)) * c.element)
 
 
-def _expert_bytes(c: _Context) -> tuple[float, float]:
-    """Bytes of one pass's two all-to-alls: inside NVLink domains, and across them.
+def _expert_params(c: _Case) -> Floats:
+    experts, layouts = c.model.experts, c.layouts
+    if experts is None:
+        return np.zeros(len(layouts))
+    each = c.sizes.matrices * c.sizes.hidden * experts.ffn
+    return np.asarray(experts.routed * each / (layouts.expert * layouts.expert_tensor))
+
+
+def _expert_bytes(c: _Case) -> tuple[Floats, Floats]:
+    """Bytes of one pass's two all-to-alls in a layer: inside NVLink domains, and across them.
 
     A token goes to a rank once, however many of its experts live there, and to a domain once: ranks are hit with
-    probability 1 - (1 - 1/n)^k for n of them and top-k routing.
+    probability 1 - (1 - 1/n)^k for n of them and top-k routing. Experts that are split over ranks exchange whole rows.
     """
-    model, experts, ranks = c.model, c.model.experts, c.split.expert
-    if experts is None or ranks == 1:
-        return 0.0, 0.0
-    inside = min(ranks, c.device.scale_up_ranks)
-    domains = math.ceil(ranks / c.device.scale_up_ranks)
-    sent = 2 * counts.expert_layers(model) / c.split.pipeline * c.tokens / c.split.tensor * model.hidden * _BF16
-    near = inside * domains * (1 - (1 - 1 / ranks) ** experts.top_k) * (inside - 1) / inside
-    far = domains * (1 - (1 - 1 / domains) ** experts.top_k) * (domains - 1) / domains
+    experts, ranks, split = c.model.experts, c.layouts.expert, c.layouts.expert_tensor
+    if experts is None:
+        return np.zeros(len(c.layouts)), np.zeros(len(c.layouts))
+    domain = np.maximum(1, c.runtime.device.scale_up_ranks // split)
+    inside, domains = np.minimum(ranks, domain), np.ceil(ranks / domain)
+    sent = c.tokens / c.layouts.tensor * (2.0 * c.sizes.hidden * c.element)
+    near = domains * (1 - (1 - 1 / ranks) ** experts.top_k) * (inside - 1) + experts.top_k * (split - 1)
+    far = (1 - (1 - 1 / domains) ** experts.top_k) * (domains - 1)
     return sent * near, sent * far

@@ -16,7 +16,7 @@ from sixnd.specs.families import ModelFamily
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
-from sixnd.specs.step_family import StepFamily
+from sixnd.specs.step_family import Device, StepFamily
 from sixnd.specs.yaml_reader import read_yaml
 
 D = TypeVar("D", bound=Document)
@@ -46,21 +46,14 @@ class Efficiency(Document):
     source: str
 
 
-class Accelerator(Document):
+class Accelerator(Device):
     """One kind of accelerator."""
 
     kind: Literal["gpu", "cpu"]
     description: str
-    peak_flops: dict[Literal["bf16", "fp32"], float]
-    """Dense peak by precision, FLOP/s. For a CPU: of the whole machine, which its ranks share."""
+    step_family: str
+    """Entry of ``step-families.yaml`` whose constants turn work into seconds."""
     memory_bytes: Positive
-    memory_bytes_per_s: Positive
-    scale_up_ranks: Annotated[int, Field(ge=1)]
-    """Accelerators that share the fast links (an NVLink domain)."""
-    scale_up_bytes_per_s: Positive
-    """One accelerator's bandwidth into the fast links, one direction."""
-    network_bytes_per_s: Positive
-    """One accelerator's share of its node's network bandwidth."""
     power_w: Positive
     """Maximum of the accelerator alone."""
     drawn_power: DrawnPower | None = None
@@ -79,7 +72,6 @@ class Accelerator(Document):
     """None where nothing is published: then `goodput` stands for it."""
     price: Price
     efficiency: Efficiency
-    source: str
 
     @model_validator(mode="after")
     def _goodput_is_known(self) -> "Accelerator":
@@ -166,8 +158,8 @@ _MODELS: dict[str, Any] = {
     "model-families": ModelFamily,
     "step-families": StepFamily,
 }
-_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families", "step-families")
-"""Catalogs that no plan depends on: the audit's, the published models, and the general step-time model's."""
+_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families")
+"""Catalogs that no plan depends on: the audit's, and the published models."""
 
 
 @cache

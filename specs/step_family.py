@@ -1,4 +1,4 @@
-"""Accelerators as the general step-time model sees them: families of chips, their devices, and fitted constants."""
+"""Accelerators as the step-time model sees them: what a device has, and the fitted constants of its family."""
 
 from typing import Annotated, Literal
 
@@ -8,24 +8,24 @@ from sixnd.specs.document import Document
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Products = Literal["bf16", "fp8", "fp4"]
+Products = Literal["fp32", "bf16", "fp8", "fp4"]
 """Precision of the matrix products; FP16 runs at the speed of BF16."""
 
 
 class Device(Document):
-    """One product of a family."""
+    """What the step-time model must know of one product."""
 
     peak_flops: dict[Products, Positive]
-    """Dense peaks, FLOP/s."""
-    multiprocessors: Annotated[int, Field(ge=1)]
-    """Streaming multiprocessors, each of which works on one tile of a matrix product."""
+    """Dense peak by precision, FLOP/s. For a CPU: of the whole machine, which its ranks share."""
+    multiprocessors: Annotated[int, Field(ge=1)] | None = None
+    """Streaming multiprocessors, each of which works on one tile of a matrix product; a CPU has none."""
     memory_bytes_per_s: Positive
     scale_up_ranks: Annotated[int, Field(ge=1)]
-    """Accelerators of one NVLink domain."""
+    """Accelerators that share the fast links (an NVLink domain)."""
     scale_up_bytes_per_s: Positive
-    """One accelerator's bandwidth into NVLink, one direction."""
+    """One accelerator's bandwidth into the fast links, one direction."""
     network_bytes_per_s: Positive
-    """One accelerator's share of its node's network adapters."""
+    """One accelerator's share of its node's network bandwidth."""
     source: str
 
 
@@ -33,7 +33,6 @@ class StepFamily(Document):
     """Constants of one family of chips; all are shares of a peak, seconds, or plain factors."""
 
     description: str
-    devices: dict[str, Device]
     matmul: dict[Products, Share]
     """Matrix products whose tiles fill the chip: share of peak reached."""
     attention: Share
@@ -71,3 +70,7 @@ class StepFamily(Document):
     expert_relative_error: Positive
     """The same of a mixture of experts."""
     source: str
+
+    def matmul_share(self, precision: Products) -> float:
+        """Share of peak that products of a precision reach; FP32, which no row has on GPUs, is taken as BF16's."""
+        return self.matmul["bf16" if precision == "fp32" and precision not in self.matmul else precision]

@@ -1,16 +1,14 @@
 """How far the step-time model is from published measurements.
 
-    python -m tests.benchmarks.cost_truth THROUGHPUT.csv [--rows OUT.csv] [--calibrate-per-source] [--planned]
+    python -m tests.benchmarks.cost_truth THROUGHPUT.csv [--rows OUT.csv] [--calibrate-per-source]
 
 prints JSON: rows used, rows refused with the reason, and the absolute relative error of step time in per cent overall
 (dense and mixture of experts apart), by source and by precision. Rows that are no fair measurement (flagged
 inconsistent, from memory, proxy models, layout or micro-batch not stated) are counted apart. With
 ``--calibrate-per-source`` the first row of each source gives one factor, by which the other rows are judged.
 
-Two models can be judged: the general one (``planner/step_seconds.py``: any decoder, layout and precision), and with
-``--planned`` the one that `sixnd plan` searches layouts by (``planner/steptime.py``: dense BF16 decoders, TP, PP, DP).
-The constants of both were fitted on rows of ``shared/truth``, so their errors there are in-sample; the errors of rows
-held out are in the head of ``step-families.yaml``.
+The constants were fitted on rows of ``shared/truth``, so the errors there are in-sample; those of rows held out
+are in the head of ``step-families.yaml``.
 """
 
 import argparse
@@ -25,49 +23,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sixnd.planner.candidates import RECOMPUTE, Layouts
-from sixnd.planner.machine import Machine
 from sixnd.planner.step_seconds import relative_error
-from sixnd.planner.steptime import Trainer, time_terms
-from sixnd.planner.transformer import Transformer
-from sixnd.specs import catalog
-from sixnd.specs.catalog import Accelerator
-from sixnd.specs.plan import PlannedCluster
 from tests.benchmarks.step_rows import RefusedError, Row, configuration
-
-GPUS = {
-    "A100": "a100-sxm-80gb",
-    "A100-40GB": "a100-sxm-80gb",
-    "A100-80GB": "a100-sxm-80gb",
-    "H100-SXM": "h100-sxm",
-    "H200": "h200-sxm",
-    "H200-SXM": "h200-sxm",
-    "B200": "b200-sxm",
-}
-BF16 = {"BF16", "bf16", "amp_bf16", "FP16/BF16 mixed"}
-NO_OVERLAP = ("Megatron-DeepSpeed",)
-"""Frameworks whose rows were measured before gradients were reduced behind the backward pass."""
-
 
 BETWEEN, WITHIN = 0.10, 0.13
 """Standard deviations of log predicted over measured step time of sources held out: of their means, and inside one."""
 TRUST = BETWEEN**2 / (BETWEEN**2 + WITHIN**2)
 """Share of one row's deviation that is its source's, as far as one row tells (the best linear estimate)."""
-
-
-class Case(NamedTuple):
-    """One row as the cost model sees it."""
-
-    row: Row
-    model: Transformer
-    layouts: Layouts
-    machine: Machine
-    global_batch: int
-    trainer: Trainer
-
-    def predicted_s(self) -> float:
-        """Seconds of a step by the model."""
-        return float(time_terms(self.model, self.layouts, self.machine, self.global_batch, self.trainer).total[0])
 
 
 class Judged(NamedTuple):
@@ -121,87 +83,12 @@ def unfair(row: Row) -> str | None:
     )
 
 
-def refusal(row: Row) -> str | None:
-    """Why the plan's model cannot predict a row, or none."""
-    return _first(
-        (
-            ("mixture of experts is not modelled", row["arch"] != "dense"),
-            ("matrix products are not BF16", row["precision"] not in BF16),
-            ("accelerator not in the catalog", row["gpu"] not in GPUS),
-            ("not pre-training", row["task"] != "pretrain"),
-            ("no step time", np.isnan(number(row, "iter_time_s"))),
-            ("context parallelism is not modelled", number(row, "cp", 1) > 1),
-            ("recomputation not stated", not row["recompute"]),
-        )
-    )
-
-
-def case(row: Row, accelerators: dict[str, Accelerator] | None = None) -> Case:
-    """A row as model, layout, machine and measured seconds."""
-    name = GPUS[row["gpu"]]
-    accelerator = (accelerators or {}).get(name) or catalog.accelerator(name)
-    rate = number(row, "internode_gbps_per_gpu") / 8 * 1e9
-    if not np.isnan(rate):
-        accelerator = accelerator.model_copy(update={"network_bytes_per_s": rate})
-    machine = Machine(accelerator, _cluster(name, accelerator, int(number(row, "num_gpus"))), "bf16")
-    old = row["framework"].startswith(NO_OVERLAP)
-    trainer = Trainer(gradient_bytes=2 if old else 4, overlaps_data_parallel=not old)
-    batch = int(number(row, "global_batch"))
-    return Case(row, _model(row), _layouts(row), machine, batch, trainer)
-
-
-def _cluster(name: str, accelerator: Accelerator, count: int) -> PlannedCluster:
-    return PlannedCluster(
-        accelerator=name,
-        count=count,
-        shared_host=False,
-        peak_flops=accelerator.peak_flops["bf16"],
-        memory_bytes=accelerator.memory_bytes,
-        price_usd_per_accelerator_hour=0,
-        price_source="not used here",
-    )
-
-
-def _model(row: Row) -> Transformer:
-    heads = int(number(row, "heads"))
-    kernel = row["attn_kernel"].lower()
-    return Transformer(
-        layers=int(number(row, "layers")),
-        hidden=int(number(row, "hidden")),
-        heads=heads,
-        kv_heads=int(number(row, "kv_heads", heads)),
-        ffn=int(number(row, "ffn_hidden")),
-        vocab=int(number(row, "vocab")),
-        sequence=int(number(row, "seq_len")),
-        tied=False,
-        gated=number(row, "gated_mlp", 0) == 1,
-        fused_attention="unfused" not in kernel,
-    )
-
-
-def _layouts(row: Row) -> Layouts:
-    recompute = next((level for level in RECOMPUTE if row["recompute"].startswith(level)), "full")
-    recompute = "selective" if "selective" in row["recompute"] else recompute
-    counts = [number(row, key, 1) for key in ("tp", "pp", "vpp", "dp", "micro_batch")] + [RECOMPUTE.index(recompute), 0]
-    parallel = number(row, "seq_parallel", 0) == 1
-    return Layouts.of_rows([(*(int(n) for n in counts), parallel, False)])
-
-
-def planned(row: Row) -> Judged:
-    """A row as the plan's model predicts it; raises ``RefusedError``."""
-    reason = refusal(row)
-    if reason:
-        raise RefusedError(reason)
-    one = case(row)
-    return Judged(row, one.predicted_s(), number(row, "iter_time_s"), one.machine.accelerator.efficiency.relative_error)
-
-
 def general(row: Row) -> Judged:
     """A row as the general model predicts it; raises ``RefusedError``."""
     if np.isnan(number(row, "iter_time_s")):
         raise RefusedError("no step time")
     found = configuration(row)
-    error = relative_error(found.model, found.setting.family)
+    error = relative_error(found.model, found.runtime.family)
     return Judged(row, found.seconds(), number(row, "iter_time_s"), error)
 
 
@@ -285,9 +172,8 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rows", type=Path, help="write predicted and measured step times here as CSV")
     parser.add_argument("--calibrate-per-source", action="store_true", help="give one row of each source to a fit")
-    parser.add_argument("--planned", action="store_true", help="judge the model that sixnd plan searches layouts by")
     given = parser.parse_args()
-    found = truth(given.file, planned if given.planned else general)
+    found = truth(given.file)
     if given.calibrate_per_source:
         found = replace(found, judged=calibrated(found.judged))
     print(json.dumps(report(found), indent=2))

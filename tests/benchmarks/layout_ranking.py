@@ -1,6 +1,6 @@
 """How well the step-time model ranks the layouts of one model on the same GPUs.
 
-    python -m tests.benchmarks.layout_ranking LAYOUT_SWEEPS.csv [--planned]
+    python -m tests.benchmarks.layout_ranking LAYOUT_SWEEPS.csv
 
 prints JSON: of each sweep (one model, batch and number of GPUs, at least five layouts) Spearman's correlation of
 predicted with measured step time, and the regret of the layout predicted to be fastest: how much longer it took than
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.cost_truth import Judged, Truth, general, planned, truth
+from tests.benchmarks.cost_truth import Judged, Truth, truth
 
 SAME = ("model", "gpu", "num_gpus", "seq_len", "global_batch", "precision", "framework")
 """Columns that the rows of one sweep have in common."""
@@ -78,9 +78,8 @@ def main() -> None:
     """Print the report."""
     parser = argparse.ArgumentParser(description="Ranking of layouts against published sweeps")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--planned", action="store_true", help="judge the model that sixnd plan searches layouts by")
     given = parser.parse_args()
-    print(json.dumps(report(truth(given.file, planned if given.planned else general)), indent=2))
+    print(json.dumps(report(truth(given.file)), indent=2))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,21 @@
-"""Rows of published training speed as the general step-time model takes them."""
+"""Rows of published training speed as the step-time model takes them."""
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
-from sixnd.planner import step_seconds
-from sixnd.planner.split import Recomputation, Split
-from sixnd.planner.step_seconds import Setting
-from sixnd.planner.step_work import Habits
+import numpy as np
+from pydantic import TypeAdapter
+
+from sixnd.planner.candidates import Layouts, module_bits
+from sixnd.planner.runtime import Habits, Runtime
+from sixnd.planner.step_seconds import step_seconds
 from sixnd.specs import catalog
 from sixnd.specs.families import Architecture
-from sixnd.specs.step_family import Products, StepFamily
+from sixnd.specs.plan import Module
+from sixnd.specs.step_family import Device, Products, StepFamily
+from sixnd.specs.yaml_reader import read_yaml
 from tests.benchmarks.memory_truth import known_as, number
 
 Row = dict[str, str]
@@ -38,33 +44,51 @@ class Configuration(NamedTuple):
     """One row as the model takes it."""
 
     model: Architecture
-    split: Split
+    layouts: Layouts
+    """One layout."""
     sequence: int
-    setting: Setting
+    global_batch: float
+    runtime: Runtime
 
     def seconds(self) -> float:
         """Seconds of a step by the model."""
-        return step_seconds.step_seconds(self.model, self.split, self.sequence, self.setting).total
+        return float(step_seconds(*self).total[0])
 
 
 def configuration(row: Row, families: dict[str, StepFamily] | None = None) -> Configuration:
-    """The row's model, split and setting; raises ``RefusedError``."""
+    """The row's model, layout and runtime; raises ``RefusedError``."""
     if row["gpu"] not in DEVICES:
         raise RefusedError("the accelerator's figures could not be cited")
-    model, habits = _architecture(row), _habits(row)
-    return Configuration(model, _split(row, model), int(number(row, "seq_len")), _setting(row, habits, families))
+    model, layouts = _architecture(row), _layouts(row)
+    micro_batches = max(1, round(number(row, "global_batch") / float(layouts.data[0] * layouts.micro_batch[0])))
+    batch = micro_batches * float(layouts.data[0] * layouts.micro_batch[0])
+    return Configuration(model, layouts, int(number(row, "seq_len")), batch, _runtime(row, families))
 
 
-def _setting(row: Row, habits: Habits, families: dict[str, StepFamily] | None) -> Setting:
+@cache
+def _devices() -> dict[str, Device]:
+    """Devices that no plan can ask for, since their price or memory could not be cited."""
+    file = Path(__file__).with_name("devices.yaml")
+    marked = read_yaml(file.read_text("utf-8"), str(file))
+    assert not marked.problems, marked.problems
+    return TypeAdapter(dict[str, Device]).validate_python(marked.data)
+
+
+def device(name: str) -> Device:
+    """A device of the catalog, or one that only published rows use."""
+    return _devices().get(name) or catalog.accelerator(name)
+
+
+def _runtime(row: Row, families: dict[str, StepFamily] | None) -> Runtime:
     chips, name = DEVICES[row["gpu"]]
     family = (families or {}).get(chips) or catalog.step_family(chips)
-    device, precision = family.devices[name], _precision(row["precision"])
-    if precision not in device.peak_flops:
+    chip, precision = device(name), _precision(row["precision"])
+    if precision not in chip.peak_flops:
         raise RefusedError(f"no peak of {row['gpu']} in {row['precision']} could be cited")
     rate = number(row, "internode_gbps_per_gpu") / 8 * 1e9
     if rate > 0:
-        device = device.model_copy(update={"network_bytes_per_s": rate})
-    return Setting(family, device, precision, habits)
+        chip = chip.model_copy(update={"network_bytes_per_s": rate})
+    return Runtime(family, chip, precision, _habits(row))
 
 
 def _precision(text: str) -> Products:
@@ -117,33 +141,53 @@ def _shared(row: Row) -> dict[str, int]:
     return {"shared_ffn": int(number(row, "shared_ffn", 0))}
 
 
-def _split(row: Row, model: Architecture) -> Split:
+def _layouts(row: Row) -> Layouts:
+    """The row's layout; where layers do not divide by stages, embedding and head are taken to count as layers."""
     tensor, pipeline, context, data, batch = (int(number(row, k, 1)) for k in ("tp", "pp", "cp", "dp", "micro_batch"))
     expert = int(number(row, "ep", 0))
-    if model.experts is not None and not expert:  # NeMo Automodel's rows, one node unless they say more
+    if row["arch"] == "moe" and not expert:  # NeMo Automodel's rows, one node unless they say more
         expert = min(data, 8)
-    return Split(
-        tensor=tensor,
-        pipeline=pipeline,
-        virtual=int(number(row, "vpp", 1)),
-        context=context,
-        expert=max(1, expert),
-        expert_tensor=int(number(row, "etp", 1)),
-        data=data,
-        micro_batch=batch,
-        micro_batches=max(1, round(number(row, "global_batch") / (data * batch))),
-        sequence_parallel=number(row, "seq_parallel", 0) == 1,
-        distributed_optimizer=number(row, "zero", 0) >= 1,
-        recomputation=_recomputation(row["recompute"]),
-    )
+    full, layers, modules = _recomputation(row["recompute"])
+    columns = {
+        "tensor": tensor,
+        "pipeline": pipeline,
+        "virtual": int(number(row, "vpp", 1)),
+        "context": context,
+        "expert": max(1, expert),
+        "expert_tensor": int(number(row, "etp", 1)),
+        "data": data,
+        "micro_batch": batch,
+        "recompute_full": full,
+        "recompute_layers": layers,
+        "recompute_modules": module_bits(modules),
+        "sequence_parallel": number(row, "seq_parallel", 0) == 1,
+        "embedding_as_layer": pipeline > 1 and number(row, "layers") % pipeline > 0,
+    }
+    return Layouts(**{name: np.array([value]) for name, value in columns.items()})
 
 
-def _recomputation(text: str) -> Recomputation:
-    """What the row says; a recipe that says nothing recomputes nothing, and norms and activations cost little."""
+WORDS: tuple[tuple[str, Module], ...] = (
+    ("core attention", "core_attn"),
+    ("norm", "layernorm"),
+    ("mla_up_proj", "mla_up_proj"),
+    ("mla up-proj", "mla_up_proj"),
+    ("moe_act", "moe_act"),
+    ("shared_expert", "shared_experts"),
+)
+"""What a row's text says of modules that are recomputed alone."""
+
+
+def _recomputation(text: str) -> tuple[bool, int, list[Module]]:
+    """Whether whole layers run again, how many of a chunk (0: all), and modules; silence recomputes nothing."""
     some = re.search(r"full layers=(\d+)", text)
     if some or text.startswith("full"):
-        return Recomputation(full=True, layers=int(some[1]) if some else None)
-    return Recomputation(modules=frozenset({"core_attn"})) if "core attention" in text else Recomputation()
+        return True, int(some[1]) if some else 0, []
+    lower = text.lower()
+    found = {module for word, module in WORDS if word in lower}
+    parts = re.split(r"[^a-z_]+", lower)
+    found |= {module for module in ("moe", "mlp") if module in parts}
+    found |= {"moe_act"} if "act" in parts else set()
+    return False, 0, sorted(found)
 
 
 def _habits(row: Row) -> Habits:
@@ -154,6 +198,7 @@ def _habits(row: Row) -> Habits:
         fused_attention="unfused" not in kernel and not (old and not kernel),
         flash2=not te,
         sharded_weights=number(row, "zero", 0) == 3,
+        sharded_optimizer=number(row, "zero", 0) >= 1,
         overlaps=not old,
         gradient_bytes=2 if old else 4,
         adapters=row["task"] == "lora",

@@ -1,0 +1,61 @@
+"""Where and how a step runs: fitted constants, a device, a precision, and the habits of the training program."""
+
+from dataclasses import dataclass
+
+from sixnd.planner.machine import Machine
+from sixnd.specs import catalog
+from sixnd.specs.step_family import Device, Products, StepFamily
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a training program does that costs or saves time; the defaults are those of our runner on GPUs."""
+
+    fused_attention: bool = True
+    """Flash attention: the s × s scores never reach memory."""
+    flash2: bool = False
+    """Attention by FlashAttention 2 instead of cuDNN's."""
+    sharded_weights: bool = False
+    """Weights are gathered for each layer's pass and let go (FSDP, ZeRO 3)."""
+    sharded_optimizer: bool = True
+    """The optimizer is split over data-parallel ranks (Megatron's distributed optimizer, ZeRO 1)."""
+    overlaps: bool = True
+    """Collectives of gradients and parameters run behind compute."""
+    gradient_bytes: int = 4
+    """Bytes of one gradient on the wire."""
+    adapters: bool = False
+    """Only low-rank adapters learn: no gradients of weights, nothing to reduce."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """All that the step-time model must know beside model, layout and batch."""
+
+    family: StepFamily
+    device: Device
+    precision: Products
+    habits: Habits = Habits()
+    sharers: int = 1
+    """Ranks that share one device (a CPU); who waits leaves its cores to the others."""
+
+    @property
+    def wide(self) -> Products:
+        """Precision of what is never quantised: attention, the head, messages."""
+        return "fp32" if self.precision == "fp32" else "bf16"
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of one activation or weight."""
+        return 4 if self.precision == "fp32" else 2
+
+
+def runtime(machine: Machine) -> Runtime:
+    """The planner's machine with our runner's habits; gloo's collectives on a CPU do not run behind compute."""
+    accelerator = machine.accelerator
+    return Runtime(
+        family=catalog.step_family(accelerator.step_family),
+        device=accelerator,
+        precision=machine.precision,
+        habits=Habits(overlaps=not accelerator.shared_host),
+        sharers=machine.sharers,
+    )
