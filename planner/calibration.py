@@ -1,0 +1,310 @@
+"""Constants of the step-time model re-fitted to measured steps: the most probable ones given the catalog's as prior.
+
+Everything is done in logarithms, of constants and of seconds. The prior is normal around the catalog's constants; a
+measured step is normal around its prediction, with the model's own error, the repeatability of runs and the noise of
+the measurement. Rows that lie far off after a first fit pull less (Huber 1964). What the rows cannot tell stays where
+the catalog has it, and the interval of a prediction narrows by what they tell of that very configuration.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sixnd.planner.candidates import Floats, Layouts
+from sixnd.planner.runtime import Runtime
+from sixnd.planner.step_seconds import relative_error, step_seconds
+from sixnd.specs.families import Architecture
+from sixnd.specs.step_family import StepFamily
+
+WIDTHS = {
+    "matmul": 0.15,
+    "attention": 0.4,
+    "attention_flash2": 0.4,
+    "memory": 0.3,
+    "scale_up": 0.3,
+    "network": 0.2,
+    "expert_matmul": 0.5,
+    "misaligned": 0.3,
+    "cast": 0.6,
+    "bytes_per_logit": 0.5,
+    "layer_overhead_s": 0.7,
+    "expert_overhead_s": 0.7,
+    "step_overhead_s": 1.0,
+    "exposed_tensor": 0.6,
+    "exposed_data": 0.6,
+    "exposed_gather": 0.5,
+}
+"""Standard deviations of the logarithms of constants: the prior with which the catalog's own were fitted (head of
+``step-families.yaml``)."""
+
+_CHIP = ("matmul", "attention", "attention_flash2", "memory")
+_HOST = ("layer_overhead_s", "expert_overhead_s", "step_overhead_s")
+MODEL_ERROR, EXPERT_MODEL_ERROR = 0.065, 0.19
+"""Standard deviation of log step time that remains where the constants are fitted: the median absolute residual of the
+published rows, 4.4 % dense and 12.8 % with experts (head of ``step-families.yaml``), over 0.6745."""
+REPEATABILITY = 0.035
+"""The same between two measurements of one configuration: dense ones by two releases of a program differ by 3.3 % in
+the median, over 0.6745 and √2."""
+_OF_80_PERCENT = 1.2816
+"""Half-width of the 80 % interval of a normal distribution, in standard deviations."""
+_HUBER = 1.5
+_PRIOR_ROWS = 4
+"""Rows that the catalog's model error counts for where rows scatter more than it says."""
+_STEP, _ROUNDS, _CONVERGED = 1e-3, 30, 1e-6
+
+
+@dataclass(frozen=True)
+class MeasuredStep:
+    """One configuration and its measured step time; ``layout`` holds a single layout."""
+
+    model: Architecture
+    layout: Layouts
+    sequence: int
+    global_batch: float
+    seconds: float
+    noise: float = 0.0
+    """Standard deviation of the logarithm of ``seconds``, as far as its own source tells."""
+
+    def predicted_s(self, runtime: Runtime) -> float:
+        """Seconds of a step by the model."""
+        return float(step_seconds(self.model, self.layout, self.sequence, self.global_batch, runtime).total[0])
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is known of the constants after the fit; those not named are as sure as before."""
+
+    names: tuple[str, ...]
+    covariance: Floats
+    """Of the logarithms of the named constants."""
+    model_error: float
+
+    def relative_error(self, step: MeasuredStep, runtime: Runtime) -> float:
+        """Half-width, by ratio, of the 80 % interval of a configuration's step time; never wider than the catalog's.
+
+        ``step.seconds`` is not looked at. First order in the constants' logarithms; ``runtime`` is the re-fitted one.
+        """
+        prior = _prior(runtime)
+        covariance = prior.covariance.copy()
+        told = [prior.names.index(name) for name in self.names]
+        covariance[told, :] = covariance[:, told] = 0.0
+        covariance[np.ix_(told, told)] = self.covariance
+        slope = _slopes([step], runtime, prior.names)[0]
+        spread = math.sqrt(slope @ covariance @ slope + self.model_error**2 + REPEATABILITY**2)
+        return min(math.expm1(_OF_80_PERCENT * spread), relative_error(step.model, runtime.family))
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A re-fit: the runtime with new constants, and how sure they are."""
+
+    before: Runtime
+    runtime: Runtime
+    posterior: Posterior
+    spread_before: dict[str, float]
+    """Standard deviation of the logarithm of each named constant before."""
+    at_bound: tuple[str, ...]
+    """Constants that the rows push against a physical bound, such as a share of 1."""
+    scatter: float
+    """Root mean square of what the fit leaves of log seconds."""
+
+
+class _Prior(NamedTuple):
+    names: tuple[str, ...]
+    mean: Floats
+    covariance: Floats
+    low: Floats
+    high: Floats
+
+
+def constants(family: StepFamily) -> dict[str, float]:
+    """The family's constants by name, a precision's as ``matmul.bf16``; those that are zero cannot move by a ratio."""
+    found = {}
+    for name in WIDTHS:
+        value = getattr(family, name)
+        items = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+        found.update({key: float(each) for key, each in items.items() if each > 0})
+    return found
+
+
+def with_constants(family: StepFamily, values: Mapping[str, float]) -> StepFamily:
+    """The family with some constants changed; names as ``constants`` gives them."""
+    update: dict[str, Any] = {}
+    for name, value in values.items():
+        field, _, key = name.partition(".")
+        update[field] = {**update.get(field, getattr(family, field)), key: value} if key else value
+    return family.model_copy(update=update)
+
+
+def calibrated(runtime: Runtime, rows: Sequence[MeasuredStep]) -> Calibrated:
+    """The most probable constants of ``runtime`` given measured steps.
+
+    One row that is predicted exactly changes no constant; a constant that no row depends on, and that does not go with
+    the chip's pace, stays as it is.
+    """
+    assert rows
+    merged = _merged(rows)
+    experts = any(row.model.experts is not None for row in rows)
+    model_error = EXPERT_MODEL_ERROR if experts else MODEL_ERROR
+    prior = _prior(runtime)
+    fit = _Fit(runtime, merged, prior, model_error)
+    found = fit.most_probable()
+    spread = _model_error_seen(fit, found, model_error)
+    covariance = replace(fit, model_error=spread).covariance()
+    told = _told(fit, prior)
+    names = tuple(prior.names[i] for i in told)
+    values = {prior.names[i]: float(math.exp(found[i])) for i in told}
+    return Calibrated(
+        before=runtime,
+        runtime=replace(runtime, family=with_constants(runtime.family, values)),
+        posterior=Posterior(names, covariance[np.ix_(told, told)], spread),
+        spread_before={name: float(math.sqrt(prior.covariance[i, i])) for name, i in zip(names, told, strict=True)},
+        at_bound=tuple(prior.names[i] for i in told if fit.bound(found)[i]),
+        scatter=float(np.sqrt(np.mean(fit.residuals(found) ** 2))),
+    )
+
+
+def _prior(runtime: Runtime) -> _Prior:
+    """Normal around the catalog's constants: each by its width, the chip's and its host's together by their pace.
+
+    The pace's width is what the catalog's interval holds beyond model error and repeatability: on a CPU, which may be
+    another one than the catalog's, it is large.
+    """
+    known = constants(runtime.family)
+    names = tuple(known)
+    fields = [name.partition(".")[0] for name in names]
+    mean = np.log(np.array(list(known.values())))
+    own = np.array([WIDTHS[field] for field in fields])
+    whole = math.log1p(runtime.family.relative_error) / _OF_80_PERCENT
+    pace = max(0.0, whole**2 - MODEL_ERROR**2 - REPEATABILITY**2)
+    sign = np.array([-1.0 if f in _CHIP else 1.0 if f in _HOST else 0.0 for f in fields])
+    covariance = np.diag(own**2) + pace * np.outer(sign, sign)
+    free_above = np.array([f in (*_HOST, "misaligned", "cast", "bytes_per_logit") for f in fields])
+    low = np.where(np.array(fields) == "misaligned", 0.0, -np.inf)
+    return _Prior(names, mean, covariance, low, np.where(free_above, np.inf, 0.0))
+
+
+def _merged(rows: Sequence[MeasuredStep]) -> list[MeasuredStep]:
+    """Measurements of one configuration as one: they share the model's error there, which no repetition removes."""
+    alike: dict[str, list[MeasuredStep]] = defaultdict(list)
+    for row in rows:
+        key = (row.model.digest(), row.layout, row.sequence, row.global_batch)
+        alike[repr(key)].append(row)
+    return [_mean(group) for group in alike.values()]
+
+
+def _mean(rows: list[MeasuredStep]) -> MeasuredStep:
+    """Mean of log seconds, weighted by how sure each is; ``noise`` then holds the repeatability too."""
+    weights = np.array([1 / (row.noise**2 + REPEATABILITY**2) for row in rows])
+    log = float(weights @ np.log([row.seconds for row in rows]) / weights.sum())
+    return replace(rows[0], seconds=math.exp(log), noise=float(weights.sum() ** -0.5))
+
+
+def _slopes(rows: Sequence[MeasuredStep], runtime: Runtime, names: Sequence[str]) -> Floats:
+    """Derivatives of the logarithm of each row's step time by the logarithm of each constant."""
+    known = constants(runtime.family)
+    columns = []
+    for name in names:
+        ends = [
+            np.log([row.predicted_s(_moved(runtime, {name: known[name] * math.exp(step)})) for row in rows])
+            for step in (_STEP, -_STEP)
+        ]
+        columns.append((ends[0] - ends[1]) / (2 * _STEP))
+    return np.array(columns).T
+
+
+def _moved(runtime: Runtime, values: Mapping[str, float]) -> Runtime:
+    return replace(runtime, family=with_constants(runtime.family, values))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Measured steps against the model, as a function of the logarithms of its constants."""
+
+    runtime: Runtime
+    rows: list[MeasuredStep]
+    prior: _Prior
+    model_error: float
+
+    def at(self, x: Floats) -> Runtime:
+        return _moved(self.runtime, dict(zip(self.prior.names, np.exp(x).tolist(), strict=True)))
+
+    def residuals(self, x: Floats) -> Floats:
+        """Logarithms of measured over predicted seconds."""
+        runtime = self.at(x)
+        return np.log([row.seconds / row.predicted_s(runtime) for row in self.rows])
+
+    def variance(self) -> Floats:
+        return np.array([row.noise**2 + self.model_error**2 for row in self.rows])
+
+    def bound(self, x: Floats) -> Floats:
+        """Which constants lie at a bound without having started there."""
+        there = (x >= self.prior.high - 1e-9) | (x <= self.prior.low + 1e-9)
+        return np.asarray(there & (np.abs(x - self.prior.mean) > 1e-6))
+
+    def most_probable(self) -> Floats:
+        """Gauss-Newton with all rows whole, then with outlying ones held down."""
+        x = self._descend(self.prior.mean.copy(), np.ones(len(self.rows)))
+        for _ in range(3):
+            off = np.abs(self.residuals(x)) / np.sqrt(self.variance())
+            x = self._descend(x, np.minimum(1.0, _HUBER / np.maximum(off, 1e-12)))
+        return x
+
+    def _descend(self, x: Floats, weights: Floats) -> Floats:
+        certainty = np.linalg.inv(self.prior.covariance)
+        weights = weights / self.variance()
+
+        def objective(at: Floats) -> float:
+            off = at - self.prior.mean
+            return float(off @ certainty @ off + weights @ self.residuals(at) ** 2)
+
+        value = objective(x)
+        for _ in range(_ROUNDS):
+            step = self._step(x, weights, certainty)
+            for _halving in range(12):
+                ahead = np.clip(x + step, self.prior.low, self.prior.high)
+                new = objective(ahead)
+                if new <= value:
+                    break
+                step = step / 2
+            else:
+                return x
+            moved, x, value = float(np.abs(ahead - x).max()), ahead, new
+            if moved < _CONVERGED:
+                break
+        return x
+
+    def _step(self, x: Floats, weights: Floats, certainty: Floats) -> Floats:
+        """The Gauss-Newton step over the constants that are free to take it: at a bound none leaves."""
+        slopes = _slopes(self.rows, self.at(x), self.prior.names)
+        downhill = slopes.T @ (weights * self.residuals(x)) - certainty @ (x - self.prior.mean)
+        curvature = certainty + slopes.T @ (weights[:, None] * slopes)
+        stuck = ((x >= self.prior.high) & (downhill > 0)) | ((x <= self.prior.low) & (downhill < 0))
+        free = np.flatnonzero(~stuck)
+        step = np.zeros_like(x)
+        step[free] = np.linalg.solve(curvature[np.ix_(free, free)], downhill[free])
+        return step
+
+    def covariance(self) -> Floats:
+        """Of the constants given the rows, first order at the catalog's constants: more rows, never less sure."""
+        slopes = _slopes(self.rows, self.runtime, self.prior.names)
+        certainty = np.linalg.inv(self.prior.covariance) + slopes.T @ (slopes / self.variance()[:, None])
+        found = np.linalg.inv(certainty)
+        return np.asarray((found + found.T) / 2)
+
+
+def _told(fit: _Fit, prior: _Prior) -> list[int]:
+    """Constants that the rows say something of: what they depend on, and what goes with that."""
+    slopes = np.abs(_slopes(fit.rows, fit.runtime, prior.names)).max(axis=0) > 1e-9
+    return [int(i) for i in np.flatnonzero((prior.covariance[:, slopes] != 0).any(axis=1))]
+
+
+def _model_error_seen(fit: _Fit, found: Floats, expected: float) -> float:
+    """The model's error, larger than the catalog's where the rows scatter more around the fit than it says."""
+    rest = np.maximum(fit.residuals(found) ** 2 - np.array([row.noise**2 for row in fit.rows]), 0.0)
+    seen = (_PRIOR_ROWS * expected**2 + float(rest.sum())) / (_PRIOR_ROWS + len(fit.rows))
+    return max(expected, math.sqrt(seen))
