@@ -11,8 +11,10 @@ import numpy as np
 
 from sixnd.planner.transformer import Transformer
 from sixnd.planner.vocabulary import automatic_tie, automatic_vocab, padded
+from sixnd.specs import catalog
 from sixnd.specs.budget import ModelRequest, Shape
 from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.families import Architecture
 
 ASPECT_SOURCE = (
     "rule: hidden / layers from 32 in the smallest models to about 112 in the largest, between Llama 2 70B (8192/80) "
@@ -29,6 +31,13 @@ class Candidate:
     model: Transformer
     vocab_size: int
     """Entries of the tokenizer, before padding."""
+
+    @property
+    def published(self) -> Architecture | None:
+        """The model's architecture where a shape cannot say it."""
+        m = self.model
+        plain = Transformer.of_shape(self.shape, m.vocab, m.sequence, m.tied)
+        return None if plain == m else m.architecture
 
     @property
     def shape(self) -> Shape:
@@ -88,6 +97,19 @@ def with_vocab(shape: Shape, request: ModelRequest, multiple: int) -> Candidate:
     tied = request.tied_embeddings
     tied = automatic_tie(inner, shape.hidden, rows) if tied is None else tied
     return Candidate(Transformer.of_shape(shape, rows, request.sequence_length, tied), vocab)
+
+
+def of_family(request: ModelRequest, multiple: int) -> Candidate:
+    """A published model, its embedding padded; what the request pins beside it overrides what was published."""
+    assert request.family is not None
+    family = catalog.model_family(request.family)
+    entries = request.vocab_size or family.architecture.vocab
+    changed: dict[str, object] = {"vocab": padded(entries, multiple)}
+    if request.tied_embeddings is not None:
+        changed["tied"] = request.tied_embeddings
+    asked = "sequence_length" in request.model_fields_set
+    sequence = request.sequence_length if asked else family.sequence
+    return Candidate(Transformer(family.architecture.model_copy(update=changed), sequence), entries)
 
 
 def nearest(found: list[Candidate], params: float) -> Candidate:

@@ -1,20 +1,22 @@
 """Layouts as arrays: every candidate at once, so that all can be checked and costed in one pass of numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs.plan import PlannedLayout, Recompute
+from sixnd.specs.families import Architecture
+from sixnd.specs.plan import Module, PlannedLayout, Recompute
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-RECOMPUTE: tuple[Recompute, ...] = ("none", "selective", "full")
-"""Levels in the order in which they save memory; arrays hold the index."""
+MODULES: tuple[Module, ...] = get_args(Module)
+"""What can be recomputed alone; a bit each, in this order."""
+_SWITCHES = ("recompute_full", "sequence_parallel", "embedding_as_layer")
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,20 @@ class Layouts:
     tensor: Ints
     pipeline: Ints
     virtual: Ints
+    context: Ints
+    expert: Ints
+    expert_tensor: Ints
     data: Ints
     micro_batch: Ints
-    recompute: Ints
+    recompute_full: Bools
+    """Whole layers run forward again."""
     recompute_layers: Ints
     """With full recomputation: layers of each model chunk, 0 for all."""
+    recompute_modules: Ints
+    """Modules that run again alone: bits in the order of ``MODULES``."""
     sequence_parallel: Bools
     embedding_as_layer: Bools
+    """Embedding, head and modules of multi-token prediction fill stages like a layer each."""
 
     def __len__(self) -> int:
         return len(self.tensor)
@@ -44,6 +53,20 @@ class Layouts:
         """Ranks over which norms and residuals are split: TP with sequence parallelism, else one."""
         return np.where(self.sequence_parallel, self.tensor, 1)
 
+    def recomputes(self, module: Module) -> Bools:
+        """Which candidates recompute that module alone."""
+        return np.asarray((self.recompute_modules >> MODULES.index(module)) & 1 == 1)
+
+    @property
+    def optimizer_shards(self) -> Ints:
+        """Ranks that hold the same dense parameters and split their optimizer: DP × CP."""
+        return self.data * self.context
+
+    @property
+    def expert_replicas(self) -> Floats:
+        """Ranks that hold the same routed experts; they are spread over tensor-parallel ranks too."""
+        return np.asarray(self.tensor * self.context * self.data / (self.expert * self.expert_tensor))
+
     def micro_batches(self, global_batch: int) -> Floats:
         """Micro-batches that one replica runs in a step."""
         return global_batch / (self.data * self.micro_batch)
@@ -54,21 +77,26 @@ class Layouts:
             tensor=int(self.tensor[i]),
             pipeline=int(self.pipeline[i]),
             virtual_pipeline=int(self.virtual[i]),
+            context=int(self.context[i]),
+            expert=int(self.expert[i]),
+            expert_tensor=int(self.expert_tensor[i]),
             data=int(self.data[i]),
             micro_batch=int(self.micro_batch[i]),
             sequence_parallel=bool(self.sequence_parallel[i]),
             distributed_optimizer=True,  # with DP 1 too: one form of state, so that any layout resumes any other
-            recompute=RECOMPUTE[int(self.recompute[i])],
+            recompute=self._level(i),
             recompute_layers=int(self.recompute_layers[i]),
+            recompute_modules=[m for bit, m in enumerate(MODULES) if int(self.recompute_modules[i]) >> bit & 1],
             embedding_as_layer=bool(self.embedding_as_layer[i]),
         )
 
+    def _level(self, i: int) -> Recompute:
+        return "full" if self.recompute_full[i] else "selective" if self.recompute_modules[i] else "none"
+
     @classmethod
-    def of(cls, layout: PlannedLayout) -> "Layouts":
-        """One planned layout as arrays of length one."""
-        counts = (layout.tensor, layout.pipeline, layout.virtual_pipeline, layout.data, layout.micro_batch)
-        again = (RECOMPUTE.index(layout.recompute), layout.recompute_layers)
-        return cls.of_rows([(*counts, *again, layout.sequence_parallel, layout.embedding_as_layer)])
+    def of(cls, *layouts: PlannedLayout) -> "Layouts":
+        """Planned layouts as arrays."""
+        return cls.of_rows([_row(layout) for layout in layouts])
 
     @classmethod
     def of_rows(cls, rows: Sequence[tuple[int, ...]]) -> "Layouts":
@@ -76,40 +104,78 @@ class Layouts:
         names = [f.name for f in fields(cls)]
         table = np.array(rows, dtype=np.int64).reshape(len(rows), len(names))
         columns: dict[str, Any] = dict(zip(names, table.T, strict=True))
-        for name in ("sequence_parallel", "embedding_as_layer"):
+        for name in _SWITCHES:
             columns[name] = columns[name].astype(bool)
         return cls(**columns)
 
 
+def module_bits(modules: Iterable[Module]) -> int:
+    """Modules as the bits that ``Layouts`` holds."""
+    return sum(1 << MODULES.index(module) for module in set(modules))
+
+
+def _row(layout: PlannedLayout) -> tuple[int, ...]:
+    split = (layout.tensor, layout.pipeline, layout.virtual_pipeline)
+    ranks = (layout.context, layout.expert, layout.expert_tensor, layout.data)
+    again = (layout.recompute == "full", layout.recompute_layers, module_bits(layout.recompute_modules))
+    return (*split, *ranks, layout.micro_batch, *again, layout.sequence_parallel, layout.embedding_as_layer)
+
+
 @dataclass(frozen=True)
 class StageKind:
-    """One kind of pipeline stage: the first, a middle one, or the last; arrays over candidates."""
+    """One kind of pipeline stage: the first, one in the middle, or the last; arrays over candidates."""
 
     name: str
     rank: Ints
     """Its place in the pipeline, from 0."""
+    count: Ints
+    """Stages that are alike, 0 where the candidate has none."""
     layers: Floats
     """Transformer layers it holds."""
+    expert_layers: Floats
+    """Those of them that hold experts."""
     first: Bools
     last: Bools
-    exists: Bools
+
+    @property
+    def exists(self) -> Bools:
+        """Which candidates have such a stage."""
+        return np.asarray(self.count > 0)
 
     def recomputed_layers(self, layouts: Layouts) -> Floats:
         """Layers of the stage whose forward pass runs again before their backward pass."""
         some = np.minimum(self.layers, layouts.recompute_layers * layouts.virtual)
         full = np.where(layouts.recompute_layers == 0, self.layers, some)
-        return np.where(layouts.recompute == 2, full, 0.0)
+        return np.where(layouts.recompute_full, full, 0.0)
 
 
-def stage_kinds(layers: int, layouts: Layouts) -> list[StageKind]:
-    """The three kinds of stages of each candidate; within a kind all stages cost the same or less."""
-    p = layouts.pipeline
-    extra = np.where(layouts.embedding_as_layer, 1, 0)
-    even = (layers + 2 * extra) / p
+def filling_units(model: Architecture, layouts: Layouts) -> Ints:
+    """What stages are filled with: layers, and where they count as layers embedding, head and further predictions."""
+    return model.layers + layouts.embedding_as_layer * (2 + model.mtp_layers)
+
+
+def stage_kinds(model: Architecture, layouts: Layouts) -> list[StageKind]:
+    """The kinds of stages of each candidate; stages of one kind hold the same layers, the first of them most in flight.
+
+    Modules of multi-token prediction are on the last stage, beside its layers. Dense layers of a mixture of experts
+    come first: they fill the first stage's first chunk, then the second's.
+    """
+    p, extra = layouts.pipeline, layouts.embedding_as_layer.astype(np.int64)
+    even = filling_units(model, layouts) / p
+    dense = model.experts.dense_layers if model.experts is not None else model.layers
     alone = p == 1
+    first = np.where(alone, float(model.layers), even - extra)
+    last = even - extra * (1 + model.mtp_layers)
     yes, no = np.ones_like(alone), np.zeros_like(alone)
+    chunk = np.where(alone, first, even / layouts.virtual - extra)
+    spilt = np.clip(dense - chunk, 0.0, even / layouts.virtual)
+    thirds = np.where((spilt > 0) & (model.experts is not None), np.maximum(p - 3, 0), 0)
+    held = [first - np.minimum(dense, chunk), even - spilt, even, last - np.where(p == 2, spilt, 0.0)]
+    sparse = held if model.experts is not None else [np.zeros_like(even)] * 4
+    seconds = np.maximum(p - 2, 0) - thirds
     return [
-        StageKind("first pipeline stage", 0 * p, np.where(alone, float(layers), even - extra), yes, alone, yes),
-        StageKind("second pipeline stage", np.ones_like(p), even, no, no, p > 2),
-        StageKind("last pipeline stage", p - 1, even - extra, no, yes, ~alone),
+        StageKind("first pipeline stage", 0 * p, yes.astype(np.int64), first, sparse[0], yes, alone),
+        StageKind("second pipeline stage", 0 * p + 1, seconds, even, sparse[1], no, no),
+        StageKind("third pipeline stage", 0 * p + 2, thirds, even, sparse[2], no, no),
+        StageKind("last pipeline stage", p - 1, np.where(alone, 0, 1), last, sparse[3], no, ~alone),
     ]

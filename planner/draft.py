@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
-from sixnd.planner.architecture import Candidate, candidates, nearest, with_vocab
+from sixnd.planner.architecture import Candidate, candidates, nearest, of_family, with_vocab
 from sixnd.planner.flops import flops_6nd, training_flops_per_token
 from sixnd.planner.goodput import WallClock, steps_within
 from sixnd.planner.hyperparameter_laws import Point
@@ -54,8 +54,8 @@ class Draft:
 
     @property
     def compute_flops(self) -> float:
-        """C = 6ND."""
-        return flops_6nd(self.candidate.model.params, self.tokens)
+        """C = 6ND, of experts those that a token passes."""
+        return flops_6nd(self.candidate.model.active_params, self.tokens)
 
 
 class Drafter:
@@ -105,12 +105,13 @@ class Drafter:
     def flops_per_token(self, candidate: Candidate) -> float:
         """FLOPs a training token costs, as the budget counts them."""
         exact = self.spec.budget.counting == "exact"
-        return training_flops_per_token(candidate.model) if exact else 6.0 * candidate.model.params
+        return training_flops_per_token(candidate.model) if exact else 6.0 * candidate.model.active_params
 
     @property
     def model_pinned(self) -> bool:
         """Whether the spec decides N."""
-        return self.spec.model.shape is not None or self.spec.model.params is not None
+        model = self.spec.model
+        return model.shape is not None or model.params is not None or model.family is not None
 
     def wall_seconds(self) -> float:
         """Seconds of wall-clock that the budget's hours pay for."""
@@ -124,6 +125,8 @@ class Drafter:
     def candidate_for(self, compute: float) -> Candidate:
         """The model for a compute budget, or the spec's."""
         request = self.spec.model
+        if request.family is not None:
+            return of_family(request, self.multiple)
         if request.shape is not None:
             return with_vocab(request.shape, request, self.multiple)
         if request.params is not None:
@@ -132,7 +135,7 @@ class Drafter:
             return self._largest_within(compute / self.spec.data.tokens)
         if self.question.served_tokens:
             return nearest(self.lattice, float(params_for_compute(self.question, compute)))
-        return min(self.lattice, key=lambda c: self.loss(c.model.params, compute / self.flops_per_token(c)))
+        return min(self.lattice, key=lambda c: self.loss(c.model.active_params, compute / self.flops_per_token(c)))
 
     def _largest_within(self, flops_per_token: float) -> Candidate:
         fitting = [c for c in self.lattice if self.flops_per_token(c) <= flops_per_token]
@@ -156,7 +159,7 @@ class Drafter:
         Raises ``InfeasibleError`` where no model of the lattice does.
         """
         found = [self.candidate_for(0.0)] if self.model_pinned else self.lattice
-        params = np.array([c.model.params for c in found], dtype=float)
+        params = np.array([c.model.active_params for c in found], dtype=float)
         needed = tokens_for_loss(self.question, params, target)
         if self.spec.data.tokens is not None:
             needed = np.where(needed <= self.spec.data.tokens, self.spec.data.tokens, np.inf)
@@ -180,7 +183,7 @@ class Drafter:
                 return draft
             seen.append(draft)
             compute = draft.tokens * self.flops_per_token(draft.candidate)
-        return min(seen, key=lambda d: self.loss(d.candidate.model.params, d.tokens))
+        return min(seen, key=lambda d: self.loss(d.candidate.model.active_params, d.tokens))
 
     def _filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
         params = draft.candidate.model.params
@@ -210,7 +213,8 @@ class Drafter:
     def point(self, candidate: Candidate, tokens: float) -> Point:
         """What the laws of learning rate and batch are functions of, for that model on so many tokens."""
         model = candidate.model
-        return Point(model.params_non_embedding, tokens, self.loss(model.params, tokens))
+        inner = model.params_non_embedding - (model.params - model.active_params)
+        return Point(inner, tokens, self.loss(model.active_params, tokens))
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         params = setting.model.params

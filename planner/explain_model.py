@@ -3,8 +3,8 @@
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flop_conventions import CONVENTIONS
-from sixnd.planner.flops import forward_flops_per_token
 from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.model_flops import forward_flops
 from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded
 from sixnd.specs.plan import LayoutOption
 
@@ -80,7 +80,7 @@ def tied(facts: Facts) -> list[Step]:
 
 def flops_per_token(facts: Facts) -> list[Step]:
     """Forward FLOPs by module, three times that for training, and the ratio to 6N."""
-    parts = forward_flops_per_token(facts.model)
+    parts = forward_flops(facts.model.architecture, facts.model.sequence, "causal")
     total = 3.0 * sum(parts.values())
     return [
         *[Step(name, "forward, a token", value, _PALM, "FLOPs") for name, value in parts.items()],

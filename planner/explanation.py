@@ -76,6 +76,8 @@ class Facts:
     def model(self) -> Transformer:
         """The planned architecture."""
         m = self.plan.model
+        if m.architecture is not None:
+            return Transformer(m.architecture, m.sequence_length)
         return Transformer.of_shape(m.shape, m.padded_vocab_size, m.sequence_length, m.tied_embeddings)
 
     @cached_property

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sixnd.planner.candidates import RECOMPUTE, Bools, Floats, Ints, Layouts
+from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, module_bits
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import memory_terms
 from sixnd.planner.rules import RULES, Setting, violations
@@ -69,7 +69,19 @@ def usable_memory(machine: Machine) -> float:
 def enumerate_layouts(setting: Setting, pins: Layout, count: int) -> Layouts:
     """Every layout of ``count`` ranks within the pins, whether or not it obeys the rules."""
     rows = [
-        (t, p, v, count // (t * p), b, *r, int(t > 1 if pins.sequence_parallel is None else pins.sequence_parallel), e)
+        (
+            t,
+            p,
+            v,
+            1,
+            1,
+            1,
+            count // (t * p),
+            b,
+            *r,
+            t > 1 if pins.sequence_parallel is None else pins.sequence_parallel,
+            e,
+        )
         for t, p, v, e in _splits(setting, pins, count)
         for b in _micro_batches(setting, pins, count // (t * p))
         for r in _recompute(pins, (setting.model.layers + 2 * e) // (p * v))
@@ -115,12 +127,15 @@ def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[int]:
     return sorted({*(2**i for i in range(most.bit_length())), *(n for n in divisors if n <= most)})
 
 
-def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int]]:
-    """(level, layers of a chunk): full recomputation also of a quarter, half or three quarters of a chunk's layers."""
-    full = len(RECOMPUTE) - 1
+def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int, int]]:
+    """(full, layers of a chunk, modules): full recomputation also of a quarter, half or three quarters of a chunk."""
     parts = sorted({chunk * quarters // 4 for quarters in (1, 2, 3)} - {0})
-    levels = [(level, 0) for level in range(len(RECOMPUTE))] + [(full, part) for part in parts]
-    return levels if pins.recompute == "auto" else [one for one in levels if RECOMPUTE[one[0]] == pins.recompute]
+    levels = {
+        "none": [(0, 0, 0)],
+        "selective": [(0, 0, module_bits(["core_attn"]))],
+        "full": [(1, part, 0) for part in (0, *parts)],
+    }
+    return [one for level, some in levels.items() if pins.recompute in ("auto", level) for one in some]
 
 
 def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Bools) -> Ints:

@@ -41,7 +41,7 @@ class MemoryTerms:
 
 def memory_terms(model: Transformer, layouts: Layouts, machine: Machine, global_batch: int) -> MemoryTerms:
     """Bytes on the fullest rank of every candidate; ``global_batch`` in sequences."""
-    kinds = stage_kinds(model.layers, layouts)
+    kinds = stage_kinds(model.architecture, layouts)
     stages = [_stage_terms(model, layouts, machine, global_batch, kind, i) for i, kind in enumerate(kinds)]
     totals = np.stack([np.where(kind.exists, s.total, -1.0) for kind, s in zip(kinds, stages, strict=True)])
     fullest = totals.argmax(axis=0)
@@ -54,7 +54,7 @@ def peak_memory(model: Transformer, layout: PlannedLayout, machine: Machine, glo
     layouts = Layouts.of(layout)
     terms = memory_terms(model, layouts, machine, global_batch)
     names = [f.name for f in fields(MemoryTerms) if f.name != "stage"]
-    kinds = stage_kinds(model.layers, layouts)
+    kinds = stage_kinds(model.architecture, layouts)
     rank = "the only pipeline stage" if layout.pipeline == 1 else kinds[int(terms.stage[0])].name
     return MemoryBreakdown(rank=rank, **{name: float(getattr(terms, name)[0]) for name in names})
 
@@ -79,7 +79,7 @@ def stage_params(model: Transformer, layouts: Layouts, kind: StageKind) -> Float
     Key and value heads are split too where TP exceeds their number (Megatron gathers them in the forward pass).
     """
     t = layouts.tensor
-    per_layer = model.layer_matrix_params / t + 2 * model.hidden
+    per_layer = layer_matrix_params(model) / t + 2 * model.hidden
     embedding = model.embedding_params / t
     twice = kind.first & kind.last & model.tied  # one matrix serves as embedding and head
     return (
@@ -88,6 +88,12 @@ def stage_params(model: Transformer, layouts: Layouts, kind: StageKind) -> Float
         + np.where(kind.last & ~twice, embedding, 0)
         + np.where(kind.last, model.hidden, 0)
     )
+
+
+def layer_matrix_params(model: Transformer) -> int:
+    """Weights of one layer's matrices: query, key, value, projection, feed-forward."""
+    attention = 2 * model.hidden * (model.hidden + model.kv_width)
+    return attention + model.ffn_matrices * model.hidden * model.ffn
 
 
 def _peak(
@@ -114,17 +120,17 @@ def _peak(
 def _kept_by_layers(model: Transformer, layouts: Layouts, machine: Machine, kind: StageKind) -> tuple[Floats, Floats]:
     """Bytes the stage's layers keep for one micro-batch, and those of them behind the last recomputed layer."""
     whole, recomputed = layer_activation_bytes(model, layouts, machine), kind.recomputed_layers(layouts)
-    kept = np.where(layouts.recompute == 1, whole - score_bytes(model, layouts, machine), whole)
+    kept = np.where(layouts.recomputes("core_attn"), whole - score_bytes(model, layouts), whole)
     others = (kind.layers - recomputed) * kept
     layers = recomputed * layer_input_bytes(model, layouts, machine) + others
-    return layers, np.where(layouts.recompute == 2, others / layouts.virtual, 0.0)
+    return layers, np.where(layouts.recompute_full, others / layouts.virtual, 0.0)
 
 
 def _recomputed(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
     """Bytes that recomputation brings back while the backward pass of one layer runs."""
     whole = layer_activation_bytes(model, layouts, machine)
-    again = [np.zeros_like(whole), score_bytes(model, layouts, machine)]
-    return np.asarray(np.choose(layouts.recompute, [*again, whole - layer_input_bytes(model, layouts, machine)]))
+    scores = np.where(layouts.recomputes("core_attn"), score_bytes(model, layouts), 0.0)
+    return np.where(layouts.recompute_full, whole - layer_input_bytes(model, layouts, machine), scores)
 
 
 def _feed_forward_gradients(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
@@ -155,16 +161,15 @@ def layer_activation_bytes(model: Transformer, layouts: Layouts, machine: Machin
     norms = (6 if plain else 4) * layer_input_bytes(model, layouts, machine)
     attention = tokens * (2 * model.hidden + 2 * (model.hidden if plain else model.kv_width)) * size / t
     ffn = tokens * (model.ffn_matrices + (2 if plain else 0)) * model.ffn * size / t
-    return norms + attention + ffn + score_bytes(model, layouts, machine)
+    return norms + attention + ffn + score_bytes(model, layouts)
 
 
-def score_bytes(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
+def score_bytes(model: Transformer, layouts: Layouts) -> Floats:
     """Bytes that one layer's core attention keeps beside its inputs and output.
 
-    Flash attention keeps the FP32 log-sum-exp of each row; unfused attention keeps scores and probabilities.
+    Flash attention keeps the FP32 log-sum-exp of each row.
     """
-    per_head = _FP32 if model.fused_attention else 2 * model.sequence * machine.element_bytes
-    return model.sequence * layouts.micro_batch * model.heads * per_head / layouts.tensor
+    return model.sequence * layouts.micro_batch * model.heads * _FP32 / layouts.tensor
 
 
 def in_flight_micro_batches(layouts: Layouts, global_batch: int, kind: StageKind) -> Floats:

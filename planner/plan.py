@@ -75,12 +75,14 @@ def _model(draft: Draft) -> PlannedModel:
     m = draft.candidate.model
     return PlannedModel(
         shape=draft.candidate.shape,
+        architecture=draft.candidate.published,
         head_dim=m.head_dim,
         sequence_length=m.sequence,
         vocab_size=draft.candidate.vocab_size,
         padded_vocab_size=m.vocab,
         tied_embeddings=m.tied,
         params=m.params,
+        active_params=m.active_params,
         params_non_embedding=m.params_non_embedding,
         flops_per_token=training_flops_per_token(m),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sixnd.planner.candidates import Bools, Layouts
+from sixnd.planner.candidates import Bools, Layouts, filling_units
 from sixnd.planner.machine import Machine
 from sixnd.planner.transformer import Transformer
 
@@ -44,7 +44,7 @@ def _splits(name: str, what: str, size: Callable[[Setting], int]) -> Rule:
 
 
 def _layers_break(s: Setting, c: Layouts) -> Bools:
-    filled = s.model.layers + 2 * c.embedding_as_layer
+    filled = filling_units(s.model.architecture, c)
     chunks = c.pipeline * c.virtual
     too_thin = filled < chunks * np.where(c.embedding_as_layer, 2, 1)
     return np.asarray((filled % chunks != 0) | too_thin)

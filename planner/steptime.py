@@ -12,7 +12,7 @@ import numpy as np
 
 from sixnd.planner.candidates import Floats, Ints, Layouts, StageKind, stage_kinds
 from sixnd.planner.machine import Machine
-from sixnd.planner.memory import layer_input_bytes, stage_params
+from sixnd.planner.memory import layer_input_bytes, layer_matrix_params, stage_params
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.plan import PlannedLayout, TimeBreakdown
 
@@ -74,7 +74,7 @@ def time_terms(
 ) -> TimeTerms:
     """Seconds of one step of every candidate."""
     trainer = trainer or Trainer(overlaps_data_parallel=not machine.planned.shared_host)
-    kinds = stage_kinds(model.layers, layouts)
+    kinds = stage_kinds(model.architecture, layouts)
     passes = [_stage_pass(model, layouts, machine, kind) for kind in kinds]
     busiest, idle = _busiest_and_idle(layouts, kinds, passes, machine)
     m = layouts.micro_batches(global_batch)
@@ -100,8 +100,7 @@ def _busiest_and_idle(
     is the mean of the stages.
     """
     p, v = layouts.pipeline, layouts.virtual
-    middle = np.maximum(p - 2, 0)
-    counts = [np.where(kinds[0].exists, 1, 0), middle, np.where(kinds[2].exists, 1, 0)]
+    counts = [kind.count for kind in kinds]
     total = sum(n * one.total for n, one in zip(counts, passes, strict=True))
     if machine.planned.shared_host:
         columns = [sum(n * column for n, column in zip(counts, c, strict=True)) / p for c in zip(*passes, strict=True)]
@@ -116,7 +115,7 @@ def _stage_pass(model: Transformer, layouts: Layouts, machine: Machine, kind: St
     tokens = model.sequence * layouts.micro_batch
     passes = 2 * kind.layers + kind.recomputed_layers(layouts)
     layer = layer_forward_s(model, layouts, machine)
-    scores = np.where(layouts.recompute == 1, scores_forward_s(model, layouts, machine), 0.0)
+    scores = np.where(layouts.recomputes("core_attn"), scores_forward_s(model, layouts, machine), 0.0)
     head = np.where(kind.last, _head_forward_s(model, layouts, machine, tokens), 0.0)
     compute = layer * (kind.layers + passes) + kind.layers * scores + 3 * head
     collectives = passes + np.where(kind.first, 1, 0) + np.where(kind.last, 1, 0)
@@ -128,21 +127,17 @@ def _stage_pass(model: Transformer, layouts: Layouts, machine: Machine, kind: St
 def layer_forward_s(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
     """Seconds of one layer's forward pass for one micro-batch on one rank, without collectives and overhead."""
     tokens, t = model.sequence * layouts.micro_batch, layouts.tensor
-    products = 2.0 * tokens * model.layer_matrix_params / t
-    weights = model.layer_matrix_params * machine.element_bytes / t
+    products = 2.0 * tokens * layer_matrix_params(model) / t
+    weights = layer_matrix_params(model) * machine.element_bytes / t
     moved = tokens * _layer_bytes_per_token(model, layouts) * machine.element_bytes + weights
     return _matmul_s(products, machine) + _memory_s(moved, machine) + scores_forward_s(model, layouts, machine)
 
 
 def scores_forward_s(model: Transformer, layouts: Layouts, machine: Machine) -> Floats:
-    """Seconds of QKᵀ, softmax and the product with V; without flash attention nothing is skipped or kept on chip."""
+    """Seconds of QKᵀ, softmax and the product with V."""
     tokens, t = model.sequence * layouts.micro_batch, layouts.tensor
     flops = 2.0 * tokens * model.hidden * model.sequence / t
-    if model.fused_attention:
-        return flops / (machine.planned.peak_flops * machine.accelerator.efficiency.attention)
-    passes = 6  # written by QKᵀ, read and written by mask and softmax, read by the product with V
-    moved = tokens * model.heads * model.sequence / t * passes * machine.element_bytes
-    return _matmul_s(2 * flops, machine) + _memory_s(moved, machine)
+    return flops / (machine.planned.peak_flops * machine.accelerator.efficiency.attention)
 
 
 def _layer_bytes_per_token(model: Transformer, layouts: Layouts) -> Floats:

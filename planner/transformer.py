@@ -1,82 +1,99 @@
-"""The decoder-only transformer as the cost functions see it, and its exact parameter counts."""
+"""The model as the planner handles it: an architecture and the sequence it is trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from sixnd.planner import model as counts
 from sixnd.specs.budget import Shape
+from sixnd.specs.families import Architecture
 
 
 @dataclass(frozen=True)
 class Transformer:
-    """Sizes of a pre-norm decoder: RMSNorm, rotary positions, grouped-query attention, no biases.
+    """A decoder and the length of its training sequences."""
 
-    ``gated`` and ``fused_attention`` describe models of others that a cost is held against; ours have both.
-    """
-
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    ffn: int
-    vocab: int
-    """Rows of the embedding."""
+    architecture: Architecture
     sequence: int
-    tied: bool
-    gated: bool = True
-    """Gated feed-forward (three matrices) instead of a plain one (two)."""
-    fused_attention: bool = True
-    """Flash attention: the s × s scores never reach memory."""
 
     @classmethod
     def of_shape(cls, shape: Shape, vocab: int, sequence: int, tied: bool) -> "Transformer":
-        """The transformer of a shape with so many embedding rows."""
-        return cls(
-            layers=shape.layers,
-            hidden=shape.hidden,
-            heads=shape.heads,
-            kv_heads=shape.kv_heads,
-            ffn=shape.ffn,
-            vocab=vocab,
-            sequence=sequence,
-            tied=tied,
-        )
+        """The decoder that our runner trains: RMSNorm, rotary positions, gated feed-forward, no biases."""
+        sizes = {name: getattr(shape, name) for name in ("layers", "hidden", "heads", "kv_heads", "ffn")}
+        return cls(Architecture.model_construct(**sizes, vocab=vocab, tied=tied), sequence)
+
+    def with_vocab(self, rows: int) -> "Transformer":
+        """The same with so many rows of its embedding."""
+        return replace(self, architecture=self.architecture.model_copy(update={"vocab": rows}))
+
+    @property
+    def layers(self) -> int:
+        """Transformer layers, without modules of multi-token prediction."""
+        return self.architecture.layers
+
+    @property
+    def hidden(self) -> int:
+        """Width of the residual stream."""
+        return self.architecture.hidden
+
+    @property
+    def heads(self) -> int:
+        """Query heads."""
+        return self.architecture.heads
+
+    @property
+    def kv_heads(self) -> int:
+        """Key-value heads; latent attention expands its latents to every head."""
+        return self.architecture.kv_heads or self.architecture.heads
+
+    @property
+    def ffn(self) -> int:
+        """Inner width of the dense feed-forward, or of all experts that a token passes where there is none."""
+        experts = self.architecture.experts
+        if self.architecture.ffn or experts is None:
+            return self.architecture.ffn
+        return experts.top_k * experts.ffn + experts.shared_ffn
+
+    @property
+    def vocab(self) -> int:
+        """Rows of the embedding."""
+        return self.architecture.vocab
+
+    @property
+    def tied(self) -> bool:
+        """Whether one matrix is embedding and head."""
+        return self.architecture.tied
 
     @property
     def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden // self.heads
+        """Width of one query head, without its rotary part where that is apart."""
+        return counts.head_dim(self.architecture)
 
     @property
     def kv_width(self) -> int:
-        """Width of all key (or value) heads together."""
-        return self.kv_heads * self.head_dim
+        """Width of all keys of grouped-query attention."""
+        return counts.kv_width(self.architecture)
 
     @property
     def ffn_matrices(self) -> int:
         """Matrices of the feed-forward: gate, up and down, or up and down."""
-        return 3 if self.gated else 2
-
-    @property
-    def layer_matrix_params(self) -> int:
-        """Weights of one layer's matrices: query, key, value, projection, feed-forward."""
-        attention = 2 * self.hidden * (self.hidden + self.kv_width)
-        return attention + self.ffn_matrices * self.hidden * self.ffn
-
-    @property
-    def layer_params(self) -> int:
-        """Parameters of one layer: its matrices and two norms."""
-        return self.layer_matrix_params + 2 * self.hidden
+        return 3 if self.architecture.gated else 2
 
     @property
     def embedding_params(self) -> int:
         """Parameters of one embedding (or of the head): vocabulary × hidden."""
-        return self.vocab * self.hidden
+        return counts.embedding_params(self.architecture)
 
     @property
     def params_non_embedding(self) -> int:
-        """Layers and the final norm."""
-        return self.layers * self.layer_params + self.hidden
+        """All but token embedding and head."""
+        return self.params - (1 if self.tied else 2) * self.embedding_params
 
-    @property
+    @cached_property
     def params(self) -> int:
-        """Total parameters N: layers, final norm, embedding, and the head unless it is tied."""
-        return self.params_non_embedding + (1 if self.tied else 2) * self.embedding_params
+        """Total parameters N."""
+        return counts.params(self.architecture)
+
+    @cached_property
+    def active_params(self) -> int:
+        """Parameters a token passes through: N of a dense model."""
+        return counts.active_params(self.architecture)

@@ -119,12 +119,20 @@ class ModelRequest(Document):
     """Total parameters N, e.g. `7B params`; `auto` takes the law's optimum."""
     shape: Shape | None = None
     """The exact architecture, if it is already decided (then `params` must be left out)."""
+    family: str | None = None
+    """A published model of the catalog (`sixnd catalog model-families`), e.g. `deepseek-v3`: its architecture, experts
+    and all (then `params` and `shape` must be left out)."""
     sequence_length: Annotated[int, Field(ge=8), WHOLE] = 4096
-    """Tokens in one training sequence."""
+    """Tokens in one training sequence; of a `family` by default what it was pre-trained with."""
     vocab_size: AutoCount = None
     """Entries of the tokenizer's vocabulary; padded for tensor parallelism by the planner."""
     tied_embeddings: AutoSwitch = None
     """Share input and output embeddings; `auto` ties them where they would exceed a fifth of N."""
+
+    @field_validator("family")
+    @classmethod
+    def _known_family(cls, value: str | None) -> str | None:
+        return value if value is None else catalog.checked_name("model-families", value)
 
 
 class Inference(Document):
@@ -202,8 +210,9 @@ class Training(Document):
     """AdamW's decoupled weight decay, on matrices only."""
     clip_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this global norm."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """`auto` takes BF16 where the accelerator has matrix units for it, else FP32."""
+    precision: Literal["auto", "bf16", "fp32", "fp8", "fp4", "fastest"] = "auto"
+    """Of the matrix products. `auto` takes BF16 where the accelerator has matrix units for it, else FP32; `fastest`
+    also looks at what is below BF16, whose effect on the loss no law here knows."""
     seed: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] = 1234
     """Seed of initial weights and of the order of the data."""
     parametrization: Literal["standard", "mup"] = "standard"
@@ -235,6 +244,12 @@ class Layout(Document):
     """Pipeline-parallel degree PP: layers are split into so many stages."""
     virtual_pipeline: AutoCount = None
     """Model chunks a stage (VPP): above 1 the schedule interleaves and the bubble shrinks."""
+    context: AutoCount = None
+    """Context-parallel degree CP: each sequence is split over so many ranks."""
+    expert: AutoCount = None
+    """Expert-parallel degree EP: routed experts are spread over so many ranks."""
+    expert_tensor: AutoCount = None
+    """Expert-tensor-parallel degree ETP: each expert's matrices are split over so many ranks."""
     data: AutoCount = None
     """Data-parallel degree DP: so many replicas."""
     micro_batch: AutoCount = None
@@ -242,7 +257,7 @@ class Layout(Document):
     sequence_parallel: AutoSwitch = None
     """Split norms and residuals along the sequence over the TP ranks; `auto`: whenever TP > 1."""
     recompute: Literal["auto", "none", "selective", "full"] = "auto"
-    """Activations to recompute in the backward pass to save memory."""
+    """Activations to recompute in the backward pass to save memory: nothing, some modules of a layer, or layers."""
 
 
 class Checkpoints(Document):

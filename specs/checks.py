@@ -129,9 +129,11 @@ def _compute_is_possible(spec: BudgetSpec, hours: dict[str, float]) -> list[Prob
 def _model_consistent(spec: BudgetSpec) -> list[Problem]:
     problems = []
     model = spec.model
-    if model.shape is not None and model.params is not None:
-        message = "params and shape both decide the model; keep one of them"
-        problems.append(Problem(("model", "params"), message, also=(("model", "shape"),)))
+    deciding = [name for name in ("params", "shape", "family") if getattr(model, name) is not None]
+    if len(deciding) > 1:
+        message = f"{' and '.join(deciding)} each decide the model; keep one of them"
+        others: tuple[Path, ...] = tuple(("model", name) for name in deciding[1:])
+        problems.append(Problem(("model", deciding[0]), message, also=others))
     if spec.training.warmup_fraction + spec.training.decay_fraction > 1 and spec.training.schedule == "wsd":
         message = "warmup_fraction + decay_fraction is above 1; lower one of them"
         problems.append(Problem(("training", "decay_fraction"), message, also=(("training", "warmup_fraction"),)))

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.document import Document, Name, sha256_of
+from sixnd.specs.families import Architecture
 
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Precision = Literal["bf16", "fp32"]
+Precision = Literal["bf16", "fp32", "fp8", "fp4"]
+"""Of the matrix products; below BF16 the rest stays BF16."""
+Module = Literal["core_attn", "layernorm", "mla_up_proj", "mlp", "moe_act", "shared_experts", "moe"]
+"""What Megatron can recompute alone (``TransformerConfig.recompute_modules``)."""
 Recompute = Literal["none", "selective", "full"]
 
 
@@ -72,6 +76,9 @@ class PlannedModel(Document):
     """The decoder-only transformer: RMSNorm, rotary positions, SwiGLU, grouped-query attention, no biases."""
 
     shape: Shape
+    architecture: Architecture | None = None
+    """What the shape cannot say of a published model (experts, latent attention, other norms), where the spec names
+    one; `shape` then holds its outer sizes."""
     head_dim: Count
     sequence_length: Count
     vocab_size: Count
@@ -81,6 +88,8 @@ class PlannedModel(Document):
     tied_embeddings: bool
     params: Count
     """Total parameters N, exact."""
+    active_params: Count
+    """Parameters that a token passes through: N of a dense model, less with experts."""
     params_non_embedding: Count
     """Parameters without input and output embeddings, exact."""
     flops_per_token: NonNegative
@@ -168,6 +177,12 @@ class PlannedLayout(Document):
     pipeline: Count
     virtual_pipeline: Count
     """Model chunks a stage; 1 means plain 1F1B."""
+    context: Count = 1
+    """Ranks that split each sequence between them (CP)."""
+    expert: Count = 1
+    """Ranks over which the routed experts are spread (EP)."""
+    expert_tensor: Count = 1
+    """Ranks that split each expert's matrices (ETP)."""
     data: Count
     micro_batch: Count
     sequence_parallel: bool
@@ -175,20 +190,27 @@ class PlannedLayout(Document):
     recompute: Recompute
     recompute_layers: Annotated[int, Field(ge=0)] = 0
     """With `full`: layers of each model chunk that are recomputed; 0 stands for all of them."""
+    recompute_modules: Annotated[list[Module], Field(default_factory=list)]
+    """With `selective`: what of a layer is recomputed alone."""
     embedding_as_layer: bool = False
-    """Count embedding and head as one layer each when stages are filled (Llama-3's 126 layers on PP 16)."""
+    """Count embedding, head and each module of multi-token prediction as one layer when stages are filled (Llama-3's
+    126 layers on PP 16)."""
 
     @property
     def world_size(self) -> int:
-        """Ranks: TP × PP × DP."""
-        return self.tensor * self.pipeline * self.data
+        """Ranks: TP × PP × CP × DP."""
+        return self.tensor * self.pipeline * self.context * self.data
 
     def label(self) -> str:
-        """Short name, e.g. ``TP8 PP16 DP64 VPP2 MBS1 selective``."""
-        parts = [f"TP{self.tensor}", f"PP{self.pipeline}", f"DP{self.data}"]
+        """Short name, e.g. ``TP8 PP16 DP64 VPP2 MBS1 recompute-selective:layernorm+mlp``."""
+        parts = [f"TP{self.tensor}", f"PP{self.pipeline}"]
+        degrees = {"CP": self.context, "EP": self.expert, "ETP": self.expert_tensor}
+        parts += [f"{name}{degree}" for name, degree in degrees.items() if degree > 1]
+        parts += [f"DP{self.data}"]
         parts += [f"VPP{self.virtual_pipeline}"] if self.virtual_pipeline > 1 else []
         parts += [f"MBS{self.micro_batch}"]
         part = f":{self.recompute_layers}" if self.recompute_layers else ""
+        part += f":{'+'.join(self.recompute_modules)}" if self.recompute_modules else ""
         return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{self.recompute}{part}"]))
 
 
@@ -244,6 +266,9 @@ class TimeBreakdown(Document):
 
     compute: NonNegative
     tensor_parallel: NonNegative
+    expert_parallel: NonNegative = 0.0
+    """Tokens sent to experts and back."""
+    context_parallel: NonNegative = 0.0
     pipeline_bubble: NonNegative
     pipeline_transfer: NonNegative
     data_parallel: NonNegative

@@ -5,7 +5,9 @@ from typing import Any
 from sixnd.planner.candidates import Layouts
 from sixnd.planner.machine import Machine, machine_of
 from sixnd.planner.transformer import Transformer
+from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.families import Architecture
 from sixnd.specs.plan import PlannedLayout
 
 SOURCES = [{"name": "web", "weight": 3}, {"name": "code", "weight": 1}]
@@ -35,12 +37,23 @@ def layout(tensor: int = 1, pipeline: int = 1, data: int = 1, **parts: Any) -> P
 
 def layouts(*rows: PlannedLayout) -> Layouts:
     """Several layouts as arrays."""
-    picked = [Layouts.of(row) for row in rows]
-    names = Layouts.__dataclass_fields__
-    return Layouts.of_rows([tuple(int(getattr(one, name)[0]) for name in names) for one in picked])
+    return Layouts.of(*rows)
 
 
-LLAMA_2_7B = Transformer(32, 4096, 32, 32, 11008, 32000, 4096, tied=False)
-LLAMA_3_8B = Transformer(32, 4096, 32, 8, 14336, 128256, 8192, tied=False)
-LLAMA_3_70B = Transformer(80, 8192, 64, 8, 28672, 128256, 8192, tied=False)
-LLAMA_3_405B = Transformer(126, 16384, 128, 8, 53248, 128256, 8192, tied=False)
+def dense(*sizes: int, vocab: int, sequence: int, tied: bool = False, **parts: Any) -> Transformer:
+    """A dense decoder of (layers, hidden, heads, key-value heads, FFN)."""
+    names = ("layers", "hidden", "heads", "kv_heads", "ffn")
+    architecture = Architecture.model_validate(dict(zip(names, sizes, strict=True), vocab=vocab, tied=tied, **parts))
+    return Transformer(architecture, sequence)
+
+
+def published(name: str, sequence: int | None = None) -> Transformer:
+    """A model of the catalog."""
+    family = catalog.model_family(name)
+    return Transformer(family.architecture, sequence or family.sequence)
+
+
+LLAMA_2_7B = dense(32, 4096, 32, 32, 11008, vocab=32000, sequence=4096)
+LLAMA_3_8B = dense(32, 4096, 32, 8, 14336, vocab=128256, sequence=8192)
+LLAMA_3_70B = dense(80, 8192, 64, 8, 28672, vocab=128256, sequence=8192)
+LLAMA_3_405B = dense(126, 16384, 128, 8, 53248, vocab=128256, sequence=8192)

@@ -3,7 +3,6 @@
 import pytest
 
 from sixnd.planner import model as counts
-from sixnd.planner.flops import forward_flops_per_token
 from sixnd.planner.model_flops import forward_flops, training_flops, utilisation
 from sixnd.specs import catalog
 from tests.planner.building import LLAMA_3_8B, LLAMA_3_405B
@@ -59,7 +58,7 @@ def test_tying_saves_one_embedding_and_experts_a_token_skips_are_not_active():
 def test_the_planner_s_own_decoder_is_a_special_case(name, ours):
     model = architecture(name)
     assert counts.params(model) == ours.params
-    assert forward_flops(model, ours.sequence, "causal") == pytest.approx(forward_flops_per_token(ours))
+    assert model == ours.architecture
 
 
 @pytest.mark.parametrize("name", NAMES)

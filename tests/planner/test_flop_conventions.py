@@ -8,12 +8,12 @@ from sixnd.planner.flop_conventions import (
     hoffmann_params,
     off_6nd,
 )
-from sixnd.planner.transformer import Transformer
+from tests.planner.building import dense as built
 from tests.planner.fitting.published import column, rows
 
 
 def dense(layers, hidden, ffn, heads, vocab=32000, sequence=2048):
-    return Transformer(layers, hidden, heads, heads, ffn, vocab, sequence, tied=True, gated=False)
+    return built(layers, hidden, heads, heads, ffn, vocab=vocab, sequence=sequence, tied=True, gated=False)
 
 
 def test_table_a4_comes_out_without_embeddings_and_logits():

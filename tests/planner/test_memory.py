@@ -13,7 +13,6 @@ from sixnd.planner.memory import (
 )
 from sixnd.planner.split import Recomputation, Split
 from sixnd.planner.stage_memory import fullest, stages
-from sixnd.specs.families import Architecture
 from tests.planner.building import LLAMA_2_7B, LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, layout, layouts, machine
 
 MODELS = st.sampled_from([LLAMA_3_8B, LLAMA_3_70B])
@@ -38,8 +37,8 @@ def test_memory_never_rises_with_pipeline_parallelism(model, micro_batch, tensor
 
 @given(MODELS, micro_batches, st.sampled_from([1, 2, 8]), st.sampled_from([1, 4, 8]))
 def test_memory_never_rises_with_the_level_of_recomputation(model, micro_batch, tensor, pipeline):
-    parts = [("none", 0), ("selective", 0), ("full", 0)]
-    rows = [layout(tensor, pipeline, 2, micro_batch=micro_batch, recompute=r, recompute_layers=n) for r, n in parts]
+    parts = [("none", []), ("selective", ["core_attn"]), ("full", [])]
+    rows = [layout(tensor, pipeline, 2, micro_batch=micro_batch, recompute=r, recompute_modules=n) for r, n in parts]
     assert np.all(np.diff(total(model, *rows)) <= 0)
 
 
@@ -64,9 +63,8 @@ def test_the_distributed_optimizer_splits_only_the_optimizer_state(model, data):
 @given(MODELS, st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4, 8]))
 def test_stages_and_tensor_ranks_together_hold_every_parameter(model, tensor, pipeline):
     one = layouts(layout(tensor, pipeline))
-    kinds = stage_kinds(model.layers, one)
-    counts = (1, max(pipeline - 2, 0), int(pipeline > 1))
-    held = sum(n * stage_params(model, one, kind)[0] for n, kind in zip(counts, kinds, strict=True)) * tensor
+    kinds = stage_kinds(model.architecture, one)
+    held = sum(kind.count[0] * stage_params(model, one, kind)[0] for kind in kinds) * tensor
     norms_repeated = (tensor - 1) * (2 * model.layers * model.hidden + model.hidden)
     assert held == pytest.approx(model.params + norms_repeated, rel=1e-12)
 
@@ -88,27 +86,15 @@ def test_activations_of_a_layer_are_counted_tensor_by_tensor():
 
 def test_embedding_and_head_as_layers_fill_llama_3_405b_on_sixteen_stages():
     one = layouts(layout(8, 16, 1, embedding_as_layer=True))
-    assert [float(kind.layers[0]) for kind in stage_kinds(LLAMA_3_405B.layers, one)] == [7, 8, 7]
+    kinds = stage_kinds(LLAMA_3_405B.architecture, one)
+    assert [float(kind.layers[0]) for kind in kinds if kind.exists[0]] == [7, 8, 7]
 
 
 def test_the_interleaved_schedule_holds_more_micro_batches():
     """The penalty 1 + (p − 1)/(p·v) on the first stage (Korthikanti et al. 2022)."""
     both = layouts(*(layout(8, 4, 2, virtual_pipeline=v) for v in (1, 5)))
-    plain, woven = in_flight_micro_batches(both, 512, stage_kinds(LLAMA_3_70B.layers, both)[0])
+    plain, woven = in_flight_micro_batches(both, 512, stage_kinds(LLAMA_3_70B.architecture, both)[0])
     assert woven / plain == pytest.approx(1 + 3 / 20, rel=1e-12)
-
-
-def _general(model):
-    """The same decoder as the general description has it."""
-    return Architecture(
-        layers=model.layers,
-        hidden=model.hidden,
-        heads=model.heads,
-        kv_heads=model.kv_heads,
-        ffn=model.ffn,
-        vocab=model.vocab,
-        tied=model.tied,
-    )
 
 
 @given(
@@ -129,6 +115,7 @@ def test_the_general_model_of_memory_agrees(model, micro_batch, tensor, pipeline
         micro_batch=micro_batch,
         recompute=level,
         recompute_layers=count,
+        recompute_modules=["core_attn"] if level == "selective" else [],
     )
     modules = frozenset({"core_attn"}) if level == "selective" else frozenset()
     split = Split(
@@ -143,7 +130,7 @@ def test_the_general_model_of_memory_agrees(model, micro_batch, tensor, pipeline
     )
     ours = peak_memory(model, one, machine(), 1024)
     held = ours.parameters + ours.gradients + ours.optimizer + ours.activations + ours.logits
-    general = fullest(stages(_general(model), split, model.sequence))
+    general = fullest(stages(model.architecture, split, model.sequence))
     assert held == pytest.approx(general.allocated, rel=1e-9)
 
 

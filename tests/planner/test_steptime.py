@@ -56,7 +56,7 @@ def test_recomputation_costs_about_a_forward_pass():
 
 def test_the_bubble_shrinks_with_micro_batches_and_chunks():
     """(p − 1)/m of the busy time with equal stages, and a v-th of it when interleaved (Narayanan et al. 2021, §2.2)."""
-    equal = dataclasses.replace(LLAMA_3_70B, vocab=8)
+    equal = LLAMA_3_70B.with_vocab(8)
     plain, woven = (step_time(equal, layout(8, 4, 2, virtual_pipeline=v), machine(), 64) for v in (1, 5))
     busy = plain.compute + plain.tensor_parallel + plain.overhead
     assert plain.pipeline_bubble / busy == pytest.approx(3 / 32, rel=0.01)

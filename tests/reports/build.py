@@ -213,6 +213,7 @@ def _plan(
             padded_vocab_size=vocab,
             tied_embeddings=True,
             params=params,
+            active_params=params,
             params_non_embedding=body,
             flops_per_token=per_token,
         ),

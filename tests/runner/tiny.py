@@ -73,6 +73,7 @@ def plan(
             padded_vocab_size=VOCABULARY,
             tied_embeddings=tied,
             params=1,
+            active_params=1,
             params_non_embedding=1,
             flops_per_token=1e6,
         ),
