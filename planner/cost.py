@@ -1,7 +1,10 @@
 """Money, energy and CO2 from the step time, each with its 80 % interval."""
 
 from sixnd.planner.machine import Machine
+from sixnd.planner.runtime import runtime
 from sixnd.planner.spread import Span, product, span
+from sixnd.planner.step_seconds import relative_error
+from sixnd.planner.transformer import Transformer
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import offer
@@ -20,10 +23,14 @@ def inverse(base: Estimate, factor: float, unit: str, basis: str) -> Estimate:
     return Estimate(**values, unit=unit, basis=basis, extrapolated=base.extrapolated)
 
 
-def step_time_estimate(machine: Machine, seconds: float) -> Estimate:
+def step_time_estimate(model: Transformer, machine: Machine, seconds: float) -> Estimate:
     """Step time with the interval that the cost model's residuals on published runs give."""
-    name, error = machine.planned.accelerator, machine.accelerator.efficiency.relative_error
-    basis = f"analytic step time, constants of {name} in the catalog; interval: a factor {1 + error:g} by the catalog"
+    family = machine.accelerator.step_family
+    error = relative_error(model.architecture, runtime(machine).family)
+    basis = (
+        f"analytic step time, constants of {family} in the catalog (step-families); interval: a factor {1 + error:g}, "
+        "of published runs that were held out"
+    )
     return Estimate(value=seconds, low=seconds / (1 + error), high=seconds * (1 + error), unit="s", basis=basis)
 
 

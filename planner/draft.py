@@ -12,12 +12,11 @@ from sixnd.planner.flops import flops_6nd, training_flops_per_token
 from sixnd.planner.goodput import WallClock, steps_within
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
-from sixnd.planner.layout import Found, search
+from sixnd.planner.layout import Found, search, step_time
 from sixnd.planner.machine import Machine
 from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
 from sixnd.planner.sites import over_sites, with_link
-from sixnd.planner.steptime import step_time
 from sixnd.planner.vocabulary import padding_multiple
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
@@ -219,7 +218,7 @@ class Drafter:
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         params = setting.model.params
         found = over_sites(search(setting, self.spec.layout), self.spec, params)
-        time = step_time(setting.model, found.layout, setting.machine, setting.global_batch)
+        time = step_time(setting, found.layout)
         return found, with_link(time, self.spec, params)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flops import training_flops_per_token
+from sixnd.planner.layout import step_time
 from sixnd.planner.memory import peak_memory
+from sixnd.planner.rules import Setting
 from sixnd.planner.sites import with_link
-from sixnd.planner.steptime import step_time
 from sixnd.specs.plan import Estimate
 
 Derivation = Callable[[Facts], list[Step]]
@@ -21,11 +22,11 @@ def with_interval(step: Step, estimate: Estimate) -> list[Step]:
 
 def step_time_s(facts: Facts) -> list[Step]:
     """Seconds of one step by what they are spent on."""
-    time = step_time(facts.model, facts.plan.layout, facts.machine, facts.plan.training.global_batch)
+    time = step_time(Setting(facts.model, facts.machine, facts.plan.training.global_batch), facts.plan.layout)
     parts = with_link(time, facts.spec, facts.N).plain()
     total = float(sum(parts.values()))
     steps = [
-        Step(name.replace("_", " "), "step-time model", value, "planner/steptime.py", "s")
+        Step(name.replace("_", " "), "step-time model", value, "planner/step_seconds.py", "s")
         for name, value in parts.items()
     ]
     return [*steps, *with_interval(Step("step time", "their sum", total), facts.plan.estimates.step_time_s)]

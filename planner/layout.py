@@ -1,27 +1,44 @@
-"""Which TP × PP × VPP × DP × micro-batch × recomputation is fastest among those that obey the rules and fit."""
+"""Which layout is fastest among all that obey the rules and fit, what the others lose, and what would make one fit."""
 
-import itertools
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, module_bits
+from sixnd.planner.candidates import Bools, Floats, Ints, Layouts
+from sixnd.planner.layout_space import expanded, splits
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import memory_terms
+from sixnd.planner.pareto import front, thinned
 from sixnd.planner.rules import RULES, Setting, violations
-from sixnd.planner.steptime import time_terms
+from sixnd.planner.runtime import runtime
+from sixnd.planner.step_seconds import step_seconds
 from sixnd.specs.budget import Layout
 from sixnd.specs.errors import InfeasibleError
-from sixnd.specs.plan import LayoutOption, PlannedLayout
+from sixnd.specs.plan import LayoutOption, PlannedLayout, TimeBreakdown
 
 MEMORY_MARGIN = 0.05
 """Share of memory kept free: reserved over allocated memory was 1.038 in the median but up to 1.093 on 344 published
 ranks, and the catalog's slack holds the median only."""
 
-_MAX_VIRTUAL = 20
-_MAX_MICRO_BATCH = 64
 _SHOWN = 4
+_FRONT = 12
+
+
+@dataclass(frozen=True)
+class Space:
+    """Every layout within a spec's pins, costed where it obeys the rules."""
+
+    splits: Layouts
+    """Every split of the ranks, lawful or not."""
+    broken: Bools
+    """(rules, splits)."""
+    considered: int
+    """Splits that break a rule, and every variant of the others."""
+    layouts: Layouts
+    """Variants that obey every rule."""
+    time_s: Floats
+    memory_bytes: Floats
+    fits: Bools
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,8 @@ class Found:
 
     layout: PlannedLayout
     options: tuple[LayoutOption, ...]
+    pareto: tuple[LayoutOption, ...]
+    """Layouts that no other beats in both time and memory, fastest first."""
     considered: int
     allowed: int
     """Candidates that obey every rule."""
@@ -42,23 +61,49 @@ def search(setting: Setting, pins: Layout) -> Found:
 
     Raises ``InfeasibleError`` where no candidate obeys the rules or fits; its message says what would help.
     """
-    layouts = enumerate_layouts(setting, pins, setting.machine.planned.count)
-    broken = violations(setting, layouts)
-    allowed = layouts.pick(~broken.any(axis=0))
-    if not len(allowed):
-        raise InfeasibleError(_no_layout(setting, pins, layouts, broken))
-    memory = memory_terms(setting.model, allowed, setting.machine, setting.global_batch).total
-    time = time_terms(setting.model, allowed, setting.machine, setting.global_batch).total
-    fits = memory <= usable_memory(setting.machine)
-    if not fits.any():
-        raise InfeasibleError(_no_memory(setting, pins, allowed, memory))
-    order = _fastest_first(allowed, time, memory, fits)
-    options = [
-        *_ranking(allowed, time, memory, order),
-        *_out_of_memory(setting, allowed, time, memory, ~fits),
-        *_rule_breakers(setting, layouts, broken),
-    ]
-    return Found(options[0].layout, tuple(options), len(layouts), len(allowed), int(fits.sum()))
+    space = explore(setting, pins)
+    if not len(space.layouts):
+        raise InfeasibleError(_no_layout(setting, pins, space))
+    if not space.fits.any():
+        raise InfeasibleError(_no_memory(setting, pins, space))
+    order = fastest_first(space)
+    options = [*_ranking(space, order), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
+    return Found(
+        options[0].layout,
+        tuple(options),
+        _front(space, order),
+        space.considered,
+        len(space.layouts),
+        int(space.fits.sum()),
+    )
+
+
+def explore(setting: Setting, pins: Layout) -> Space:
+    """Cost every layout of the machine's ranks within the pins: exhaustive, nothing is pruned but what breaks a rule.
+
+    Rules are looked at before micro-batches and recomputation multiply a split: what a split breaks with micro-batches
+    of one sequence and without recomputation, each of its variants breaks too.
+    """
+    every = splits(setting, pins, setting.machine.planned.count)
+    broken = violations(setting, every)
+    lawful = every.pick(~broken.any(axis=0))
+    variants = expanded(setting, pins, lawful)
+    layouts = variants.pick(~violations(setting, variants).any(axis=0))
+    model, batch = setting.model, setting.global_batch
+    memory = memory_terms(model, layouts, setting.machine, batch).total
+    time = step_seconds(model.architecture, layouts, model.sequence, batch, runtime(setting.machine)).total
+    considered = len(every) - len(lawful) + len(variants)
+    return Space(every, broken, considered, layouts, time, memory, memory <= usable_memory(setting.machine))
+
+
+def step_time(setting: Setting, layout: PlannedLayout) -> TimeBreakdown:
+    """Seconds of one step of one layout, by what they are spent on."""
+    model = setting.model
+    found = step_seconds(
+        model.architecture, Layouts.of(layout), model.sequence, setting.global_batch, runtime(setting.machine)
+    )
+    names = TimeBreakdown.model_fields.keys() & {f.name for f in fields(found)}
+    return TimeBreakdown(**{name: float(getattr(found, name)[0]) for name in names})
 
 
 def usable_memory(machine: Machine) -> float:
@@ -66,144 +111,99 @@ def usable_memory(machine: Machine) -> float:
     return machine.planned.memory_bytes * (1 - MEMORY_MARGIN)
 
 
-def enumerate_layouts(setting: Setting, pins: Layout, count: int) -> Layouts:
-    """Every layout of ``count`` ranks within the pins, whether or not it obeys the rules."""
-    rows = [
-        (
-            t,
-            p,
-            v,
-            1,
-            1,
-            1,
-            count // (t * p),
-            b,
-            *r,
-            t > 1 if pins.sequence_parallel is None else pins.sequence_parallel,
-            e,
-        )
-        for t, p, v, e in _splits(setting, pins, count)
-        for b in _micro_batches(setting, pins, count // (t * p))
-        for r in _recompute(pins, (setting.model.layers + 2 * e) // (p * v))
-    ]
-    return Layouts.of_rows(rows)
-
-
-def _splits(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int, int, int]]:
-    """(TP, PP, VPP, embedding as layer) that use exactly ``count`` ranks."""
-    layers = setting.model.layers
-    degrees = _divisors(count)
-    tensors = [t for t in degrees if t <= 2 * setting.machine.accelerator.scale_up_ranks]
-    found = []
-    for t, p in itertools.product(_pinned(tensors, pins.tensor), _pinned(degrees, pins.pipeline)):
-        if count % (t * p) or p > layers + 2 or (pins.data is not None and t * p * pins.data != count):
-            continue
-        virtuals = _pinned(
-            list(range(1, min(_MAX_VIRTUAL, (layers + 2) // p) + 1)) if p > 1 else [1], pins.virtual_pipeline
-        )
-        found += [(t, p, v, e) for v in virtuals for e in ((0, 1) if p > 1 else (0,))]
-    return found
-
-
-def _pinned(values: list[int], pin: int | None) -> list[int]:
-    return values if pin is None else [pin]
-
-
-@lru_cache(maxsize=64)
-def _divisor_tuple(count: int) -> tuple[int, ...]:
-    small = [n for n in range(1, int(count**0.5) + 1) if count % n == 0]
-    return tuple(sorted({*small, *(count // n for n in small)}))
-
-
-def _divisors(count: int) -> list[int]:
-    return list(_divisor_tuple(count))
-
-
-def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[int]:
-    if pins.micro_batch is not None:
-        return [pins.micro_batch]
-    most = max(1, min(_MAX_MICRO_BATCH, setting.global_batch // data))
-    divisors = _divisors(setting.global_batch // data) if setting.global_batch % data == 0 else []
-    return sorted({*(2**i for i in range(most.bit_length())), *(n for n in divisors if n <= most)})
-
-
-def _recompute(pins: Layout, chunk: int) -> list[tuple[int, int, int]]:
-    """(full, layers of a chunk, modules): full recomputation also of a quarter, half or three quarters of a chunk."""
-    parts = sorted({chunk * quarters // 4 for quarters in (1, 2, 3)} - {0})
-    levels = {
-        "none": [(0, 0, 0)],
-        "selective": [(0, 0, module_bits(["core_attn"]))],
-        "full": [(1, part, 0) for part in (0, *parts)],
-    }
-    return [one for level, some in levels.items() if pins.recompute in ("auto", level) for one in some]
-
-
-def _fastest_first(allowed: Layouts, time: Floats, memory: Floats, fits: Bools) -> Ints:
+def fastest_first(space: Space) -> Ints:
     """Indices of fitting candidates by time, then memory, then the simpler split."""
-    keys = (allowed.virtual, allowed.pipeline, allowed.tensor, memory, time)
-    order = np.lexsort(keys)
-    return np.asarray(order[fits[order]])
+    fitting = np.flatnonzero(space.fits)
+    found = space.layouts.pick(fitting)
+    keys = (found.virtual, found.pipeline, found.tensor, space.memory_bytes[fitting], space.time_s[fitting])
+    return np.asarray(fitting[np.lexsort(keys)])
 
 
-def _ranking(allowed: Layouts, time: Floats, memory: Floats, order: Ints) -> list[LayoutOption]:
+def _ranking(space: Space, order: Ints) -> list[LayoutOption]:
     """The fastest, and the best of the rest that differ in how ranks are split."""
-    best, seen = float(time[order[0]]), set()
+    best, seen = float(space.time_s[order[0]]), set()
     options: list[LayoutOption] = []
+    found = space.layouts
     for i in order:
-        split = (int(allowed.tensor[i]), int(allowed.pipeline[i]), int(allowed.virtual[i]))
+        columns = (found.tensor, found.pipeline, found.virtual, found.context, found.expert, found.expert_tensor)
+        split = tuple(int(column[i]) for column in columns)
         if split in seen:
             continue
         seen.add(split)
-        slower = f"{time[i] / best - 1:.1%} slower" if options else ""
-        options.append(_option(allowed, int(i), slower, float(time[i]), float(memory[i]), chosen=not options))
+        options.append(_option(space, int(i), _slower(space, int(i), best) if options else "", chosen=not options))
         if len(options) > _SHOWN:
             break
     return options
 
 
-def _option(
-    layouts: Layouts, i: int, why_not: str, time: float | None, memory: float | None, *, chosen: bool = False
-) -> LayoutOption:
+def _slower(space: Space, i: int, best: float) -> str:
+    return f"{space.time_s[i] / best - 1:.1%} slower"
+
+
+def _option(space: Space, i: int, why_not: str, *, chosen: bool = False) -> LayoutOption:
     return LayoutOption(
-        layout=layouts.document(i), step_time_s=time, memory_bytes=memory, chosen=chosen, why_not=why_not
+        layout=space.layouts.document(i),
+        step_time_s=float(space.time_s[i]),
+        memory_bytes=float(space.memory_bytes[i]),
+        chosen=chosen,
+        why_not=why_not,
     )
 
 
-def _out_of_memory(
-    setting: Setting, allowed: Layouts, time: Floats, memory: Floats, too_big: Bools
-) -> list[LayoutOption]:
+def _front(space: Space, order: Ints) -> tuple[LayoutOption, ...]:
+    """The Pareto front of time and memory; money goes with time, since every layout uses the same ranks."""
+    time, memory = space.time_s[order], space.memory_bytes[order]
+    leaner = memory < np.concatenate([[np.inf], np.minimum.accumulate(memory)[:-1]])
+    members = order[leaner]
+    members = members[front(np.stack([space.time_s[members], space.memory_bytes[members]], axis=1))]
+    members = thinned(members, np.log(space.time_s[members]), _FRONT)
+    best = float(time[0])
+    return tuple(_option(space, int(i), _slower(space, int(i), best) if i != order[0] else "") for i in members)
+
+
+def _out_of_memory(setting: Setting, space: Space) -> list[LayoutOption]:
     """The fastest layout that does not fit."""
-    if not too_big.any():
+    if space.fits.all():
         return []
-    i = int(np.where(too_big, time, np.inf).argmin())
+    i = int(np.where(space.fits, np.inf, space.time_s).argmin())
     room = usable_memory(setting.machine)
-    why = f"needs {memory[i] / 1e9:.1f} GB a rank, {room / 1e9:.1f} GB are usable"
-    return [_option(allowed, i, why, float(time[i]), float(memory[i]))]
+    return [_option(space, i, f"needs {space.memory_bytes[i] / 1e9:.1f} GB a rank, {room / 1e9:.1f} GB are usable")]
 
 
-def _rule_breakers(setting: Setting, layouts: Layouts, broken: Bools) -> list[LayoutOption]:
-    """For each rule one candidate that breaks it, and nothing else if there is such a one."""
+def _rule_breakers(setting: Setting, space: Space) -> list[LayoutOption]:
+    """For each rule one split that breaks it, and nothing else if there is such a one."""
     options = []
-    faults = broken.sum(axis=0)
-    for rule, breaks in zip(RULES, broken, strict=True):
+    faults = space.broken.sum(axis=0)
+    for rule, breaks in zip(RULES, space.broken, strict=True):
         if breaks.any():
             i = int(np.where(breaks, faults, len(RULES) + 1).argmin())
-            options.append(_option(layouts, i, rule.sentence(setting, layouts.pick([i])), None, None))
+            why = rule.sentence(setting, space.splits.pick([i]))
+            layout = space.splits.document(i)
+            options.append(LayoutOption(layout=layout, step_time_s=None, memory_bytes=None, chosen=False, why_not=why))
     return options
 
 
-def _no_layout(setting: Setting, pins: Layout, layouts: Layouts, broken: Bools) -> str:
+def _no_layout(setting: Setting, pins: Layout, space: Space) -> str:
     count = setting.machine.planned.count
-    if not len(layouts):
-        return f"no TP × PP × DP within the layout's pins makes {count} ranks of a {setting.model.layers}-layer model"
-    nearest = int(broken.sum(axis=0).argmin())
-    one = layouts.pick([nearest])
-    why = [rule.sentence(setting, one) for rule, breaks in zip(RULES, broken[:, nearest], strict=True) if breaks]
-    label = layouts.document(nearest).label()
+    if not len(space.splits):
+        return f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers"
+    nearest = int(space.broken.sum(axis=0).argmin())
+    one = space.splits.pick([nearest])
+    broken = space.broken[:, nearest]
+    if not broken.any():  # the split is lawful, its pinned micro-batch or recomputation is not
+        one = expanded(setting, pins, one).pick([0])
+        broken = violations(setting, one)[:, 0]
+    why = [rule.sentence(setting, one) for rule, breaks in zip(RULES, broken, strict=True) if breaks]
     return (
-        f"no layout of {count} ranks obeys every rule; the nearest, {label}, fails because {' and '.join(why)}; "
-        f"{_what_would_divide(setting, pins)}"
+        f"no layout of {count} ranks obeys every rule; the nearest, {one.document(0).label()}, fails because "
+        f"{' and '.join(why)}; {_what_would_divide(setting, pins)}"
     )
+
+
+def _lawful(setting: Setting, pins: Layout, count: int) -> Layouts:
+    every = splits(setting, pins, count)
+    variants = expanded(setting, pins, every.pick(~violations(setting, every).any(axis=0)))
+    return variants.pick(~violations(setting, variants).any(axis=0))
 
 
 def _what_would_divide(setting: Setting, pins: Layout) -> str:
@@ -211,17 +211,16 @@ def _what_would_divide(setting: Setting, pins: Layout) -> str:
     count = (setting.machine.planned.count - 1) or 1
     smaller = 1 << (count.bit_length() - 1)
     while smaller:
-        layouts = enumerate_layouts(setting, pins, smaller)
-        if len(layouts) and not violations(setting, layouts).any(axis=0).all():
+        if len(_lawful(setting, pins, smaller)):
             return f"{smaller} x {setting.machine.planned.accelerator} would do, or a larger training.global_batch"
         smaller //= 2
     return "change what the layout pins, or training.global_batch"
 
 
-def _no_memory(setting: Setting, pins: Layout, allowed: Layouts, memory: Floats) -> str:
-    i = int(memory.argmin())
+def _no_memory(setting: Setting, pins: Layout, space: Space) -> str:
+    i = int(space.memory_bytes.argmin())
     count, room = setting.machine.planned.count, usable_memory(setting.machine)
-    least = f"{memory[i] / 1e9:.1f} GB a rank ({allowed.document(i).label()})"
+    least = f"{space.memory_bytes[i] / 1e9:.1f} GB a rank ({space.layouts.document(i).label()})"
     return (
         f"the model does not fit: the leanest layout of {count} x {setting.machine.planned.accelerator} needs {least}, "
         f"{room / 1e9:.1f} GB are usable; {_what_would_fit(setting, pins)}"
@@ -234,8 +233,7 @@ def _what_would_fit(setting: Setting, pins: Layout) -> str:
     if setting.machine.planned.shared_host:
         return "more ranks share the same memory, so plan a smaller model or give a machine with more"
     for factor in (2, 4, 8, 16, 32, 64, 128):
-        layouts = enumerate_layouts(setting, pins, count * factor)
-        layouts = layouts.pick(~violations(setting, layouts).any(axis=0)) if len(layouts) else layouts
+        layouts = _lawful(setting, pins, count * factor)
         if not len(layouts):
             continue
         memory = memory_terms(setting.model, layouts, setting.machine, setting.global_batch).total

@@ -67,6 +67,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         decisions=decisions(drafter, draft, trained, checkpoints, evaluation),
         law_choices=law_choices(draft.compute_flops, spec.planning_law),
         options=list(draft.found.options),
+        pareto=list(draft.found.pareto),
         warnings=warnings(drafter, draft, data, estimates),
     )
 
@@ -103,7 +104,7 @@ def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudg
 def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draft) -> Estimates:
     m = draft.candidate.model
     batch_tokens = draft.batch.sequences * m.sequence
-    step = step_time_estimate(machine, draft.step_time_s)
+    step = step_time_estimate(draft.candidate.model, machine, draft.step_time_s)
     train = scaled(step, draft.steps, "s", "steps × step time")
     run = run_estimates(drafter.clock(draft), train)
     held = "wall-clock × accelerators" + (", spare machines' included" if spec.cluster.spares else "")
@@ -113,7 +114,7 @@ def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draf
     held_bytes = sum(value for value in memory.plain().values() if not isinstance(value, str))
     mfu = drafter.mfu(draft) * draft.step_time_s
     return Estimates(
-        loss=loss_estimate(drafter, m.params, draft.tokens),
+        loss=loss_estimate(drafter, m.active_params, draft.tokens),
         tokens_worth=worth_estimate(drafter, draft.tokens),
         step_time_s=step,
         tokens_per_s=inverse(step, batch_tokens, "tokens/s", "global batch / step time"),

@@ -26,26 +26,6 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class Efficiency(Document):
-    """The few physical constants of the step-time model, and how each was found."""
-
-    matmul: Share
-    """Large matrix products: share of peak reached."""
-    attention: Share
-    """Fused attention: share of peak reached, causal attention counted as half of the scores."""
-    memory: Share
-    """Memory-bound modules: share of memory bandwidth reached."""
-    scale_up: Share
-    """Collectives inside the scale-up domain: share of link bandwidth reached."""
-    network: Share
-    """Collectives across nodes: share of network bandwidth reached."""
-    layer_overhead_s: Annotated[float, Field(ge=0)]
-    """Fixed cost of one layer's forward or backward in one micro-batch: launches, small kernels."""
-    relative_error: Positive
-    """Half-width of the 80 % interval of step time, as a share of it."""
-    source: str
-
-
 class Accelerator(Device):
     """One kind of accelerator."""
 
@@ -71,7 +51,6 @@ class Accelerator(Device):
     reliability: Reliability | None = None
     """None where nothing is published: then `goodput` stands for it."""
     price: Price
-    efficiency: Efficiency
 
     @model_validator(mode="after")
     def _goodput_is_known(self) -> "Accelerator":

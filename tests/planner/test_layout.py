@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.planner.layout import enumerate_layouts, search, usable_memory
-from sixnd.planner.rules import RULES, Setting, violations
+from sixnd.planner.layout import explore, search, usable_memory
+from sixnd.planner.layout_space import expanded, splits
+from sixnd.planner.rules import Setting
 from sixnd.specs.budget import Layout
 from sixnd.specs.errors import InfeasibleError
 from tests.planner.building import LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, machine
@@ -25,7 +26,7 @@ def test_every_planned_layout_obeys_megatrons_rules(count, batch):
     one = search(setting(model, f"{count} x h100-sxm", batch), AUTO).layout
     m = batch / (one.data * one.micro_batch)
     filled = model.layers + (2 if one.embedding_as_layer else 0)
-    assert one.tensor * one.pipeline * one.data == count
+    assert one.tensor * one.pipeline * one.context * one.data == count
     assert one.tensor <= 8
     assert model.heads % one.tensor == model.ffn % one.tensor == model.vocab % one.tensor == 0
     assert model.kv_heads % one.tensor == 0 or one.tensor % model.kv_heads == 0
@@ -33,7 +34,7 @@ def test_every_planned_layout_obeys_megatrons_rules(count, batch):
     assert filled % (one.pipeline * one.virtual_pipeline) == 0
     assert m == int(m) >= 1
     assert one.virtual_pipeline == 1 or (one.pipeline > 1 and m % one.pipeline == 0)
-    assert one.distributed_optimizer == (one.data > 1)
+    assert one.distributed_optimizer
 
 
 def test_the_chosen_layout_fits_and_is_the_fastest_that_does():
@@ -61,7 +62,7 @@ def test_pinned_degrees_are_kept():
 
 def test_llama_3_405b_gets_a_layout_its_authors_would_recognise():
     one = search(setting(LLAMA_3_405B, "16384 x h100-sxm", 2048), AUTO).layout
-    assert (one.tensor, one.pipeline, one.data) == (8, 16, 128)
+    assert (one.tensor, one.pipeline, one.context * one.data) == (8, 16, 128)
     assert one.embedding_as_layer
 
 
@@ -78,15 +79,24 @@ def test_a_count_that_no_layout_uses_says_why_the_nearest_fails():
 @given(st.sampled_from([8, 12, 64]), st.sampled_from([24, 64]))
 @settings(max_examples=6, deadline=None)
 def test_every_candidate_uses_every_accelerator(count, batch):
-    found = enumerate_layouts(setting(LLAMA_3_8B, f"{count} x h100-sxm", batch), AUTO, count)
-    assert np.all(found.tensor * found.pipeline * found.data == count)
+    one = setting(LLAMA_3_8B, f"{count} x h100-sxm", batch)
+    found = expanded(one, AUTO, splits(one, AUTO, count))
+    assert np.all(found.tensor * found.pipeline * found.context * found.data == count)
 
 
 def test_sixteen_thousand_accelerators_are_searched_exhaustively():
-    one = setting(LLAMA_3_405B, "16384 x h100-sxm", 2048)
-    found = enumerate_layouts(one, AUTO, 16384)
-    assert len(found) > 8_000
-    assert violations(one, found).shape == (len(RULES), len(found))
+    found = explore(setting(LLAMA_3_405B, "16384 x h100-sxm", 2048), AUTO)
+    assert found.considered > 20_000
+    assert len(found.layouts) == len(found.time_s) == len(found.memory_bytes) > 10_000
+
+
+def test_the_pareto_front_starts_with_the_chosen_layout_and_trades_time_for_memory():
+    found = search(setting(LLAMA_3_405B, "1024 x h100-sxm", 2304), AUTO)
+    times, memory = zip(*((o.step_time_s, o.memory_bytes) for o in found.pareto), strict=True)
+    assert found.pareto[0].layout == found.layout
+    assert list(times) == sorted(times)
+    assert list(memory) == sorted(memory, reverse=True)
+    assert 2 < len(found.pareto) <= 12
 
 
 def test_a_rank_keeps_some_memory_free():
