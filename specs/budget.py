@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from sixnd.specs import catalog
+from sixnd.specs.calibration import Calibration
 from sixnd.specs.document import Document, Name
 from sixnd.specs.laws import NamedLaw
 from sixnd.specs.quantity import (
@@ -89,6 +90,16 @@ class Cluster(Document):
     """CO2-equivalents of the site's electricity in kg a kWh; by default the world's average."""
     memory_per_accelerator: Bytes | None = None
     """Usable memory of one accelerator if it differs from the catalog, e.g. `94 GB`."""
+    calibration: Calibration | None = None
+    """A file that `sixnd calibrate` wrote: step times are then predicted by constants that were measured, with the
+    narrower interval they give."""
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _calibration_is_a_file(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError("name a file that `sixnd calibrate` wrote, ending in .yaml")
+        return value
 
     @field_validator("accelerators")
     @classmethod

@@ -22,6 +22,7 @@ class CalibratedConstant(Document):
     before: NonNegative
     """The catalog's value."""
     value: NonNegative
+    """The most probable value given the rows."""
     spread_before: Positive
     """Standard deviation of its logarithm before anything was measured."""
     spread: Positive
@@ -42,6 +43,7 @@ class Evidence(Document):
     noise: NonNegative
     """Standard deviation of the logarithm of that median."""
     predicted_before_s: Positive
+    """By the catalog's constants."""
     predicted_s: Positive
     """By the re-fitted constants."""
 
@@ -50,8 +52,11 @@ class Calibration(Document):
     """Constants of the step-time model, re-fitted."""
 
     version: Literal["calibration/1"]
+    """Version of this document's format: `calibration/1`."""
     name: Name
+    """Name of the calibration in plans and reports."""
     sixnd_version: str
+    """Release that made it."""
     accelerator: str
     """Catalog entry whose constants these are."""
     precision: Literal["bf16", "fp32", "fp8", "fp4"]
@@ -60,13 +65,15 @@ class Calibration(Document):
     """Half-width of the catalog's 80 % interval of step time, by ratio."""
     relative_error: Positive
     """The same for runs like those measured; a plan computes its own, which is wider where its run is unlike them."""
-    model_error: Positive
-    """Standard deviation of log step time that no constants remove: what the model itself gets wrong."""
+    excess: Annotated[float, Field(ge=1)]
+    """How much more the rows scatter around the fit than the model's own error, in standard deviations; 1 where they do
+    not. Intervals widen by it."""
     constants: Annotated[list[CalibratedConstant], Field(min_length=1)]
     """Those that the rows say something of; the others stay the catalog's."""
     log_covariance: list[Row]
     """Covariance of the logarithms of the constants, in their order: row i holds its first i + 1 entries."""
     evidence: Annotated[list[Evidence], Field(min_length=1)]
+    """What was measured."""
     notes: list[str]
     """What a reader must know: lines left out, constants at their bounds, rows that contradict each other."""
 

@@ -123,6 +123,8 @@ def _with_catalogs(made: dict[str, Any]) -> dict[str, Any]:
     options = made["properties"]["law"]["anyOf"]
     options[0]["enum"] = catalog.planning_laws()
     options.insert(1, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd fit` wrote."})
+    options = made["$defs"]["Cluster"]["properties"]["calibration"]["anyOf"]
+    options.insert(0, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd calibrate` wrote."})
     return made
 
 
