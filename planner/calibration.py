@@ -10,14 +10,18 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from sixnd.planner.candidates import Floats, Layouts
-from sixnd.planner.runtime import Runtime
+from sixnd.planner.machine import Machine
+from sixnd.planner.runtime import Runtime, runtime, with_constants
 from sixnd.planner.step_seconds import relative_error, step_seconds
+from sixnd.planner.transformer import Transformer
+from sixnd.specs.calibration import Calibration
 from sixnd.specs.families import Architecture
+from sixnd.specs.plan import PlannedLayout
 from sixnd.specs.step_family import StepFamily
 
 WIDTHS = {
@@ -119,6 +123,23 @@ class Calibrated:
     """Constants that the rows push against a physical bound, such as a share of 1."""
 
 
+def planned_error(model: Transformer, layout: PlannedLayout, global_batch: int, machine: Machine) -> float:
+    """Half-width, by ratio, of the 80 % interval of a planned step time; the catalog's where nothing was measured."""
+    known, measured = runtime(machine), machine.calibration
+    if measured is None:
+        return relative_error(model.architecture, known.family)
+    like = MeasuredStep(model.architecture, Layouts.of(layout), model.sequence, global_batch, seconds=math.nan)
+    return posterior_of(measured).relative_error(like, known)
+
+
+def posterior_of(measured: Calibration) -> Posterior:
+    """What a calibration's document says of the constants."""
+    covariance = np.zeros((len(measured.constants),) * 2)
+    for i, row in enumerate(measured.log_covariance):
+        covariance[i, : i + 1] = covariance[: i + 1, i] = row
+    return Posterior(tuple(one.name for one in measured.constants), covariance, measured.excess)
+
+
 class _Prior(NamedTuple):
     names: tuple[str, ...]
     mean: Floats
@@ -135,15 +156,6 @@ def constants(family: StepFamily) -> dict[str, float]:
         items = {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
         found.update({key: float(each) for key, each in items.items() if each > 0})
     return found
-
-
-def with_constants(family: StepFamily, values: Mapping[str, float]) -> StepFamily:
-    """The family with some constants changed; names as ``constants`` gives them."""
-    update: dict[str, Any] = {}
-    for name, value in values.items():
-        field, _, key = name.partition(".")
-        update[field] = {**update.get(field, getattr(family, field)), key: value} if key else value
-    return family.model_copy(update=update)
 
 
 def calibrated(runtime: Runtime, rows: Sequence[MeasuredStep]) -> Calibrated:

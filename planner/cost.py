@@ -1,14 +1,13 @@
 """Money, energy and CO2 from the step time, each with its 80 % interval."""
 
+from sixnd.planner.calibration import planned_error
 from sixnd.planner.machine import Machine
-from sixnd.planner.runtime import runtime
 from sixnd.planner.spread import Span, product, span
-from sixnd.planner.step_seconds import relative_error
 from sixnd.planner.transformer import Transformer
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import offer
-from sixnd.specs.plan import Estimate
+from sixnd.specs.plan import Estimate, PlannedLayout
 
 
 def scaled(base: Estimate, factor: float, unit: str, basis: str) -> Estimate:
@@ -23,14 +22,21 @@ def inverse(base: Estimate, factor: float, unit: str, basis: str) -> Estimate:
     return Estimate(**values, unit=unit, basis=basis, extrapolated=base.extrapolated)
 
 
-def step_time_estimate(model: Transformer, machine: Machine, seconds: float) -> Estimate:
-    """Step time with the interval that the cost model's residuals on published runs give."""
-    family = machine.accelerator.step_family
-    error = relative_error(model.architecture, runtime(machine).family)
-    basis = (
-        f"analytic step time, constants of {family} in the catalog (step-families); interval: a factor {1 + error:g}, "
-        "of published runs that were held out"
-    )
+def step_time_estimate(
+    model: Transformer, layout: PlannedLayout, global_batch: int, machine: Machine, seconds: float
+) -> Estimate:
+    """Step time with the interval of the catalog, or of what a calibration leaves open for this very run."""
+    error, measured = planned_error(model, layout, global_batch, machine), machine.calibration
+    if measured is None:
+        constants, whence = (
+            f"{machine.accelerator.step_family} in the catalog (step-families)",
+            "published runs held out",
+        )
+    else:
+        rows = len(measured.evidence)
+        constants = f"calibration {measured.name} ({rows} measured configuration{'' if rows == 1 else 's'})"
+        whence = "what these measurements leave open for this run"
+    basis = f"analytic step time, constants of {constants}; interval: a factor {1 + error:.3g}, {whence}"
     return Estimate(value=seconds, low=seconds / (1 + error), high=seconds * (1 + error), unit="s", basis=basis)
 
 

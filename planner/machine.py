@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.calibration import Calibration
 from sixnd.specs.catalog import Accelerator
 from sixnd.specs.checks import offer, price_usd_per_hour
 from sixnd.specs.errors import ContradictionError, Problem
 from sixnd.specs.plan import PlannedCluster, Precision
+from sixnd.specs.step_family import StepFamily
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Machine:
     accelerator: Accelerator
     planned: PlannedCluster
     precision: Precision
+    calibration: Calibration | None = None
+    """Constants of the step-time model as they were measured; none takes the catalog's."""
 
     @property
     def element_bytes(self) -> int:
@@ -66,4 +72,42 @@ def machine_of(spec: BudgetSpec) -> Machine:
         if pinned_price
         else ("" if contract == "on-demand" else f"{contract}: ") + f"{price.source} ({price.date})",
     )
-    return Machine(accelerator, planned, precision)
+    return Machine(accelerator, planned, precision, _calibration(spec, precision))
+
+
+def _calibration(spec: BudgetSpec, precision: Precision) -> Calibration | None:
+    """The spec's calibration; raises ``ContradictionError`` where it is another accelerator's or precision's."""
+    found, name = spec.cluster.calibration, spec.accelerators.name
+    if found is None:
+        return None
+    wrong = ""
+    if (found.accelerator, found.precision) != (name, precision):
+        wrong = (
+            f"was measured on {found.accelerator} in {found.precision}, and this run is on {name} in {precision}; "
+            "calibrate there, or leave it out"
+        )
+    elif not _fits(found, catalog.step_family(catalog.accelerator(name).step_family)):
+        wrong = (
+            f"by sixnd {found.sixnd_version} holds constants that this step-time model does not have, or values they "
+            "cannot take; calibrate anew"
+        )
+    if wrong:
+        message = f"cluster.calibration {wrong}"
+        raise ContradictionError(Problem(("cluster", "calibration"), message, also=(("cluster", "accelerators"),)))
+    return found
+
+
+def _fits(found: Calibration, family: StepFamily) -> bool:
+    """Whether the family has the calibration's constants and can take their values."""
+    plain = family.plain()
+    for one in found.constants:
+        field, _, key = one.name.partition(".")
+        place, last = (plain.get(field), key) if key else (plain, field)
+        if not isinstance(place, dict) or not isinstance(place.get(last), float | int):
+            return False
+        place[last] = one.value
+    try:
+        StepFamily.model_validate(plain)
+    except ValidationError:
+        return False
+    return True

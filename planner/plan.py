@@ -104,7 +104,7 @@ def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudg
 def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draft) -> Estimates:
     m = draft.candidate.model
     batch_tokens = draft.batch.sequences * m.sequence
-    step = step_time_estimate(draft.candidate.model, machine, draft.step_time_s)
+    step = step_time_estimate(m, draft.found.layout, draft.batch.sequences, machine, draft.step_time_s)
     train = scaled(step, draft.steps, "s", "steps × step time")
     run = run_estimates(drafter.clock(draft), train)
     held = "wall-clock × accelerators" + (", spare machines' included" if spec.cluster.spares else "")

@@ -1,6 +1,8 @@
 """Where and how a step runs: fitted constants, a device, a precision, and the habits of the training program."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sixnd.planner.machine import Machine
 from sixnd.specs import catalog
@@ -50,12 +52,27 @@ class Runtime:
 
 
 def runtime(machine: Machine) -> Runtime:
-    """The planner's machine with our runner's habits; gloo's collectives on a CPU do not run behind compute."""
-    accelerator = machine.accelerator
+    """The planner's machine with our runner's habits; gloo's collectives on a CPU do not run behind compute.
+
+    The constants are those of the machine's calibration, where it has one in its precision.
+    """
+    accelerator, measured = machine.accelerator, machine.calibration
+    family = catalog.step_family(accelerator.step_family)
+    if measured is not None and measured.precision == machine.precision:
+        family = with_constants(family, {one.name: one.value for one in measured.constants})
     return Runtime(
-        family=catalog.step_family(accelerator.step_family),
+        family=family,
         device=accelerator,
         precision=machine.precision,
         habits=Habits(overlaps=not accelerator.shared_host),
         sharers=machine.sharers,
     )
+
+
+def with_constants(family: StepFamily, values: Mapping[str, float]) -> StepFamily:
+    """The family with some constants changed; a precision's is named ``matmul.bf16``."""
+    update: dict[str, Any] = {}
+    for name, value in values.items():
+        field, _, key = name.partition(".")
+        update[field] = {**update.get(field, getattr(family, field)), key: value} if key else value
+    return family.model_copy(update=update)
