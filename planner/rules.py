@@ -1,117 +1,68 @@
-"""What Megatron-core 0.16 requires of a layout, checked by us, each rule with a sentence for who breaks it."""
+"""What Megatron-core 0.16 requires of a layout, checked by us for many candidates at once.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Read from megatron-core 0.16.1: ``TransformerConfig`` and ``MLATransformerConfig`` (``__post_init__``), process groups
+(``parallel_state.initialize_model_parallel``), what the layers divide (attention, MLP, experts, embedding), how stages
+are filled (``transformer_block.get_num_layers_to_build``, ``PipelineParallelLayerLayout``), the interleaved schedule
+(``pipeline_parallel.schedules``) and the counter of micro-batches (``num_microbatches_calculator``). Rules marked
+``ours`` are stricter than Megatron.
+"""
+
+from typing import Any
 
 import numpy as np
 
-from sixnd.planner.candidates import Bools, Layouts, filling_units
-from sixnd.planner.machine import Machine
-from sixnd.planner.transformer import Transformer
+from sixnd.planner.candidates import Bools, Layouts
+from sixnd.planner.precision_rules import PRECISION_RULES
+from sixnd.planner.rule import Rule, Setting
+from sixnd.planner.split_rules import SPLIT_RULES as _SPLITS
+from sixnd.planner.step_rules import STEP_RULES
+from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import Path, Problem
+from sixnd.specs.plan import PlannedLayout
+
+__all__ = ["RULES", "SPLIT_RULES", "Rule", "Setting", "place", "problems", "violations"]
+
+RULES = tuple(sorted((*_SPLITS, *STEP_RULES, *PRECISION_RULES), key=lambda rule: not rule.split_only))
+"""All rules; those that look at the split of ranks alone come first."""
+SPLIT_RULES = tuple(rule for rule in RULES if rule.split_only)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What the rules look at beside the layout."""
+def violations(setting: Setting, layouts: Layouts, *, split_only: bool = False) -> Bools:
+    """Which candidate breaks which rule: an array of (rules, candidates).
 
-    model: Transformer
-    machine: Machine
-    global_batch: int
-    """Sequences in one optimizer step."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One requirement: which candidates break it, and the sentence for one that does."""
-
-    name: str
-    breaks: Callable[[Setting, Layouts], Bools]
-    sentence: Callable[[Setting, Layouts], str]
-    """For a single candidate."""
+    With ``split_only`` by ``SPLIT_RULES`` alone, whose verdict no micro-batch or recomputation changes.
+    """
+    rules = SPLIT_RULES if split_only else RULES
+    found = np.empty((len(rules), len(layouts)), dtype=bool)
+    for row, rule in zip(found, rules, strict=True):
+        row[:] = rule.breaks(setting, layouts)
+    return found
 
 
-def _first(column: object) -> int:
-    return int(np.asarray(column).ravel()[0])
+def problems(setting: Setting, layout: PlannedLayout, spec: BudgetSpec | None = None) -> list[Problem]:
+    """What is wrong with a layout, each at the field of ``spec`` that pins it, if one does."""
+    one = Layouts.of(layout)
+    broken = violations(setting, one)[:, 0]
+    return [
+        _problem(rule, rule.sentence(setting, one), spec) for rule, breaks in zip(RULES, broken, strict=True) if breaks
+    ]
 
 
-def _splits(name: str, what: str, size: Callable[[Setting], int]) -> Rule:
-    """A rule that TP must divide something."""
-    return Rule(
-        name,
-        lambda s, c: np.asarray(size(s) % c.tensor != 0),
-        lambda s, c: f"{what} ({size(s)}) cannot be split over TP {_first(c.tensor)} ranks",
-    )
+def _problem(rule: Rule, message: str, spec: BudgetSpec | None) -> Problem:
+    path = place(rule, spec)
+    return Problem(path, message, also=tuple(other for other in rule.paths if other != path))
 
 
-def _layers_break(s: Setting, c: Layouts) -> Bools:
-    filled = filling_units(s.model.architecture, c)
-    chunks = c.pipeline * c.virtual
-    too_thin = filled < chunks * np.where(c.embedding_as_layer, 2, 1)
-    return np.asarray((filled % chunks != 0) | too_thin)
+def place(rule: Rule, spec: BudgetSpec | None) -> Path:
+    """The field of a spec to change for a rule: the nearest one that the spec sets, else the nearest."""
+    return next((path for path in rule.paths if spec is not None and _given(spec, path)), rule.paths[0])
 
 
-def _layers_sentence(s: Setting, c: Layouts) -> str:
-    chunks = f"PP {_first(c.pipeline)} × VPP {_first(c.virtual)}"
-    more = ", embedding and head counted as one each," if bool(c.embedding_as_layer[0]) else ""
-    return f"{s.model.layers} layers{more} do not fill {chunks} chunks evenly with at least one layer in each"
-
-
-def _batch_breaks(s: Setting, c: Layouts) -> Bools:
-    return np.asarray(s.global_batch % (c.data * c.micro_batch) != 0)
-
-
-def _interleaving_breaks(s: Setting, c: Layouts) -> Bools:
-    count = s.global_batch // (c.data * c.micro_batch)
-    return np.asarray((c.virtual > 1) & ((count % c.pipeline != 0) | (count < c.pipeline)))
-
-
-def _interleaving_sentence(s: Setting, c: Layouts) -> str:
-    count = s.global_batch // (_first(c.data) * _first(c.micro_batch))
-    return f"interleaving needs micro-batches in multiples of PP {_first(c.pipeline)}, but there are {count}"
-
-
-RULES = (
-    _splits("heads", "attention heads", lambda s: s.model.heads),
-    Rule(
-        "kv heads",
-        lambda s, c: (s.model.kv_heads % c.tensor != 0) & (c.tensor % s.model.kv_heads != 0),
-        lambda s, c: (
-            f"TP {_first(c.tensor)} neither divides the {s.model.kv_heads} key-value heads nor is a multiple of them"
-        ),
-    ),
-    _splits("ffn", "the feed-forward width", lambda s: s.model.ffn),
-    _splits("vocabulary", "the padded vocabulary", lambda s: s.model.vocab),
-    Rule(
-        "sequence parallelism",
-        lambda s, c: c.sequence_parallel & ((s.model.sequence % c.tensor != 0) | (c.tensor == 1)),
-        lambda s, c: f"sequence parallelism cannot split {s.model.sequence} tokens over TP {_first(c.tensor)} ranks",
-    ),
-    Rule(
-        "scale-up domain",
-        lambda s, c: c.tensor > s.machine.accelerator.scale_up_ranks,
-        lambda s, c: (
-            f"TP {_first(c.tensor)} would leave the {s.machine.accelerator.scale_up_ranks} accelerators "
-            "that share fast links"
-        ),
-    ),
-    Rule("layers", _layers_break, _layers_sentence),
-    Rule(
-        "virtual pipeline",
-        lambda s, c: (c.virtual > 1) & (c.pipeline == 1),  # noqa: ARG005
-        lambda s, c: f"VPP {_first(c.virtual)} needs PP above 1: there is no bubble to shrink",  # noqa: ARG005
-    ),
-    Rule(
-        "global batch",
-        _batch_breaks,
-        lambda s, c: (
-            f"{s.global_batch} sequences a step do not divide over DP {_first(c.data)} × micro-batch "
-            f"{_first(c.micro_batch)}"
-        ),
-    ),
-    Rule("interleaving", _interleaving_breaks, _interleaving_sentence),
-)
-
-
-def violations(setting: Setting, layouts: Layouts) -> Bools:
-    """Which candidate breaks which rule: an array of (rules, candidates)."""
-    return np.stack([np.broadcast_to(rule.breaks(setting, layouts), (len(layouts),)) for rule in RULES])
+def _given(spec: BudgetSpec, path: Path) -> bool:
+    parent: Any = spec
+    for part in path[:-1]:
+        parent = getattr(parent, str(part), None)
+        if parent is None:
+            return False
+    name = str(path[-1])
+    return name in parent.model_fields_set and getattr(parent, name) not in (None, "auto")
