@@ -23,7 +23,7 @@ from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event, now
 from sixnd.runner.sample import sample
-from sixnd.specs.errors import RunFailedError, SixndError
+from sixnd.specs.errors import RunFailedError, SixndError, UntrainablePlanError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, Step, read_record
 
@@ -32,8 +32,10 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
     """Train a plan on this machine, from its last checkpoint if there is one; return the run folder.
 
     ``base_dir`` is where relative paths of the data sources start. Raises ``RunFailedError`` when the training
-    processes end before the last step, and ``SixndError`` when the plan cannot run here at all.
+    processes end before the last step, ``UntrainablePlanError`` when the runner does not train such a plan, and
+    ``SixndError`` when it cannot run on this machine.
     """
+    check_trainable(plan)
     check_machine(plan)
     folder = job_folder(plan, runs_dir)
     folder.create(plan)
@@ -72,6 +74,30 @@ def _check_same_text(folder: JobFolder, record: RunRecord, now_prepared: DataPre
 
 def _digests(prepared: DataPrepared) -> list[str]:
     return [prepared.tokenizer_sha256, *(source.sha256 for source in prepared.sources)]
+
+
+def check_trainable(plan: Plan) -> None:
+    """A plan of what this runner does not train is refused with all that stands in the way."""
+    reasons = _untrainable(plan)
+    if reasons:
+        raise UntrainablePlanError(
+            f"`sixnd run` does not train this plan: {'; '.join(reasons)}. It trains dense models of model.shape in "
+            "BF16 or FP32; other plans are for paper, or for the program that they were made for"
+        )
+
+
+def _untrainable(plan: Plan) -> list[str]:
+    layout, precision, family = plan.layout, plan.training.precision, plan.spec.model.family
+    degrees = {"layout.context": layout.context, "layout.expert": layout.expert}
+    degrees["layout.expert_tensor"] = layout.expert_tensor
+    reasons = [f"{name} is {degree}, and only 1 is trained" for name, degree in degrees.items() if degree > 1]
+    if plan.model.architecture is not None:
+        reasons.insert(
+            0, f"model.family {family} has an architecture of its own" if family else "model.architecture is set"
+        )
+    if precision not in ("bf16", "fp32"):
+        reasons.append(f"training.precision is {precision}")
+    return reasons
 
 
 def check_machine(plan: Plan) -> None:

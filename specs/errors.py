@@ -4,6 +4,7 @@ SixndError
 ├── InvalidDocumentError   exit 3: one or more problems, each with file, line and column
 ├── ContradictionError     exit 3: two values of a spec that only a plan shows to disagree
 ├── UnfitRunsError         exit 3: runs that the law or form asked for cannot be fitted to
+├── UntrainablePlanError   exit 3: a plan of what our runner does not train
 ├── InfeasibleError        exit 4: no plan can exist; says what would make it feasible
 ├── StalePlanError         exit 5: the plan's spec or catalogs have changed since
 └── RunFailedError         exit 6: the training run ended without finishing
@@ -78,6 +79,12 @@ class ContradictionError(SixndError):
 
 class UnfitRunsError(SixndError):
     """Runs that cannot tell the law asked of them; the message says what they lack."""
+
+    exit_code = 3
+
+
+class UntrainablePlanError(SixndError):
+    """A plan whose model or layout is planned on paper only; the message says what our runner does not train."""
 
     exit_code = 3
 

@@ -5,7 +5,8 @@ import pytest
 from sixnd.runner.checkpoint import latest_checkpoint
 from sixnd.runner.job import JobFolder
 from sixnd.runner.launch import _check_same_text, run_plan
-from sixnd.specs.errors import SixndError
+from sixnd.specs import catalog
+from sixnd.specs.errors import SixndError, UntrainablePlanError
 from sixnd.specs.record import DataPrepared, RunRecord, SourceData
 from tests.runner import tiny
 
@@ -63,4 +64,23 @@ def test_a_plan_whose_sites_synchronise_now_and_then_is_refused_before_anything_
     spec = plan.spec.model_copy(update={"cluster": cluster})
     with pytest.raises(SixndError, match="every 50 steps, which is planned on paper only"):
         run_plan(plan.model_copy(update={"spec": spec}), runs_dir=tmp_path, base_dir=tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_that_is_not_trained_here_is_refused_with_every_reason_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    plan = tiny.plan(tiny.layout(data=4, context=2, expert=4))
+    model = plan.model.model_copy(update={"architecture": catalog.model_family("mixtral-8x7b").architecture})
+    training = plan.training.model_copy(update={"precision": "fp8"})
+    with pytest.raises(UntrainablePlanError) as refused:
+        run_plan(
+            plan.model_copy(update={"model": model, "training": training}),
+            runs_dir=tmp_path,
+            base_dir=tmp_path,
+            progress=False,
+        )
+    for words in ("model.architecture", "layout.context is 2", "layout.expert is 4", "training.precision is fp8"):
+        assert words in str(refused.value)
+    assert refused.value.exit_code == 3
     assert not list(tmp_path.iterdir())
