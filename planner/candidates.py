@@ -48,6 +48,11 @@ class Layouts:
         """The candidates at an index array or mask."""
         return Layouts(*(getattr(self, f.name)[index] for f in fields(self)))
 
+    def joined(self, other: "Layouts") -> "Layouts":
+        """These and those."""
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Layouts(*(np.concatenate(pair) for pair in pairs))
+
     @property
     def sequence_shards(self) -> Ints:
         """Ranks over which norms and residuals are split: TP with sequence parallelism, else one."""

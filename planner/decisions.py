@@ -194,8 +194,8 @@ def _layout(drafter: Drafter, draft: Draft) -> Decision:
         what="layout",
         value=found.layout.label(),
         reason=(
-            f"fastest of {found.fitting:,} layouts that fit, of {found.allowed:,} that obey every rule, "
-            f"of {found.considered:,} considered; {MEMORY_MARGIN:.0%} of memory kept free{fixed}"
+            f"fastest of {found.allowed:,} layouts that obey every rule, {found.fitting:,} of which fit with some "
+            f"recomputation, of {found.considered:,} splits considered; {MEMORY_MARGIN:.0%} of memory kept free{fixed}"
         ),
         source="exhaustive search with the step-time and memory models; rules of Megatron-core 0.16",
         pinned=bool(pins),

@@ -206,7 +206,9 @@ class Drafter:
                 f"the budget pays for {tokens:.3g} tokens, one step of {batch.sequences} sequences takes "
                 f"{batch.sequences * model.sequence:.3g}; raise the budget or lower training.global_batch"
             )
-        found, time = self._layout(Setting(model, self.machine, batch.sequences))
+        sites = self.spec.cluster.sites
+        setting = Setting(model, self.machine, batch.sequences, sites.count if sites else 1)
+        found, time = self._layout(setting)
         return Draft(candidate, batch, steps, found, time)
 
     def point(self, candidate: Candidate, tokens: float) -> Point:
@@ -217,7 +219,7 @@ class Drafter:
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         params = setting.model.params
-        found = over_sites(search(setting, self.spec.layout), self.spec, params)
+        found = over_sites(search(setting, self.spec.layout, self.spec), self.spec, params)
         time = step_time(setting, found.layout)
         return found, with_link(time, self.spec, params)
 

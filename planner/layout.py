@@ -1,18 +1,19 @@
 """Which layout is fastest among all that obey the rules and fit, what the others lose, and what would make one fit."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from sixnd.planner.candidates import Bools, Floats, Ints, Layouts
-from sixnd.planner.layout_space import expanded, splits
+from sixnd.planner.layout_space import leanest, micro_batched, recomputed, splits
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import memory_terms
 from sixnd.planner.pareto import front, thinned
-from sixnd.planner.rules import RULES, Setting, violations
+from sixnd.planner.rules import RULES, Setting, problems, violations
 from sixnd.planner.runtime import runtime
 from sixnd.planner.step_seconds import step_seconds
-from sixnd.specs.budget import Layout
+from sixnd.specs.budget import BudgetSpec, Layout
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import LayoutOption, PlannedLayout, TimeBreakdown
 
@@ -20,25 +21,48 @@ MEMORY_MARGIN = 0.05
 """Share of memory kept free: reserved over allocated memory was 1.038 in the median but up to 1.093 on 344 published
 ranks, and the catalog's slack holds the median only."""
 
-_SHOWN = 4
+SHOWN = 5
+"""Options shown beside the rejected ones, each another split of the ranks."""
+SLOWEST = 1.5
+"""How many times the fastest's step time a layout of the Pareto front may take."""
 _FRONT = 12
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Costed:
+    """Layouts that obey every rule, with their cost."""
+
+    layouts: Layouts
+    time_s: Floats
+    memory_bytes: Floats
+
+    def pick(self, index: Any) -> "Costed":
+        """The layouts at an index array or mask."""
+        return Costed(self.layouts.pick(index), self.time_s[index], self.memory_bytes[index])
+
+    def joined(self, other: "Costed") -> "Costed":
+        """These and those."""
+        times = np.concatenate([self.time_s, other.time_s])
+        return Costed(
+            self.layouts.joined(other.layouts), times, np.concatenate([self.memory_bytes, other.memory_bytes])
+        )
 
 
 @dataclass(frozen=True)
 class Space:
-    """Every layout within a spec's pins, costed where it obeys the rules."""
+    """Every layout within a spec's pins: what breaks a rule, what can fit, and what of it matters, costed."""
 
     splits: Layouts
     """Every split of the ranks, lawful or not."""
     broken: Bools
     """(rules, splits)."""
-    considered: int
-    """Splits that break a rule, and every variant of the others."""
-    layouts: Layouts
-    """Variants that obey every rule."""
-    time_s: Floats
-    memory_bytes: Floats
-    fits: Bools
+    bounds: Costed
+    """Lawful splits and micro-batches; their time with nothing recomputed, their memory with everything."""
+    costed: Costed
+    """Variants that fit, fastest first: the fastest of ``SHOWN`` splits and all of the Pareto front are among them."""
+    evaluated: int
+    """Layouts whose time or memory was evaluated."""
 
 
 @dataclass(frozen=True)
@@ -50,50 +74,120 @@ class Found:
     pareto: tuple[LayoutOption, ...]
     """Layouts that no other beats in both time and memory, fastest first."""
     considered: int
+    """Splits of the ranks."""
     allowed: int
-    """Candidates that obey every rule."""
+    """Splits with a micro-batch that obey every rule."""
     fitting: int
-    """Candidates that also fit in memory."""
+    """Those of them that fit with some recomputation."""
 
 
-def search(setting: Setting, pins: Layout) -> Found:
+def search(setting: Setting, pins: Layout, spec: BudgetSpec | None = None) -> Found:
     """The fastest layout for a model and batch on a machine; ``pins`` are the spec's.
 
     Raises ``InfeasibleError`` where no candidate obeys the rules or fits; its message says what would help.
     """
     space = explore(setting, pins)
-    if not len(space.layouts):
-        raise InfeasibleError(_no_layout(setting, pins, space))
-    if not space.fits.any():
+    if not len(space.bounds.layouts):
+        raise _no_layout(setting, pins, space, spec)
+    if not len(space.costed.layouts):
         raise InfeasibleError(_no_memory(setting, pins, space))
-    order = fastest_first(space)
-    options = [*_ranking(space, order), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
-    return Found(
-        options[0].layout,
-        tuple(options),
-        _front(space, order),
-        space.considered,
-        len(space.layouts),
-        int(space.fits.sum()),
-    )
+    options = [*_ranking(space.costed), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
+    fitting = int((space.bounds.memory_bytes <= usable_memory(setting.machine)).sum())
+    counts = (len(space.splits), len(space.bounds.layouts), fitting)
+    return Found(options[0].layout, tuple(options), _front(space.costed), *counts)
 
 
 def explore(setting: Setting, pins: Layout) -> Space:
-    """Cost every layout of the machine's ranks within the pins: exhaustive, nothing is pruned but what breaks a rule.
+    """Cost every layout of the machine's ranks within the pins that can matter.
 
-    Rules are looked at before micro-batches and recomputation multiply a split: what a split breaks with micro-batches
-    of one sequence and without recomputation, each of its variants breaks too.
+    Exhaustive: what is left out breaks a rule, or is proved not to matter. Rules are looked at before micro-batches and
+    recomputation multiply a split: what a split breaks with micro-batches of one sequence and nothing recomputed, each
+    of its variants breaks too. Recomputing costs time and saves memory, so nothing recomputed bounds the time and
+    everything recomputed the memory of a split's variants; where a costed layout beats both bounds, and as many splits
+    as are shown are faster than the first, no variant matters.
     """
     every = splits(setting, pins, setting.machine.planned.count)
     broken = violations(setting, every)
-    lawful = every.pick(~broken.any(axis=0))
-    variants = expanded(setting, pins, lawful)
-    layouts = variants.pick(~violations(setting, variants).any(axis=0))
+    bare = lawful(setting, micro_batched(setting, pins, every.pick(~broken.any(axis=0))))
+    bounds = Costed(bare, _time_s(setting, bare), _memory_bytes(setting, leanest(bare)))
+    costed = _none(bounds)
+    left = bounds.pick(bounds.memory_bytes <= usable_memory(setting.machine))
+    evaluated = len(bare)
+    while len(left.layouts):
+        now = _promising(left)
+        variants = _cost(setting, lawful(setting, recomputed(setting, pins, left.layouts.pick(now))))
+        evaluated += len(variants.layouts)
+        costed = _that_matter(costed.joined(variants.pick(variants.memory_bytes <= usable_memory(setting.machine))))
+        rest = np.ones(len(left.layouts), dtype=bool)
+        rest[now] = False
+        left = left.pick(rest)
+        left = left.pick(_may_matter(left, costed))
+    return Space(every, broken, bounds, costed, evaluated)
+
+
+def lawful(setting: Setting, layouts: Layouts) -> Layouts:
+    """Those that obey every rule."""
+    return layouts.pick(~violations(setting, layouts).any(axis=0))
+
+
+def _cost(setting: Setting, layouts: Layouts) -> Costed:
+    return Costed(layouts, _time_s(setting, layouts), _memory_bytes(setting, layouts))
+
+
+def _none(costed: Costed) -> Costed:
+    return costed.pick(slice(0, 0))
+
+
+def _time_s(setting: Setting, layouts: Layouts) -> Floats:
+    if not len(layouts):
+        return np.zeros(0)
     model, batch = setting.model, setting.global_batch
-    memory = memory_terms(model, layouts, setting.machine, batch).total
-    time = step_seconds(model.architecture, layouts, model.sequence, batch, runtime(setting.machine)).total
-    considered = len(every) - len(lawful) + len(variants)
-    return Space(every, broken, considered, layouts, time, memory, memory <= usable_memory(setting.machine))
+    return step_seconds(model.architecture, layouts, model.sequence, batch, runtime(setting.machine)).total
+
+
+def _memory_bytes(setting: Setting, layouts: Layouts) -> Floats:
+    if not len(layouts):
+        return np.zeros(0)
+    return memory_terms(setting.model, layouts, setting.machine, setting.global_batch).total
+
+
+def _promising(bounds: Costed) -> Ints:
+    """The fastest and the leanest by their bounds: they leave least of the others."""
+    if len(bounds.layouts) <= 2 * _CHUNK:
+        return np.arange(len(bounds.layouts))
+    fastest = np.argpartition(bounds.time_s, _CHUNK)[:_CHUNK]
+    return np.union1d(fastest, np.argpartition(bounds.memory_bytes, _CHUNK)[:_CHUNK])
+
+
+def _that_matter(costed: Costed) -> Costed:
+    """Fastest first: the fastest of the fastest splits, and what nothing beats in time and memory."""
+    one = costed.layouts
+    keys = (one.virtual, one.pipeline, one.tensor, costed.memory_bytes, costed.time_s)
+    costed = costed.pick(np.lexsort(keys))
+    lean = np.minimum.accumulate(costed.memory_bytes)
+    matters = np.append(True, costed.memory_bytes[1:] < lean[:-1])[: len(lean)]
+    _, first = np.unique(_split_columns(costed.layouts), axis=1, return_index=True)
+    matters[np.sort(first)[:SHOWN]] = True
+    return costed.pick(matters)
+
+
+def _may_matter(bounds: Costed, costed: Costed) -> Bools:
+    """Whose variants may be among the shown or on the front."""
+    if not len(costed.layouts):
+        return np.ones(len(bounds.layouts), dtype=bool)
+    _, first = np.unique(_split_columns(costed.layouts), axis=1, return_index=True)
+    shown = np.sort(first)[:SHOWN]
+    slowest_shown = costed.time_s[shown[-1]] if len(shown) == SHOWN else np.inf
+    lean = np.append(np.inf, np.minimum.accumulate(costed.memory_bytes))
+    beaten = lean[np.searchsorted(costed.time_s, bounds.time_s, side="right")] <= bounds.memory_bytes
+    on_front = ~beaten & (bounds.time_s <= SLOWEST * costed.time_s[0])
+    return np.asarray(on_front | (bounds.time_s < slowest_shown))
+
+
+def _split_columns(layouts: Layouts) -> Ints:
+    """What tells splits apart for a reader: (degrees, layouts)."""
+    names = ("tensor", "pipeline", "context", "expert", "expert_tensor")
+    return np.stack([getattr(layouts, name) for name in names])
 
 
 def step_time(setting: Setting, layout: PlannedLayout) -> TimeBreakdown:
@@ -111,63 +205,41 @@ def usable_memory(machine: Machine) -> float:
     return machine.planned.memory_bytes * (1 - MEMORY_MARGIN)
 
 
-def fastest_first(space: Space) -> Ints:
-    """Indices of fitting candidates by time, then memory, then the simpler split."""
-    fitting = np.flatnonzero(space.fits)
-    found = space.layouts.pick(fitting)
-    keys = (found.virtual, found.pipeline, found.tensor, space.memory_bytes[fitting], space.time_s[fitting])
-    return np.asarray(fitting[np.lexsort(keys)])
-
-
-def _ranking(space: Space, order: Ints) -> list[LayoutOption]:
+def _ranking(costed: Costed) -> list[LayoutOption]:
     """The fastest, and the best of the rest that differ in how ranks are split."""
-    best, seen = float(space.time_s[order[0]]), set()
-    options: list[LayoutOption] = []
-    found = space.layouts
-    for i in order:
-        columns = (found.tensor, found.pipeline, found.virtual, found.context, found.expert, found.expert_tensor)
-        split = tuple(int(column[i]) for column in columns)
-        if split in seen:
-            continue
-        seen.add(split)
-        options.append(_option(space, int(i), _slower(space, int(i), best) if options else "", chosen=not options))
-        if len(options) > _SHOWN:
-            break
-    return options
+    _, first = np.unique(_split_columns(costed.layouts), axis=1, return_index=True)
+    return [_option(costed, int(i), chosen=i == 0) for i in np.sort(first)[:SHOWN]]
 
 
-def _slower(space: Space, i: int, best: float) -> str:
-    return f"{space.time_s[i] / best - 1:.1%} slower"
-
-
-def _option(space: Space, i: int, why_not: str, *, chosen: bool = False) -> LayoutOption:
+def _option(costed: Costed, i: int, why_not: str | None = None, *, chosen: bool = False) -> LayoutOption:
+    slower = "" if i == 0 else f"{costed.time_s[i] / costed.time_s[0] - 1:.1%} slower"
     return LayoutOption(
-        layout=space.layouts.document(i),
-        step_time_s=float(space.time_s[i]),
-        memory_bytes=float(space.memory_bytes[i]),
+        layout=costed.layouts.document(i),
+        step_time_s=float(costed.time_s[i]),
+        memory_bytes=float(costed.memory_bytes[i]),
         chosen=chosen,
-        why_not=why_not,
+        why_not=slower if why_not is None else why_not,
     )
 
 
-def _front(space: Space, order: Ints) -> tuple[LayoutOption, ...]:
+def _front(costed: Costed) -> tuple[LayoutOption, ...]:
     """The Pareto front of time and memory; money goes with time, since every layout uses the same ranks."""
-    time, memory = space.time_s[order], space.memory_bytes[order]
-    leaner = memory < np.concatenate([[np.inf], np.minimum.accumulate(memory)[:-1]])
-    members = order[leaner]
-    members = members[front(np.stack([space.time_s[members], space.memory_bytes[members]], axis=1))]
-    members = thinned(members, np.log(space.time_s[members]), _FRONT)
-    best = float(time[0])
-    return tuple(_option(space, int(i), _slower(space, int(i), best) if i != order[0] else "") for i in members)
+    members = front(np.stack([costed.time_s, costed.memory_bytes], axis=1))
+    members = members[costed.time_s[members] <= SLOWEST * costed.time_s[0]]
+    return tuple(_option(costed, int(i)) for i in thinned(members, np.log(costed.time_s[members]), _FRONT))
 
 
 def _out_of_memory(setting: Setting, space: Space) -> list[LayoutOption]:
-    """The fastest layout that does not fit."""
-    if space.fits.all():
-        return []
-    i = int(np.where(space.fits, np.inf, space.time_s).argmin())
-    room = usable_memory(setting.machine)
-    return [_option(space, i, f"needs {space.memory_bytes[i] / 1e9:.1f} GB a rank, {room / 1e9:.1f} GB are usable")]
+    """The fastest layout that does not fit, with nothing recomputed."""
+    room, order = usable_memory(setting.machine), np.argsort(space.bounds.time_s, kind="stable")
+    for start in range(0, len(order), _CHUNK):
+        some = space.bounds.layouts.pick(order[start : start + _CHUNK])
+        memory = _memory_bytes(setting, some)
+        if (memory > room).any():
+            i = int((memory > room).argmax())
+            one = Costed(some, space.bounds.time_s[order[start : start + _CHUNK]], memory)
+            return [_option(one, i, f"needs {memory[i] / 1e9:.1f} GB a rank, {room / 1e9:.1f} GB are usable")]
+    return []
 
 
 def _rule_breakers(setting: Setting, space: Space) -> list[LayoutOption]:
@@ -183,27 +255,27 @@ def _rule_breakers(setting: Setting, space: Space) -> list[LayoutOption]:
     return options
 
 
-def _no_layout(setting: Setting, pins: Layout, space: Space) -> str:
+def _no_layout(setting: Setting, pins: Layout, space: Space, spec: BudgetSpec | None) -> InfeasibleError:
     count = setting.machine.planned.count
     if not len(space.splits):
-        return f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers"
+        return InfeasibleError(
+            f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers"
+        )
     nearest = int(space.broken.sum(axis=0).argmin())
     one = space.splits.pick([nearest])
-    broken = space.broken[:, nearest]
-    if not broken.any():  # the split is lawful, its pinned micro-batch or recomputation is not
-        one = expanded(setting, pins, one).pick([0])
-        broken = violations(setting, one)[:, 0]
-    why = [rule.sentence(setting, one) for rule, breaks in zip(RULES, broken, strict=True) if breaks]
-    return (
+    if not space.broken[:, nearest].any():  # the split is lawful, its pinned micro-batch or recomputation is not
+        one = recomputed(setting, pins, micro_batched(setting, pins, one)).pick([0])
+    found = problems(setting, one.document(0), spec)
+    return InfeasibleError(
         f"no layout of {count} ranks obeys every rule; the nearest, {one.document(0).label()}, fails because "
-        f"{' and '.join(why)}; {_what_would_divide(setting, pins)}"
+        f"{' and '.join(problem.message for problem in found)}; {_what_would_divide(setting, pins)}",
+        tuple(problem for problem in found if spec is not None),
     )
 
 
-def _lawful(setting: Setting, pins: Layout, count: int) -> Layouts:
-    every = splits(setting, pins, count)
-    variants = expanded(setting, pins, every.pick(~violations(setting, every).any(axis=0)))
-    return variants.pick(~violations(setting, variants).any(axis=0))
+def _bare(setting: Setting, pins: Layout, count: int) -> Layouts:
+    """Lawful splits and micro-batches of another number of ranks."""
+    return lawful(setting, micro_batched(setting, pins, lawful(setting, splits(setting, pins, count))))
 
 
 def _what_would_divide(setting: Setting, pins: Layout) -> str:
@@ -211,16 +283,19 @@ def _what_would_divide(setting: Setting, pins: Layout) -> str:
     count = (setting.machine.planned.count - 1) or 1
     smaller = 1 << (count.bit_length() - 1)
     while smaller:
-        if len(_lawful(setting, pins, smaller)):
+        if len(_bare(setting, pins, smaller)):
             return f"{smaller} x {setting.machine.planned.accelerator} would do, or a larger training.global_batch"
         smaller //= 2
     return "change what the layout pins, or training.global_batch"
 
 
 def _no_memory(setting: Setting, pins: Layout, space: Space) -> str:
-    i = int(space.memory_bytes.argmin())
+    order = np.argsort(space.bounds.memory_bytes, kind="stable")[:_CHUNK]
+    variants = lawful(setting, recomputed(setting, pins, space.bounds.layouts.pick(order)))
+    memory = _memory_bytes(setting, variants)
+    i = int(memory.argmin())
     count, room = setting.machine.planned.count, usable_memory(setting.machine)
-    least = f"{space.memory_bytes[i] / 1e9:.1f} GB a rank ({space.layouts.document(i).label()})"
+    least = f"{memory[i] / 1e9:.1f} GB a rank ({variants.document(i).label()})"
     return (
         f"the model does not fit: the leanest layout of {count} x {setting.machine.planned.accelerator} needs {least}, "
         f"{room / 1e9:.1f} GB are usable; {_what_would_fit(setting, pins)}"
@@ -233,10 +308,9 @@ def _what_would_fit(setting: Setting, pins: Layout) -> str:
     if setting.machine.planned.shared_host:
         return "more ranks share the same memory, so plan a smaller model or give a machine with more"
     for factor in (2, 4, 8, 16, 32, 64, 128):
-        layouts = _lawful(setting, pins, count * factor)
+        layouts = _bare(setting, pins, count * factor)
         if not len(layouts):
             continue
-        memory = memory_terms(setting.model, layouts, setting.machine, setting.global_batch).total
-        if (memory <= usable_memory(setting.machine)).any():
+        if (_memory_bytes(setting, leanest(layouts)) <= usable_memory(setting.machine)).any():
             return f"it fits on {count * factor} x {setting.machine.planned.accelerator}"
     return "give more accelerators or a smaller model"

@@ -1,7 +1,10 @@
 """Every layout of so many ranks: degrees of parallelism first, then micro-batches and recomputation of each split."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +17,6 @@ from sixnd.specs.plan import Module
 MAX_VIRTUAL = 20
 MAX_MICRO_BATCH = 64
 MAX_CONTEXT = 64
-
-_Again = tuple[int, int, int]
-"""Full recomputation or not, layers of a chunk with it, modules without it."""
 
 
 def splits(setting: Setting, pins: Layout, count: int) -> Layouts:
@@ -35,38 +35,39 @@ def splits(setting: Setting, pins: Layout, count: int) -> Layouts:
     return Layouts(t, p, v, c, e, et, d, one, none > 0, none, none, parallel, ends > 0)
 
 
-def expanded(setting: Setting, pins: Layout, found: Layouts) -> Layouts:
-    """Splits with every micro-batch and every recomputation within the pins."""
+def micro_batched(setting: Setting, pins: Layout, found: Layouts) -> Layouts:
+    """Splits with every micro-batch within the pins: all that divide a replica's share of the batch."""
+    return _crossed(found, found.data, lambda data: _micro_batches(setting, pins, data), ("micro_batch",))
+
+
+def recomputed(setting: Setting, pins: Layout, found: Layouts) -> Layouts:
+    """Layouts with every recomputation within the pins."""
     chunk = (setting.model.layers + 2 * found.embedding_as_layer) // (found.pipeline * found.virtual)
-    keys, kind = np.unique(np.stack([found.data, chunk]), axis=1, return_inverse=True)
-    kind = kind.ravel()
-    several = [_variants(setting, pins, int(data), int(layers)) for data, layers in keys.T]
-    index = np.concatenate([np.repeat(np.flatnonzero(kind == i), len(v)) for i, v in enumerate(several)] or [kind])
-    repeats = [np.tile(v, (int((kind == i).sum()), 1)) for i, v in enumerate(several)]
-    columns = np.concatenate(repeats).T if repeats else np.zeros((4, 0), dtype=np.int64)
-    base = found.pick(index)
-    micro_batch, full, layers, modules = columns
-    return Layouts(
-        base.tensor,
-        base.pipeline,
-        base.virtual,
-        base.context,
-        base.expert,
-        base.expert_tensor,
-        base.data,
-        micro_batch,
-        full > 0,
-        layers,
-        modules,
-        base.sequence_parallel,
-        base.embedding_as_layer,
-    )
+    names = ("recompute_full", "recompute_layers", "recompute_modules")
+    return _crossed(found, chunk, lambda layers: _recomputations(setting, pins, layers), names)
 
 
-def _variants(setting: Setting, pins: Layout, data: int, chunk: int) -> Ints:
-    """(micro-batch, full, layers, modules) of every variant of a split."""
-    again = _recomputations(setting, pins, chunk)
-    return np.array([(b, *r) for b in _micro_batches(setting, pins, data) for r in again], dtype=np.int64)
+def leanest(found: Layouts) -> Layouts:
+    """The same layouts with every layer recomputed: no recomputation needs less memory."""
+    return replace(found, recompute_full=np.ones(len(found), dtype=bool))
+
+
+def _crossed(
+    found: Layouts, kinds: Ints, values: Callable[[int], list[tuple[int, ...]]], names: tuple[str, ...]
+) -> Layouts:
+    """Each layout with every row of values that its kind has, as its columns of those names."""
+    order, rows = [], []
+    for kind in np.unique(kinds):
+        members, table = np.flatnonzero(kinds == kind), values(int(kind))
+        order.append(np.repeat(members, len(table)))
+        rows.append(np.tile(np.array(table, dtype=np.int64).reshape(len(table), len(names)), (len(members), 1)))
+    if not order:
+        return found
+    several, table = found.pick(np.concatenate(order)), np.concatenate(rows)
+    columns: dict[str, Any] = dict(zip(names, table.T, strict=True))
+    if "recompute_full" in columns:
+        columns["recompute_full"] = columns["recompute_full"] > 0
+    return replace(several, **columns)
 
 
 def _degrees(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int, int, int]]:
@@ -98,17 +99,18 @@ def _expert_degrees(model: Architecture, pins: Layout, count: int, scale_up_rank
     return list(product(_pinned(ranks, pins.expert), _pinned(tensors, pins.expert_tensor)))
 
 
-def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[int]:
-    """Sequences of a micro-batch: all that divide a replica's share of the batch."""
-    if pins.micro_batch is not None:
-        return [pins.micro_batch]
-    return [n for n in divisors(max(1, setting.global_batch // data)) if n <= MAX_MICRO_BATCH]
+def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[tuple[int, ...]]:
+    share = divisors(max(1, setting.global_batch // data))
+    return [(n,) for n in _pinned([n for n in share if n <= MAX_MICRO_BATCH], pins.micro_batch)]
 
 
-def _recomputations(setting: Setting, pins: Layout, chunk: int) -> list[_Again]:
-    """Nothing, some modules alone, or whole layers: all of a chunk, or a quarter, half or three quarters of it."""
+def _recomputations(setting: Setting, pins: Layout, chunk: int) -> list[tuple[int, ...]]:
+    """Full or not, layers of a chunk with it, modules without it.
+
+    Nothing, some modules alone, or whole layers: all of a chunk, or a quarter, half or three quarters of it.
+    """
     parts = sorted({chunk * quarters // 4 for quarters in (1, 2, 3)} - {0})
-    levels: dict[str, list[_Again]] = {
+    levels: dict[str, list[tuple[int, ...]]] = {
         "none": [(0, 0, 0)],
         "selective": [(0, 0, module_bits(one)) for one in _module_sets(setting)],
         "full": [(1, part, 0) for part in (0, *parts)],

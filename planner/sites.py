@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from sixnd.planner.layout import Found
 from sixnd.specs.budget import BudgetSpec, Sites
-from sixnd.specs.errors import InfeasibleError
-from sixnd.specs.plan import Decision, LayoutOption, PlannedLayout, TimeBreakdown
+from sixnd.specs.plan import Decision, LayoutOption, TimeBreakdown
 
 DILOCO = "Douillard et al. 2023, DiLoCo, arXiv:2311.08105"
 _SHOWN_SITES, _SHOWN_STEPS = 8, 500
@@ -34,29 +33,18 @@ def with_link(time: TimeBreakdown, spec: BudgetSpec, params: int) -> TimeBreakdo
 
 
 def over_sites(found: Found, spec: BudgetSpec, params: int) -> Found:
-    """What a search found, with the link in each option's time.
-
-    Raises ``InfeasibleError`` where the fastest layout's replicas do not divide over the sites.
-    """
+    """What a search found, with the link in each option's time."""
     if spec.cluster.sites is None:
         return found
-    _check_replicas(found.layout, spec.cluster.sites)
     seconds = between_sites_s(spec, params)
-    return replace(found, options=tuple(_later(option, seconds) for option in found.options))
+    options, front = (tuple(_later(one, seconds) for one in some) for some in (found.options, found.pareto))
+    return replace(found, options=options, pareto=front)
 
 
 def _later(option: LayoutOption, seconds: float) -> LayoutOption:
     if option.step_time_s is None:
         return option
     return option.model_copy(update={"step_time_s": option.step_time_s + seconds})
-
-
-def _check_replicas(layout: PlannedLayout, sites: Sites) -> None:
-    if layout.data % sites.count:
-        raise InfeasibleError(
-            f"the {layout.data} replicas of {layout.label()} do not divide over {sites.count} sites; set layout.data "
-            f"to a multiple of {sites.count}, or use as many accelerators at each site"
-        )
 
 
 def sites_decisions(spec: BudgetSpec, params: int, step_time_s: float) -> list[Decision]:

@@ -151,7 +151,7 @@ def seconds_of(
 
 def _held(kind: StageKind, counted: Work, layouts: Layouts) -> _Held:
     """Layers of a stage of that kind; modules of multi-token prediction are layers of the last one."""
-    share = kind.recomputed_layers(layouts) / kind.layers
+    share = kind.recomputed_layers(layouts) / np.maximum(kind.layers, 1)  # the ends may hold none
     more = np.where(kind.last, counted.predictions, 0.0)
     sparse = kind.expert_layers + np.where(counted.has_experts, more, 0.0)
     dense = kind.layers - kind.expert_layers + np.where(counted.has_experts, 0.0, more)

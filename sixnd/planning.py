@@ -4,20 +4,22 @@ from pathlib import Path
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.errors import ContradictionError
+from sixnd.specs.errors import ContradictionError, InfeasibleError
 from sixnd.specs.laws import LAW_FILES, NamedLaw
-from sixnd.specs.load import load_document, load_law, located, refuse_stale
+from sixnd.specs.load import load_document, load_law, located, refuse_stale, told_where
 from sixnd.specs.plan import Plan
 
 
 def planned(spec: BudgetSpec, file: Path) -> Plan:
-    """The plan of a spec; a contradiction that planning shows is told with its line in ``file``."""
+    """The plan of a spec; what planning shows to be in the way is told with its line in ``file``."""
     from sixnd.planner.plan import make_plan
 
     try:
         return make_plan(spec)
     except ContradictionError as error:
         raise located(error, file) from error
+    except InfeasibleError as error:
+        raise told_where(error, file) from error
 
 
 def plan_of(document: Path) -> Plan:

@@ -90,9 +90,13 @@ class UntrainablePlanError(SixndError):
 
 
 class InfeasibleError(SixndError):
-    """No plan satisfies the spec; the message says what would."""
+    """No plan satisfies the spec; the message says what would, ``problems`` which of its values stand in the way."""
 
     exit_code = 4
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        self.problems = problems
+        super().__init__(message)
 
 
 class StalePlanError(SixndError):

@@ -13,7 +13,7 @@ from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
 from sixnd.specs.document import Document
-from sixnd.specs.errors import ContradictionError, InvalidDocumentError, Problem, StalePlanError
+from sixnd.specs.errors import ContradictionError, InfeasibleError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
@@ -171,6 +171,13 @@ def located(error: ContradictionError, path: str | Path) -> InvalidDocumentError
     """A contradiction found while planning, told with the line and column of the spec it came from."""
     text = read_text(path)
     return InvalidDocumentError(str(path), _placed([error.problem], read_yaml(text, str(path))), text)
+
+
+def told_where(error: InfeasibleError, path: str | Path) -> InfeasibleError:
+    """The same with the lines and columns of the spec's values that stand in the way."""
+    text = read_text(path)
+    found = InvalidDocumentError(str(path), _placed(list(error.problems), read_yaml(text, str(path))), text)
+    return InfeasibleError(f"{error}\n{found}") if error.problems else error
 
 
 def _version(model: type[Document]) -> str:

@@ -5,12 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.planner.layout import explore, search, usable_memory
-from sixnd.planner.layout_space import expanded, splits
+from sixnd.planner import layout
+from sixnd.planner.layout import SHOWN, explore, lawful, search, usable_memory
+from sixnd.planner.layout_space import micro_batched, recomputed, splits
+from sixnd.planner.memory import memory_terms
 from sixnd.planner.rules import Setting
+from sixnd.planner.runtime import runtime
+from sixnd.planner.step_seconds import step_seconds
 from sixnd.specs.budget import Layout
 from sixnd.specs.errors import InfeasibleError
-from tests.planner.building import LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, machine
+from tests.planner.building import LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, machine, published
 
 AUTO = Layout()
 
@@ -80,14 +84,53 @@ def test_a_count_that_no_layout_uses_says_why_the_nearest_fails():
 @settings(max_examples=6, deadline=None)
 def test_every_candidate_uses_every_accelerator(count, batch):
     one = setting(LLAMA_3_8B, f"{count} x h100-sxm", batch)
-    found = expanded(one, AUTO, splits(one, AUTO, count))
+    found = recomputed(one, AUTO, micro_batched(one, AUTO, splits(one, AUTO, count)))
     assert np.all(found.tensor * found.pipeline * found.context * found.data == count)
 
 
 def test_sixteen_thousand_accelerators_are_searched_exhaustively():
     found = explore(setting(LLAMA_3_405B, "16384 x h100-sxm", 2048), AUTO)
-    assert found.considered > 20_000
-    assert len(found.layouts) == len(found.time_s) == len(found.memory_bytes) > 10_000
+    assert len(found.splits) > 3_000
+    assert len(found.bounds.layouts) > 2_000
+
+
+@pytest.mark.parametrize(
+    ("model", "accelerators", "batch"),
+    [
+        (LLAMA_3_8B, "16 x h100-sxm", 96),
+        (LLAMA_3_70B, "64 x h100-sxm", 512),
+        (LLAMA_3_405B, "2048 x h100-sxm", 1024),
+        (published("mixtral-8x7b"), "128 x h100-sxm", 256),
+        (published("deepseek-v2-lite"), "16 x h100-sxm", 64),
+    ],
+)
+def test_what_the_bounds_leave_out_is_neither_the_fastest_nor_on_the_front(monkeypatch, model, accelerators, batch):
+    """The search against every variant of every lawful split."""
+    monkeypatch.setattr(layout, "_CHUNK", 20)  # small steps, so that the bounds have much to leave out
+    one = setting(model, accelerators, batch)
+    found, space = search(one, AUTO), explore(one, AUTO)
+    every = lawful(one, recomputed(one, AUTO, space.bounds.layouts))
+    assert space.evaluated < 0.9 * len(every)
+    time = step_seconds(model.architecture, every, model.sequence, batch, runtime(one.machine)).total
+    memory = memory_terms(model, every, one.machine, batch).total
+    fits = memory <= usable_memory(one.machine)
+    assert found.options[0].step_time_s == time[fits].min()
+    for member in found.pareto:
+        faster = fits & (time <= member.step_time_s)
+        assert memory[faster].min() == pytest.approx(member.memory_bytes)
+        assert not (fits & (time < member.step_time_s) & (memory <= member.memory_bytes)).any()
+    splits_in_order = list(dict.fromkeys(_splits_by_time(every.pick(fits), time[fits])))
+    shown = [o for o in found.options if o.step_time_s is not None and "usable" not in o.why_not]
+    assert [_split(o.layout) for o in shown] == splits_in_order[:SHOWN]
+
+
+def _splits_by_time(layouts, time):
+    names = ("tensor", "pipeline", "context", "expert", "expert_tensor")
+    return [tuple(int(getattr(layouts, name)[i]) for name in names) for i in np.argsort(time, kind="stable")]
+
+
+def _split(one):
+    return (one.tensor, one.pipeline, one.context, one.expert, one.expert_tensor)
 
 
 def test_the_pareto_front_starts_with_the_chosen_layout_and_trades_time_for_memory():
