@@ -77,10 +77,13 @@ class MeasuredStep:
     seconds: float
     noise: float = 0.0
     """Standard deviation of the logarithm of ``seconds``, as far as its own source tells."""
+    sharers: int = 1
+    """Ranks that share one device (a CPU)."""
 
     def predicted_s(self, runtime: Runtime) -> float:
         """Seconds of a step by the model."""
-        return float(step_seconds(self.model, self.layout, self.sequence, self.global_batch, runtime).total[0])
+        shared = replace(runtime, sharers=self.sharers)
+        return float(step_seconds(self.model, self.layout, self.sequence, self.global_batch, shared).total[0])
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def planned_error(model: Transformer, layout: PlannedLayout, global_batch: int, 
     known, measured = runtime(machine), machine.calibration
     if measured is None:
         return relative_error(model.architecture, known.family)
-    like = MeasuredStep(model.architecture, Layouts.of(layout), model.sequence, global_batch, seconds=math.nan)
+    one = Layouts.of(layout)
+    like = MeasuredStep(model.architecture, one, model.sequence, global_batch, math.nan, sharers=machine.sharers)
     return posterior_of(measured).relative_error(like, known)
 
 
@@ -210,7 +214,7 @@ def _merged(rows: Sequence[MeasuredStep]) -> list[MeasuredStep]:
     """Measurements of one configuration as one: they share the model's error there, which no repetition removes."""
     alike: dict[str, list[MeasuredStep]] = defaultdict(list)
     for row in rows:
-        key = (row.model.digest(), row.layout, row.sequence, row.global_batch)
+        key = (row.model.digest(), row.layout, row.sequence, row.global_batch, row.sharers)
         alike[repr(key)].append(row)
     return [_mean(group) for group in alike.values()]
 

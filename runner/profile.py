@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sixnd.runner.job import threads_for, training_environment
 from sixnd.specs.errors import RunFailedError
@@ -38,6 +38,13 @@ class Profiled:
     seconds: tuple[float, ...]
 
 
+class Visits(NamedTuple):
+    """Which shapes are timed, in order, each for so many seconds."""
+
+    order: list[int]
+    seconds: float
+
+
 def profile(plan: Plan, seconds: float, say: Say) -> list[Profiled]:
     """Time training steps of a plan and of smaller shapes of it on this machine, in about so many ``seconds``.
 
@@ -47,30 +54,38 @@ def profile(plan: Plan, seconds: float, say: Say) -> list[Profiled]:
 
     check_machine(plan)
     shapes = list(variants(plan, seconds))
+    # There and back, so that a machine that slows down or is shared meanwhile counts for each shape alike.
+    order = [*range(len(shapes)), *reversed(range(len(shapes)))]
     with tempfile.TemporaryDirectory(prefix="sixnd-profile-") as name:
         folder = Path(name)
         for i, (_, one) in enumerate(shapes):
             (folder / f"{i}.yaml").write_text(one.to_yaml(), "utf-8")
-        _run(folder, plan, seconds / len(shapes), [what for what, _ in shapes], say)
-        times = _times(folder)
-    return [Profiled(one, tuple(times[i])) for i, (_, one) in enumerate(shapes)]
+        _run(folder, plan, Visits(order, seconds / len(order)), [what for what, _ in shapes], say)
+        visits = list(zip(order, _times(folder), strict=True))
+    return [
+        Profiled(one, tuple(second for at, times in visits if at == i for second in times))
+        for i, (_, one) in enumerate(shapes)
+    ]
 
 
 def variants(plan: Plan, seconds: float) -> Iterator[tuple[str, Plan]]:
     """What is timed: the plan's model with two batches, then with half its layers and half its width.
 
-    The larger batch is the plan's, or as much of it as leaves time for a few steps. A shape that the layout cannot
-    split is left out.
+    The larger batch is the plan's, or as much of it as leaves time for a few steps; the smaller one has a quarter of
+    its micro-batches, or of the sequences in its only one. A shape that the layout cannot split is left out.
     """
     layout = plan.layout
     most = plan.training.global_batch // (layout.micro_batch * layout.data)
     step_s = max(plan.estimates.step_time_s.value, 1e-9)
-    affordable = int(seconds / 4 / _STEPS_WANTED / step_s * most)
+    affordable = int(seconds / 8 / _STEPS_WANTED / step_s * most)
     large = _multiple(min(most, max(1, affordable)), layout.pipeline)
     small = _multiple(max(1, large // 4), layout.pipeline)
     yield "the plan's model", _with_batch(plan, large)
     if small < large:
-        yield "the plan's model with a quarter of the batch", _with_batch(plan, small)
+        yield "a quarter of its batch", _with_batch(plan, small)
+    elif layout.micro_batch > 1:
+        narrow = layout.model_copy(update={"micro_batch": max(1, layout.micro_batch // 4)})
+        yield "a part of its batch", _with_batch(plan.model_copy(update={"layout": narrow}), small)
     for what, halves in (("half its layers", _half_depth(plan)), ("half its width", _half_width(plan))):
         if halves is not None:
             yield what, _with_batch(halves, large)
@@ -107,14 +122,15 @@ def _half_width(plan: Plan) -> Plan | None:
     return _with_shape(plan, **sizes) if fits else None
 
 
-def _run(folder: Path, plan: Plan, share_s: float, names: list[str], say: Say) -> None:
+def _run(folder: Path, plan: Plan, visits: Visits, names: list[str], say: Say) -> None:
     """Start the processes, tell each shape that is done, and wait for their end."""
     from sixnd.runner.launch import stop
 
     ranks = plan.layout.world_size
     threads = threads_for(ranks)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    command += ["-m", "sixnd.runner.profiler", str(folder), f"{share_s:.3f}", str(threads)]
+    order = ",".join(str(i) for i in visits.order)
+    command += ["-m", "sixnd.runner.profiler", str(folder), f"{visits.seconds:.3f}", str(threads), order]
     log, environment = folder / "log", os.environ | training_environment(plan, threads)
     say(f"timing {len(names)} shapes in {ranks} process{'' if ranks == 1 else 'es'} of {threads} threads")
     with log.open("wb") as output:
@@ -122,7 +138,7 @@ def _run(folder: Path, plan: Plan, share_s: float, names: list[str], say: Say) -
             command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
         )
         try:
-            _follow(process, folder, names, say)
+            _follow(process, folder, [names[i] for i in visits.order], say)
         except BaseException:
             stop(process)
             raise
@@ -144,7 +160,7 @@ def _follow(process: "subprocess.Popen[bytes]", folder: Path, names: list[str], 
 
 
 def _times(folder: Path) -> list[Any]:
-    """Step times of each shape that is done, in the order of the shapes."""
+    """Step times of each visit that is done, in order."""
     file = folder / TIMES
     lines = file.read_text("utf-8").split("\n")[:-1] if file.exists() else []
     return [json.loads(line) for line in lines]

@@ -1,4 +1,4 @@
-"""A process of the profile: ``python -m torch.distributed.run … -m sixnd.runner.profiler FOLDER SECONDS THREADS``."""
+"""A training process of the profile, as ``profile`` starts it: times the steps of one shape after the other."""
 
 import gc
 import json
@@ -60,15 +60,16 @@ def _any_rank(yes: bool) -> bool:
 
 
 def main() -> None:
-    """Time every shape of the folder, in order; the last rank writes the times of each on a line."""
+    """Time shapes of the folder as the order says; the last rank writes the times of each visit on a line."""
     logging.getLogger("megatron").setLevel(logging.ERROR)
-    folder, seconds, threads = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    folder, seconds, threads, order = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     torch.set_num_threads(threads)
-    plans = [load_plan(folder / f"{i}.yaml") for i in range(len(list(folder.glob("*.yaml"))))]
+    plans = {name: load_plan(folder / f"{name}.yaml") for name in set(order.split(","))}
+    first = plans["0"]
     with training_device(int(os.environ.get("LOCAL_RANK", "0"))):
-        start_process_groups(plans[0].layout, plans[0].training.seed)
-        for plan in plans:
-            times = step_times(plan, seconds)
+        start_process_groups(first.layout, first.training.seed)
+        for name in order.split(","):
+            times = step_times(plans[name], seconds)
             if torch.distributed.get_rank() == torch.distributed.get_world_size() - 1:
                 with (folder / TIMES).open("a", encoding="utf-8") as file:
                     file.write(json.dumps(times) + "\n")

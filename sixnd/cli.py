@@ -13,6 +13,7 @@ import click
 
 from sixnd import __version__
 from sixnd.audit_verbs import audit
+from sixnd.calibrate_verbs import calibrate
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
@@ -291,6 +292,7 @@ app.add_command(fit)
 app.add_command(allocate)
 app.add_command(explain)
 app.add_command(ladder)
+app.add_command(calibrate)
 
 if __name__ == "__main__":
     raise SystemExit(main())
