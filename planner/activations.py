@@ -1,14 +1,21 @@
-"""What one layer keeps for its backward pass, by module, and what passes through memory while it runs.
+"""What one layer keeps for its backward pass, tensor by tensor, and what passes through memory while it runs.
 
-Counted tensor by tensor as Megatron-core 0.16 saves them; for the dense GPT with dropout and unfused attention this is
-Korthikanti et al. 2022, eq. 1 to 5. Bytes on one rank, for one micro-batch.
+Counted as Megatron-core 0.16 saves them; for the dense GPT with dropout and unfused attention this is Korthikanti et
+al. 2022, eq. 1 to 5. Bytes on one rank, for one micro-batch, one entry a layout.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 
 from sixnd.planner import model as counts
-from sixnd.planner.split import Software, Split
+from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, module_bits
+from sixnd.planner.split import Offloaded, Software
 from sixnd.specs.families import Architecture, Experts
+from sixnd.specs.plan import Module
 
 _FP32 = 4
 _ROUTER_BYTES = 20
@@ -16,178 +23,190 @@ _ROUTER_BYTES = 20
 masks and indices; measured with torch's saved-tensor hooks), 8 of the fused permutation's row map."""
 
 
+class Kept(NamedTuple):
+    """One or more tensors that a layer keeps."""
+
+    name: str
+    bytes: Floats
+    again: tuple[Module, ...] = ()
+    """Modules that make it again in the backward pass where they are recomputed alone."""
+    host: Offloaded | None = None
+    """The module whose offloading moves it to host memory."""
+
+
 @dataclass(frozen=True)
 class Tokens:
-    """A layer's setting: model, split, software and the sequence a rank sees of it."""
+    """A layer's setting: model, layouts, software and the sequence, of which context parallelism leaves a rank part."""
 
     model: Architecture
-    split: Split
+    layouts: Layouts
     software: Software
     sequence: int
+    offload: frozenset[Offloaded] = frozenset()
+    """Modules whose input waits for the backward pass in host memory."""
 
-    @property
-    def count(self) -> float:
+    @cached_property
+    def count(self) -> Floats:
         """Tokens of one micro-batch on one rank, before sequence parallelism splits them again."""
-        return self.sequence * self.split.micro_batch / self.split.context
+        return np.asarray(self.sequence * self.layouts.micro_batch / self.layouts.context)
 
-    @property
-    def hidden_bytes(self) -> float:
+    @cached_property
+    def shards(self) -> Ints:
+        """Ranks over which norms and residuals are split."""
+        return self.layouts.sequence_shards
+
+    @cached_property
+    def hidden_bytes(self) -> Floats:
         """One tensor of tokens × hidden, whole on a tensor-parallel rank."""
-        return self.count * self.model.hidden * self.software.element_bytes
+        return np.asarray(self.count * (self.model.hidden * self.software.element_bytes))
 
-    @property
-    def layer_input(self) -> float:
+    @cached_property
+    def layer_input(self) -> Floats:
         """One tensor of tokens × hidden as residuals and norms hold it: split by sequence parallelism."""
-        return self.hidden_bytes / self.split.sequence_shards
+        return np.asarray(self.hidden_bytes / self.shards)
 
-    @property
-    def dropout_mask(self) -> float:
-        """Mask of one dropout on the residual path."""
-        return self.layer_input / self.software.element_bytes if self.software.dropout else 0.0
+    @cached_property
+    def split_bytes(self) -> Floats:
+        """One activation of every token, in a tensor whose width tensor parallelism splits."""
+        return np.asarray(self.count * self.software.element_bytes / self.layouts.tensor)
 
-    def recomputes(self, module: str) -> bool:
-        """Whether that module alone runs again in the backward pass."""
-        return module in self.split.recomputation.modules
+    @cached_property
+    def sent_bytes(self) -> Floats:
+        """One tensor of all copies of tokens × hidden that a rank sends to experts."""
+        experts = self.model.experts
+        return self.layer_input * (experts.top_k if experts else 0)
 
-
-def layer_bytes(at: Tokens, with_experts: bool) -> dict[str, float]:
-    """Bytes a layer keeps without full recomputation, by module; they sum to the whole."""
-    kept = {
-        "norms": 2 * _norm(at),
-        "qkv": _qkv(at),
-        "core attention": 0.0 if at.recomputes("core_attn") else _scores(at),
-        "attention output": _attention_output(at),
-        "dropout": 2 * at.dropout_mask,
-    }
-    return kept | (_mixture(at) if with_experts else {"ffn": 0.0 if at.recomputes("mlp") else _ffn(at)})
+    def recomputes(self, modules: tuple[Module, ...]) -> Bools:
+        """Whether one of them runs again alone; full recomputation knows no modules."""
+        alone = np.where(self.layouts.recompute_full, 0, self.layouts.recompute_modules)
+        return np.asarray(alone & module_bits(modules) != 0)
 
 
-def _norm(at: Tokens) -> float:
-    """A norm keeps its input; its output is kept by the matrix products it feeds unless it is made again."""
-    return at.layer_input * (1 if at.recomputes("layernorm") else 2)
+def layer_tensors(at: Tokens, with_experts: bool) -> list[Kept]:
+    """Everything a layer keeps where nothing is recomputed or offloaded."""
+    last = _mixture(at) if with_experts else _feed_forward(at, at.model.ffn, ("mlp",))
+    return [*_norms(at), *_attention(at), *last]
 
 
-def _qkv(at: Tokens) -> float:
-    model, size = at.model, at.software.element_bytes
-    latent = model.latent_attention
+def bytes_kept(at: Tokens, tensors: list[Kept]) -> Floats:
+    """Bytes kept of them with what runs again alone, or waits in host memory, left out."""
+    stays = [t for t in tensors if t.host is None or t.host not in at.offload]
+    kept: Floats = np.zeros(1)
+    for modules in dict.fromkeys(t.again for t in stays):
+        held = _sum(t.bytes for t in stays if t.again == modules)
+        kept = kept + (np.where(at.recomputes(modules), 0.0, held) if modules else held)
+    return kept
+
+
+def bytes_whole(tensors: list[Kept]) -> Floats:
+    """Bytes of all of them."""
+    return _sum(t.bytes for t in tensors)
+
+
+def _sum(parts: Iterator[Floats]) -> Floats:
+    total: Floats = next(parts)
+    for part in parts:
+        total = total + part
+    return total
+
+
+def _norms(at: Tokens) -> Iterator[Kept]:
+    """A norm keeps its input, and what it feeds keeps its output; plain PyTorch's keeps the normed input too."""
+    yield Kept("attention norm's input", at.layer_input, (), "attn_norm")
+    yield Kept("attention norm's output", at.layer_input, ("layernorm",), "qkv_linear")
+    yield Kept("feed-forward norm's input", at.layer_input, (), "mlp_norm")
+    yield Kept("feed-forward norm's output", at.layer_input, ("layernorm",))
+    if at.software.plain_layers:
+        yield Kept("normed inputs", 2 * at.layer_input, ("layernorm",))
+    if at.software.dropout:
+        yield Kept("masks of dropout", 2 * at.layer_input / at.software.element_bytes)
+
+
+def _attention(at: Tokens) -> Iterator[Kept]:
+    model, each = at.model, at.split_bytes
+    query, latent = counts.query_width(model), model.latent_attention
     if latent is None:
-        made = counts.query_width(model) + 2 * counts.kv_width(model)
-        normed = counts.query_width(model) + counts.kv_width(model) if model.query_key_norm else 0
-        return at.count * (made + normed) * size / at.split.tensor
-    latents = 2 * (latent.query_rank or 0) + 2 * latent.kv_rank + latent.rotary
-    made = 2 * counts.query_width(model) + model.heads * latent.value  # keys are as wide as queries
-    up = 0.0 if at.recomputes("mla_up_proj") else made / at.split.tensor
-    return at.count * size * (latents / at.split.sequence_shards + up)
+        key = query if at.software.plain_layers else counts.kv_width(model)  # plain layers repeat them for every head
+        yield Kept("queries, keys and values", each * (query + 2 * key), (), "core_attn")
+        if model.query_key_norm:
+            yield Kept("queries and keys before their norms", each * (query + counts.kv_width(model)))
+    else:
+        latents = 2 * (latent.query_rank or 0) + 2 * latent.kv_rank + latent.rotary
+        yield Kept("latents", at.layer_input * (latents / model.hidden))
+        made = 2 * query + model.heads * latent.value  # keys are as wide as queries
+        yield Kept("queries, keys and values", each * made, ("mla_up_proj",), "core_attn")
+    yield Kept("core attention", _scores(at), ("core_attn",))
+    # Under context parallelism by all-to-all the kernel keeps its own copy before the projection's input.
+    copies = 1 + (at.layouts.context > 1)
+    yield Kept("attention's output", each * counts.value_width(model) * copies, (), "attn_proj")
 
 
-def _scores(at: Tokens) -> float:
+def _scores(at: Tokens) -> Floats:
     """What core attention keeps beside its inputs and output.
 
     Flash attention: the FP32 log-sum-exp of each row. Unfused: the softmax, and with dropout its mask and output.
     """
-    size, rows = at.software.element_bytes, at.count * at.model.heads / at.split.tensor
+    size, rows = at.software.element_bytes, at.count * at.model.heads / at.layouts.tensor
     if at.software.fused_attention:
         return rows * _FP32
-    per_score = 2 * size + 1 if at.software.dropout else size
-    return rows * at.sequence * per_score
+    return rows * (at.sequence * (2 * size + 1 if at.software.dropout else size))
 
 
-def _attention_output(at: Tokens) -> float:
-    """The projection's input; under context parallelism by all-to-all the kernel keeps its own copy before it."""
-    width = counts.value_width(at.model) * (2 if at.split.context > 1 else 1)
-    return at.count * width * at.software.element_bytes / at.split.tensor
+def _feed_forward(at: Tokens, width: int, again: tuple[Module, ...]) -> Iterator[Kept]:
+    """Gate and up, or up alone, and the activation's output; plain layers keep two steps of gate · SiLU more."""
+    tensors = fused_matrices(at.model) + 1 + (2 if at.software.plain_layers else 0)
+    yield Kept("hidden units", at.split_bytes * (tensors * width), again)
 
 
-def _ffn(at: Tokens) -> float:
-    return _hidden_units(at, at.model.ffn) / at.split.tensor
+def fused_matrices(model: Architecture) -> int:
+    """Matrices into the hidden units: gate and up, or up alone."""
+    return 2 if model.gated else 1
 
 
-def _hidden_units(at: Tokens, width: int, *, kept_product: bool = True) -> float:
-    """Gate and up, or up alone, and the activation's output."""
-    tensors = (2 if at.model.gated else 1) + int(kept_product)
-    return at.count * tensors * width * at.software.element_bytes
-
-
-def _mixture(at: Tokens) -> dict[str, float]:
-    experts = at.model.experts
-    assert experts is not None
-    if at.recomputes("moe"):
-        return {"router": 0.0, "shared experts": 0.0, "experts": 0.0}
-    router = at.count / at.split.sequence_shards * experts.routed * _ROUTER_BYTES
-    shared = 0.0 if at.recomputes("shared_experts") else _hidden_units(at, experts.shared_ffn) / at.split.tensor
-    return {"router": router, "shared experts": shared, "experts": _routed(at, experts)}
-
-
-def _routed(at: Tokens, experts: Experts) -> float:
-    """Experts keep their permuted input, gate and up, and the product, for every token sent to them.
+def _mixture(at: Tokens) -> Iterator[Kept]:
+    """Router, shared experts, and what routed experts keep for every token sent to them.
 
     Load is balanced: a rank's experts get as many tokens as its own tokens send out. Tensor parallelism inside experts
     gathers the tokens of its ranks and splits the hidden units.
     """
-    units = (2 if at.model.gated else 1) + (0 if at.recomputes("moe_act") else 1)
-    per_token = at.model.hidden + units * experts.ffn / at.split.expert_tensor
-    return _sent(at, experts) * at.split.expert_tensor * per_token * at.software.element_bytes
+    experts = at.model.experts
+    assert experts is not None
+    yield Kept("router", at.count / at.shards * (experts.routed * _ROUTER_BYTES), ("moe",))
+    if experts.shared_ffn:
+        yield from _feed_forward(at, experts.shared_ffn, ("shared_experts", "moe"))
+    yield Kept("experts' input", at.sent_bytes * at.layouts.expert_tensor, ("moe",), "expert_fc1")
+    units = at.sent_bytes * (experts.ffn / at.model.hidden)
+    yield Kept("experts' hidden units", units * fused_matrices(at.model), ("moe",), "moe_act")
+    yield Kept("experts' products", units, ("moe_act", "moe"))
 
 
-def _sent(at: Tokens, experts: Experts) -> float:
-    """Copies of tokens that one rank sends to experts."""
-    return at.count / at.split.sequence_shards * experts.top_k
-
-
-def offloaded_bytes(at: Tokens, with_experts: bool) -> float:
-    """Bytes of a layer that wait in host memory; what recomputation makes again is not offloaded too."""
-    model, size = at.model, at.software.element_bytes
-    keys = counts.query_width(model) if model.latent_attention else counts.kv_width(model)
-    values = model.heads * model.latent_attention.value if model.latent_attention else counts.kv_width(model)
-    inputs = {
-        "attn_norm": at.layer_input,
-        "qkv_linear": 0.0 if at.recomputes("layernorm") else at.layer_input,
-        "core_attn": at.count * (counts.query_width(model) + keys + values) * size / at.split.tensor,
-        "attn_proj": _attention_output(at),
-        "mlp_norm": at.layer_input,
-    }
-    if at.recomputes("mla_up_proj"):
-        inputs["core_attn"] = 0.0
-    experts = model.experts if with_experts and not at.recomputes("moe") else None
-    if experts is not None:
-        sent = _sent(at, experts) * at.split.expert_tensor * size
-        inputs["expert_fc1"] = sent * model.hidden
-        inputs["moe_act"] = sent * (2 if model.gated else 1) * experts.ffn / at.split.expert_tensor
-    return sum(inputs.get(module, 0.0) for module in at.split.offload)
-
-
-def forward_extra(at: Tokens, with_experts: bool) -> float:
+def forward_extra(at: Tokens, experts: Experts | None) -> Floats:
     """Bytes alive at once in a layer's forward pass beside what it keeps.
 
     In Megatron's MoE layer the permuted tokens, the dispatched ones, the experts' output and its copy in the senders'
     order are all still referenced when the tokens are combined; the last needs no copy with one expert a rank.
     """
-    experts = at.model.experts
-    if not with_experts or experts is None:
-        return 0.0
-    copies = 4 if experts.routed > at.split.expert else 2
-    out = at.layer_input if experts.shared_ffn else 0.0
-    return copies * _sent(at, experts) * at.model.hidden * at.software.element_bytes + out
+    if experts is None:
+        return np.zeros(1)
+    copies = np.where(at.layouts.expert < experts.routed, 4, 2)
+    return copies * at.sent_bytes + (at.layer_input if experts.shared_ffn else 0.0)
 
 
-def backward_extra(at: Tokens, with_experts: bool) -> float:
+def backward_extra(at: Tokens, experts: Experts | None) -> Floats:
     """Bytes alive at once in a layer's backward pass beside what it keeps, when its feed-forward's gradient is made.
 
     The gradient of gate and up replaces that of the product; under sequence parallelism the gradient and the
     feed-forward's input are gathered. Experts hold their gradient before and after the all-to-all.
     """
-    gathered = 2 if at.split.sequence_shards > 1 else 0
-    flow = at.layer_input + gathered * at.hidden_bytes
-    experts = at.model.experts
-    if with_experts and experts is not None:
-        return flow + 2 * _sent(at, experts) * at.model.hidden * at.software.element_bytes
-    made = _hidden_units(at, at.model.ffn, kept_product=False) / at.split.tensor
-    units = (2 if at.model.gated else 1) * at.model.ffn / at.split.tensor
-    return flow + made + weight_gradient(at, units)
+    flow = at.layer_input + np.where(at.shards > 1, 2 * at.hidden_bytes, 0.0)
+    if experts is not None:
+        return np.asarray(flow + 2 * at.sent_bytes)
+    units = fused_matrices(at.model) * at.model.ffn
+    return np.asarray(flow + at.split_bytes * units + weight_gradient(at, units))
 
 
-def weight_gradient(at: Tokens, rows: float) -> float:
+def weight_gradient(at: Tokens, rows: int) -> Floats:
     """The gradient of one weight of so many rows of the hidden width, where it is not accumulated as it is made."""
     if at.software.weight_gradient_placeholders:
-        return 0.0
-    return rows * at.model.hidden * at.software.element_bytes
+        return np.zeros(1)
+    return rows * at.model.hidden * at.software.element_bytes / at.layouts.tensor

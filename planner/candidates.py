@@ -163,24 +163,58 @@ def stage_kinds(model: Architecture, layouts: Layouts) -> list[StageKind]:
     """The kinds of stages of each candidate; stages of one kind hold the same layers, the first of them most in flight.
 
     Modules of multi-token prediction are on the last stage, beside its layers. Dense layers of a mixture of experts
-    come first: they fill the first stage's first chunk, then the second's.
+    come first: they fill the first chunk of stage after stage, then the second chunks, and so on. ``mixed`` is the
+    stage on which they end; those before it have a dense chunk more than those behind it.
     """
-    p, extra = layouts.pipeline, layouts.embedding_as_layer.astype(np.int64)
-    even = filling_units(model, layouts) / p
-    dense = model.experts.dense_layers if model.experts is not None else model.layers
-    alone = p == 1
-    first = np.where(alone, float(model.layers), even - extra)
-    last = even - extra * (1 + model.mtp_layers)
-    yes, no = np.ones_like(alone), np.zeros_like(alone)
-    chunk = np.where(alone, first, even / layouts.virtual - extra)
-    spilt = np.clip(dense - chunk, 0.0, even / layouts.virtual)
-    thirds = np.where((spilt > 0) & (model.experts is not None), np.maximum(p - 3, 0), 0)
-    held = [first - np.minimum(dense, chunk), even - spilt, even, last - np.where(p == 2, spilt, 0.0)]
-    sparse = held if model.experts is not None else [np.zeros_like(even)] * 4
-    seconds = np.maximum(p - 2, 0) - thirds
-    return [
-        StageKind("first pipeline stage", 0 * p, yes.astype(np.int64), first, sparse[0], yes, alone),
-        StageKind("second pipeline stage", 0 * p + 1, seconds, even, sparse[1], no, no),
-        StageKind("third pipeline stage", 0 * p + 2, thirds, even, sparse[2], no, no),
-        StageKind("last pipeline stage", p - 1, np.where(alone, 0, 1), last, sparse[3], no, ~alone),
+    p = layouts.pipeline
+    alone, middle, end = p == 1, np.maximum(p - 2, 0), p - 1
+    chunk = filling_units(model, layouts) / (p * layouts.virtual)
+    if model.experts is None:
+        mixed, dense = end, None
+    else:
+        dense = _DenseChunks.of(model.experts.dense_layers + layouts.embedding_as_layer, chunk, p)
+        mixed = dense.mixed
+    before, after = np.clip(mixed - 1, 0, middle), np.where(mixed < end, end - 1 - mixed, 0)
+    ranks_and_counts = [
+        ("first pipeline stage", 0 * p, np.ones_like(p)),
+        ("second pipeline stage", np.ones_like(p), before),
+        ("last stage with dense layers", mixed, middle - before - after),
+        ("stage behind all dense layers", mixed + 1, after),
+        ("last pipeline stage", end, np.where(alone, 0, 1)),
     ]
+    kinds = []
+    for name, rank, count in ranks_and_counts:
+        if not count.any():
+            continue
+        first, last = rank == 0, rank == end
+        ends = layouts.embedding_as_layer * (first + last * (1 + model.mtp_layers))
+        layers = chunk * layouts.virtual - ends
+        sparse = np.zeros(len(layouts))
+        if dense is not None:
+            sparse = layers - (dense.on(rank) - layouts.embedding_as_layer * first)
+        kinds.append(StageKind(name, rank, count, layers, sparse, first, last))
+    return kinds
+
+
+@dataclass(frozen=True)
+class _DenseChunks:
+    """How dense layers, and an embedding that counts as one, fill chunks from the first on."""
+
+    chunk: Floats
+    """Layers of a chunk."""
+    rounds: Floats
+    """Chunks that are dense on every stage."""
+    mixed: Ints
+    """The stage whose next chunk they fill in part."""
+    rest: Floats
+    """Their number in that chunk."""
+
+    @classmethod
+    def of(cls, units: Ints, chunk: Floats, stages: Ints) -> "_DenseChunks":
+        whole = np.floor(units / chunk)
+        rounds = np.floor(whole / stages)
+        return cls(chunk, rounds, (whole - rounds * stages).astype(np.int64), units - whole * chunk)
+
+    def on(self, rank: Ints) -> Floats:
+        """Their number on a stage."""
+        return self.chunk * (self.rounds + (rank < self.mixed)) + np.where(rank == self.mixed, self.rest, 0.0)

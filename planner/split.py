@@ -1,14 +1,14 @@
-"""How any decoder is split over ranks, with every axis Megatron has, and the habits of a training program.
+"""How a published run was split over ranks, and the habits of its training program.
 
-``PlannedLayout`` holds what our runner trains (dense, TP × PP × DP); this holds what published runs and later searches
-need: context and expert parallelism, uneven stages, recomputation by module. Nothing here decides or checks rules.
+``Layouts`` holds what the planner chooses from; this holds what published runs need beside it: uneven stages, tensors
+in host memory, an optimizer that is not split. Nothing here decides or checks rules.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-Module = Literal["core_attn", "layernorm", "mla_up_proj", "mlp", "moe_act", "shared_experts", "moe"]
-"""What Megatron can recompute alone (``TransformerConfig.recompute_modules``)."""
+from sixnd.planner.candidates import Layouts, module_bits
+from sixnd.specs.plan import Module
 
 Offloaded = Literal["attn_norm", "qkv_linear", "core_attn", "attn_proj", "mlp_norm", "expert_fc1", "moe_act"]
 """Modules whose input Megatron can keep in host memory (``TransformerConfig.offload_modules``)."""
@@ -39,6 +39,8 @@ class StateBytes:
     """FP32 copy of the weights, split with the moments."""
     moments: float = 8
     """Both moments; 4 in BF16 and 2 in FP8 with the precision-aware optimizer."""
+    distributed: bool = True
+    """Whether the ranks that hold the same parameters split their optimizer (Megatron's distributed optimizer)."""
     on_host: float = 0
     """Share of master weights and moments that lives in host memory (``--optimizer-offload-fraction``)."""
 
@@ -60,6 +62,9 @@ class Software:
     """Bytes of one activation."""
     fused_attention: bool = True
     """Flash attention: the s × s scores never reach memory."""
+    plain_layers: bool = False
+    """Megatron's own layers on plain PyTorch in place of Transformer Engine's: each norm keeps its normed input too,
+    keys and values are repeated for every query head, and gate · SiLU keeps two more of its steps."""
     dropout: bool = False
     """Whether dropout keeps its masks, one byte an element."""
     cross_entropy: Literal["in place", "fused", "plain"] = "plain"
@@ -99,50 +104,38 @@ class Split:
     micro_batches: int = 1
     """Micro-batches that one replica runs in a step."""
     sequence_parallel: bool = False
-    distributed_optimizer: bool = True
     recomputation: Recomputation = field(default_factory=Recomputation)
     offload: frozenset[Offloaded] = frozenset()
     """Modules whose input waits for the backward pass in host memory."""
     stage_layers: tuple[int, ...] | None = None
     """Layers of each stage where they are uneven; None to split them evenly."""
 
-    @property
-    def sequence_shards(self) -> int:
-        """Ranks over which norms and residuals are split: TP with sequence parallelism, else one."""
-        return self.tensor if self.sequence_parallel else 1
+    embedding_as_layer: bool = False
+    """Embedding, head and modules of multi-token prediction fill stages like a layer each."""
 
     @property
-    def optimizer_shards(self) -> int:
-        """Ranks over which the dense parameters' optimizer is split: DP × CP with the distributed optimizer."""
-        return self.data * self.context if self.distributed_optimizer else 1
+    def layouts(self) -> Layouts:
+        """The same as columns of one entry."""
+        again = self.recomputation
+        full = again.full and again.layers != 0
+        degrees = (self.tensor, self.pipeline, self.virtual, self.context, self.expert, self.expert_tensor, self.data)
+        recompute = (full, again.layers or 0, module_bits(again.modules))
+        return Layouts.of_rows(
+            [(*degrees, self.micro_batch, *recompute, self.sequence_parallel, self.embedding_as_layer)]
+        )
 
-    @property
-    def expert_optimizer_shards(self) -> float:
-        """Ranks that hold the same routed experts, over which their optimizer is split."""
-        same = self.tensor * self.context * self.data / (self.expert * self.expert_tensor)
-        return same if self.distributed_optimizer else 1
-
-    def layers_of(self, stage: int, layers: int) -> list[int]:
+    def layers_of(self, stage: int, layers: int, further: int = 0) -> list[int]:
         """Indices of the layers that a stage holds, chunk by chunk.
 
         Even stages take the same number each, the first ones one more where they do not divide. Interleaved, chunk c
-        of stage r holds the layers after those of all earlier chunks.
+        of stage r holds the layers after those of all earlier chunks. ``further`` are modules of multi-token
+        prediction, which are on the last stage beside these layers.
         """
         if self.stage_layers is not None:
             before = sum(self.stage_layers[:stage])
             return list(range(before, before + self.stage_layers[stage]))
-        chunks = self.pipeline * self.virtual
-        size, more = divmod(layers, chunks)
-        starts = [c * size + min(c, more) for c in range(chunks + 1)]
+        chunks, ends = self.pipeline * self.virtual, int(self.embedding_as_layer)
+        size, more = divmod(layers + ends * (2 + further), chunks)
+        starts = [min(max(c * size + min(c, more) - ends, 0), layers) for c in range(chunks + 1)]
         mine = range(stage, chunks, self.pipeline)
         return [layer for c in mine for layer in range(starts[c], starts[c + 1])]
-
-    def in_flight(self, stage: int) -> float:
-        """Micro-batches whose activations a stage holds at its peak, in units of the whole stage.
-
-        1F1B: the stages from here to the end. Interleaved: (2(p − r − 1) + (v − 1)p + 1)/v, which on the first stage
-        is p(1 + (p − 1)/(pv)) (Narayanan et al. 2021; Korthikanti et al. 2022, §4.2.3). Never more than there are.
-        """
-        p, v = self.pipeline, self.virtual
-        held = p - stage if v == 1 else (2 * (p - stage - 1) + (v - 1) * p + 1) / v
-        return min(held, self.micro_batches)

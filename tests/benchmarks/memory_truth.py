@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, layer_bytes
+from sixnd.planner.activations import Tokens, bytes_kept, layer_tensors
 from sixnd.planner.split import Recomputation, Software, Split, StateBytes
-from sixnd.planner.stage_memory import StageMemory, stages
+from sixnd.planner.stage_memory import StageMemory, fullest, stages
 from sixnd.specs import catalog
 from sixnd.specs.families import Architecture
 
@@ -170,7 +170,6 @@ def split(row: Row) -> Split:
         micro_batch=int(number(row, "micro_batch", 1)),
         micro_batches=max(1, int(per_step)),
         sequence_parallel=number(row, "seq_parallel", 0) == 1,
-        distributed_optimizer=number(row, "zero", 1) >= 1,
         recomputation=recomputation(row["recompute"]),
     )
 
@@ -219,12 +218,14 @@ def case(row: Row) -> Case:
     if math.isnan(measured):
         raise RefusedError("the row has no figure")
     state, software = program(row)
+    state = replace(state, distributed=number(row, "zero", 1) >= 1)
     run = Measured(row, shape(row), split(row), state, software)
     found = run.stages()
     stage = _stage_of(row, run.split, found)
     predicted, error = COMPONENTS[row["component"]](row, stage)
+    predicted = float(predicted)
     kind = "moe" if run.model.experts is not None or run.split.context > 1 else "dense"
-    return Case(row["row_id"], kind, row["source"], row["precision"], predicted / 1e9, measured, error, stage.moment)
+    return Case(row["row_id"], kind, row["source"], row["precision"], predicted / 1e9, measured, error, stage.when)
 
 
 def _share_of_baseline(row: Row) -> Case:
@@ -234,8 +235,9 @@ def _share_of_baseline(row: Row) -> Case:
         raise RefusedError("the row has no figure")
 
     def kept(parallel: bool, again: Recomputation) -> float:
-        at = Tokens(model, Split(tensor=tensor, sequence_parallel=parallel, recomputation=again), KORTHIKANTI, 2048)
-        return at.layer_input if again.full else sum(layer_bytes(at, False).values())
+        parts = Split(tensor=tensor, sequence_parallel=parallel, recomputation=again)
+        at = Tokens(model, parts.layouts, KORTHIKANTI, 2048)
+        return float((at.layer_input if again.full else bytes_kept(at, layer_tensors(at, False)))[0])
 
     share = kept("seq" in how, recomputation(how.removeprefix("seq"))) / kept(False, Recomputation())
     measured = float(row["mem_kind"].removeprefix("percent="))
@@ -249,7 +251,7 @@ def _stage_of(row: Row, parts: Split, found: list[StageMemory]) -> StageMemory:
         return found[int(rank) * parts.pipeline // int(number(row, "num_gpus"))]
     if rank == "first stage":
         return found[0]
-    return max(found, key=lambda one: one.allocated)
+    return fullest(found)
 
 
 def _total(row: Row, stage: StageMemory) -> tuple[float, float]:

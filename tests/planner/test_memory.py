@@ -3,19 +3,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixnd.planner.candidates import stage_kinds
-from sixnd.planner.memory import (
-    in_flight_micro_batches,
-    layer_activation_bytes,
-    memory_terms,
-    peak_memory,
-    stage_params,
-)
+from sixnd.planner.candidates import MODULES, stage_kinds
+from sixnd.planner.memory import memory_terms, peak_memory
 from sixnd.planner.split import Recomputation, Split
-from sixnd.planner.stage_memory import fullest, stages
-from tests.planner.building import LLAMA_2_7B, LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, layout, layouts, machine
+from sixnd.planner.stage import Stage, in_flight
+from sixnd.planner.stage_memory import MOMENTS, fullest, stages
+from sixnd.planner.stage_params import rank_params
+from sixnd.specs import catalog
+from tests.planner.building import (
+    LLAMA_2_7B,
+    LLAMA_3_8B,
+    LLAMA_3_70B,
+    LLAMA_3_405B,
+    layout,
+    layouts,
+    machine,
+    published,
+)
 
 MODELS = st.sampled_from([LLAMA_3_8B, LLAMA_3_70B])
+FAMILIES = ("gpt-3-175b", "gemma-3-27b", "llama-3-405b", "mixtral-8x7b", "deepseek-v2", "deepseek-v3")
+MODULE_SETS = st.frozensets(st.sampled_from(MODULES))
 micro_batches = st.sampled_from([1, 2, 4])
 
 
@@ -63,8 +71,10 @@ def test_the_distributed_optimizer_splits_only_the_optimizer_state(model, data):
 @given(MODELS, st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4, 8]))
 def test_stages_and_tensor_ranks_together_hold_every_parameter(model, tensor, pipeline):
     one = layouts(layout(tensor, pipeline))
-    kinds = stage_kinds(model.architecture, one)
-    held = sum(kind.count[0] * stage_params(model, one, kind)[0] for kind in kinds) * tensor
+    kinds = [
+        (kind.count[0], Stage.of_kind(model.architecture, one, kind)) for kind in stage_kinds(model.architecture, one)
+    ]
+    held = sum(count * rank_params(model.architecture, one, stage).total[0] for count, stage in kinds) * tensor
     norms_repeated = (tensor - 1) * (2 * model.layers * model.hidden + model.hidden)
     assert held == pytest.approx(model.params + norms_repeated, rel=1e-12)
 
@@ -76,14 +86,6 @@ def test_mixed_precision_state_is_eighteen_bytes_a_parameter():
     assert state == pytest.approx(18 * LLAMA_2_7B.params)
 
 
-def test_activations_of_a_layer_are_counted_tensor_by_tensor():
-    """Norm inputs and outputs 4·sbh, Q and attention output 2·sbh, K and V, gate, up and product, the log-sum-exp."""
-    m = LLAMA_3_8B
-    elements = m.sequence * (4 * 4096 + 2 * 4096 + 2 * 1024 + 3 * 14336)
-    expected = 2 * elements + 4 * m.sequence * 32
-    assert layer_activation_bytes(m, layouts(layout()), machine())[0] == expected
-
-
 def test_embedding_and_head_as_layers_fill_llama_3_405b_on_sixteen_stages():
     one = layouts(layout(8, 16, 1, embedding_as_layer=True))
     kinds = stage_kinds(LLAMA_3_405B.architecture, one)
@@ -93,45 +95,54 @@ def test_embedding_and_head_as_layers_fill_llama_3_405b_on_sixteen_stages():
 def test_the_interleaved_schedule_holds_more_micro_batches():
     """The penalty 1 + (p − 1)/(p·v) on the first stage (Korthikanti et al. 2022)."""
     both = layouts(*(layout(8, 4, 2, virtual_pipeline=v) for v in (1, 5)))
-    plain, woven = in_flight_micro_batches(both, 512, stage_kinds(LLAMA_3_70B.architecture, both)[0])
+    plain, woven = in_flight(both, both.micro_batches(512), np.zeros(2, dtype=np.int64))
     assert woven / plain == pytest.approx(1 + 3 / 20, rel=1e-12)
 
 
-@given(
-    MODELS,
-    micro_batches,
-    st.sampled_from([1, 2, 8]),
-    st.sampled_from([(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)]),
-    st.sampled_from([1, 16]),
-    st.sampled_from([("none", 0), ("selective", 0), ("full", 0), ("full", 1), ("full", 3)]),
-)
-def test_the_general_model_of_memory_agrees(model, micro_batch, tensor, pipelines, data, again):
-    (pipeline, virtual), (level, count) = pipelines, again
-    one = layout(
-        tensor,
-        pipeline,
-        data,
-        virtual_pipeline=virtual,
-        micro_batch=micro_batch,
-        recompute=level,
-        recompute_layers=count,
-        recompute_modules=["core_attn"] if level == "selective" else [],
+@st.composite
+def splits(draw, name):
+    """Any split of a catalogued model into even stages, whatever Megatron would say of it."""
+    model = catalog.model_family(name).architecture
+    ends = draw(st.booleans())
+    filled = model.layers + ends * (2 + model.mtp_layers)
+    even = [(p, v) for p in range(1, 17) for v in (1, 2, 3, 4) if p * v == 1 or (p > 1 and filled % (p * v) == 0)]
+    pipeline, virtual = draw(
+        st.sampled_from([(p, v) for p, v in even if filled // (p * v) > ends * (1 + model.mtp_layers)])
     )
-    modules = frozenset({"core_attn"}) if level == "selective" else frozenset()
-    split = Split(
+    tensor = draw(st.sampled_from([1, 2, 4, 8]))
+    full = draw(st.booleans())
+    again = (
+        Recomputation(full, draw(st.sampled_from([None, 1, 2, 5])))
+        if full
+        else Recomputation(modules=draw(MODULE_SETS))
+    )
+    return Split(
         tensor=tensor,
         pipeline=pipeline,
         virtual=virtual,
-        data=data,
-        micro_batch=micro_batch,
-        micro_batches=1024 // (data * micro_batch),
-        sequence_parallel=tensor > 1,
-        recomputation=Recomputation(full=level == "full", layers=count or None, modules=modules),
+        context=draw(st.sampled_from([1, 2, 4])),
+        expert=draw(st.sampled_from([1, 2, 8])) if model.experts else 1,
+        expert_tensor=draw(st.sampled_from([1, tensor])) if model.experts else 1,
+        data=draw(st.sampled_from([8, 16])),
+        micro_batch=draw(st.sampled_from([1, 2])),
+        micro_batches=draw(st.sampled_from([1, 4, 64])),
+        sequence_parallel=tensor > 1 and draw(st.booleans()),
+        recomputation=again,
+        embedding_as_layer=ends,
     )
-    ours = peak_memory(model, one, machine(), 1024)
-    held = ours.parameters + ours.gradients + ours.optimizer + ours.activations + ours.logits
-    general = fullest(stages(model.architecture, split, model.sequence))
-    assert held == pytest.approx(general.allocated, rel=1e-9)
+
+
+@given(st.data())
+def test_the_fullest_stage_of_many_layouts_is_that_of_all_stages_of_each(data):
+    name = data.draw(st.sampled_from(FAMILIES))
+    split = data.draw(splits(name))
+    model = published(name, 4096)
+    every = fullest(stages(model.architecture, split, 4096))
+    batch = split.micro_batches * split.data * split.micro_batch
+    found = memory_terms(model, split.layouts, machine(), batch)
+    without_overhead = found.total - found.overhead
+    assert without_overhead == pytest.approx(every.allocated, rel=1e-12)
+    assert MOMENTS[int(found.moment[0])] == every.when
 
 
 def test_the_last_stage_peaks_where_its_logits_weigh_most():

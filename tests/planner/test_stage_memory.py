@@ -3,14 +3,17 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, layer_bytes, offloaded_bytes
+from sixnd.planner.activations import Tokens, bytes_kept, bytes_whole, layer_tensors
 from sixnd.planner.split import FP32_STATE, Recomputation, Software, Split, StateBytes
-from sixnd.planner.stage_memory import fullest, rank_params, stages
+from sixnd.planner.stage import Stage, in_flight
+from sixnd.planner.stage_memory import fullest, stages
+from sixnd.planner.stage_params import rank_params
 from sixnd.specs import catalog
 from tests.benchmarks.memory_truth import RefusedError, case, cases, report
 from tests.planner.shared_data import shared
@@ -43,7 +46,8 @@ def test_a_layer_of_gpt_keeps_what_korthikanti_derives(parallel, again, whole, s
     """Korthikanti et al. 2022, table 2: in units of s·b·h, what is whole, split by TP, and 5·a·s/h split by TP."""
     model, s, b, t = architecture("gpt-3-175b"), 2048, 2, 8
     parts = Split(tensor=t, micro_batch=b, sequence_parallel=parallel, recomputation=again)
-    found = sum(layer_bytes(Tokens(model, parts, OLD, s), False).values()) / (s * b * model.hidden)
+    at = Tokens(model, parts.layouts, OLD, s)
+    found = bytes_kept(at, layer_tensors(at, False))[0] / (s * b * model.hidden)
     assert found == pytest.approx(whole + (split + scores * model.heads * s / model.hidden) / t, rel=1e-12)
 
 
@@ -91,9 +95,9 @@ def test_recomputing_more_layers_of_a_block_keeps_less():
 def test_stages_and_expert_ranks_together_hold_every_parameter(name, tensor, pipeline, virtual, expert):
     model = architecture(name).model_copy(update={"mtp_layers": 0})
     split = Split(tensor=tensor, pipeline=pipeline, virtual=virtual, expert=expert)
-    ranks = [rank_params(model, split, stage) for stage in range(pipeline)]
+    ranks = rank_params(model, split.layouts, Stage.all_of(model, split))
     copies = counts.embedding_params(model) if model.tied and pipeline > 1 else 0
-    total = sum(rank.dense + rank.experts * expert for rank in ranks)
+    total = sum(np.broadcast_to(ranks.dense + ranks.experts * expert, pipeline))
     assert total == pytest.approx(counts.params(model) + copies, rel=1e-12)
 
 
@@ -102,9 +106,9 @@ def test_the_optimizer_is_split_over_data_and_context_and_experts_over_their_own
     model = architecture("mixtral-8x7b")
     split = Split(data=8, context=2, expert=4)
     (one,) = stages(model, split, 4096)
-    rank = rank_params(model, split, 0)
+    rank = rank_params(model, split.layouts, Stage.all_of(model, split))
     assert one.optimizer == pytest.approx(12 * (rank.dense / 16 + rank.experts / 4))
-    (whole,) = stages(model, replace(split, distributed_optimizer=False), 4096)
+    (whole,) = stages(model, split, 4096, StateBytes(distributed=False))
     assert whole.optimizer == pytest.approx(12 * rank.total)
 
 
@@ -129,8 +133,9 @@ def test_offloading_a_layer_s_inputs_leaves_its_feed_forward():
     """Of Llama 3 8B: residuals, norm outputs, Q, K, V and the attention's output leave; gate, up and product stay."""
     model, s = architecture("llama-3-8b"), 4096
     modules = frozenset({"attn_norm", "qkv_linear", "core_attn", "attn_proj", "mlp_norm"})
-    at = Tokens(model, Split(offload=modules), Software(), s)
-    assert offloaded_bytes(at, False) == 2 * s * (3 * 4096 + 4096 + 2 * 1024 + 4096)
+    at = Tokens(model, Split().layouts, Software(), s, modules)
+    tensors = layer_tensors(at, False)
+    assert bytes_whole(tensors) - bytes_kept(at, tensors) == 2 * s * (3 * 4096 + 4096 + 2 * 1024 + 4096)
 
 
 def test_an_optimizer_in_host_memory_takes_none_of_the_device():
@@ -140,10 +145,11 @@ def test_an_optimizer_in_host_memory_takes_none_of_the_device():
 
 def test_interleaving_holds_more_micro_batches_on_the_first_stage():
     """The penalty 1 + (p − 1)/(p·v) (Korthikanti et al. 2022, §4.2.3)."""
-    plain, woven = (Split(pipeline=4, virtual=v, micro_batches=64) for v in (1, 5))
-    assert woven.in_flight(0) / plain.in_flight(0) == pytest.approx(1 + 3 / 20)
-    assert [plain.in_flight(r) for r in range(4)] == [4, 3, 2, 1]
-    assert Split(pipeline=4, micro_batches=2).in_flight(0) == 2
+    plain, woven = (Split(pipeline=4, virtual=v) for v in (1, 5))
+    ranks, many = np.arange(4), np.full(1, 64.0)
+    assert in_flight(woven.layouts, many, ranks)[0] == pytest.approx(4 * (1 + 3 / 20))
+    assert list(in_flight(plain.layouts, many, ranks)) == [4, 3, 2, 1]
+    assert list(in_flight(plain.layouts, np.full(1, 2.0), ranks)) == [2, 2, 2, 1]
 
 
 def test_chunks_of_an_interleaved_stage_are_apart_and_uneven_stages_are_as_given():
@@ -157,7 +163,7 @@ def test_a_large_vocabulary_makes_the_last_stage_peak_and_a_shorter_one_relieves
     model, split = architecture("llama-3-8b"), Split(pipeline=4, micro_batches=64, recomputation=FULL, data=8)
     found = stages(model, split, 8192)
     assert fullest(found).stage == 3
-    assert fullest(found).moment == "loss and head"
+    assert fullest(found).when == "loss and head"
     uneven = stages(model, replace(split, stage_layers=(10, 9, 8, 5)), 8192)
     assert uneven[3].allocated < found[3].allocated
 

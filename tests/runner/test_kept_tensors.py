@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from sixnd.planner.activations import Tokens, bytes_whole, layer_tensors
 from sixnd.planner.candidates import Layouts
 from sixnd.planner.machine import Machine
-from sixnd.planner.memory import layer_activation_bytes, layer_input_bytes
+from sixnd.planner.memory import program
 from sixnd.planner.transformer import Transformer
 from sixnd.runner.model import build_chunk, transformer_config
 from sixnd.specs import catalog
@@ -41,9 +42,9 @@ def test_the_cpu_keeps_the_activations_that_a_plan_counts(tmp_path: Path, sequen
     with one_rank(tmp_path):
         found = kept_bytes(plan, sequences)
     model = Transformer.of_shape(plan.model.shape, tiny.VOCABULARY, tiny.LENGTH, tied=False)
-    machine = Machine(catalog.accelerator("cpu-2core"), plan.cluster, "fp32")
-    layouts = Layouts.of(plan.layout)
-    layers = model.layers * layer_activation_bytes(model, layouts, machine)[0]
-    ends = 3 * layer_input_bytes(model, layouts, machine)[0] + 4 * sequences * tiny.LENGTH * tiny.VOCABULARY
+    software, _ = program(Machine(catalog.accelerator("cpu-2core"), plan.cluster, "fp32"))
+    at = Tokens(model.architecture, Layouts.of(plan.layout), software, model.sequence)
+    layers = model.layers * bytes_whole(layer_tensors(at, with_experts=False))[0]
+    ends = 3 * at.layer_input[0] + 4 * sequences * tiny.LENGTH * tiny.VOCABULARY
     assert found == pytest.approx(layers + ends, rel=0.03)
     assert found >= layers + ends
