@@ -107,9 +107,8 @@ def of_family(request: ModelRequest, multiple: int) -> Candidate:
     changed: dict[str, object] = {"vocab": padded(entries, multiple)}
     if request.tied_embeddings is not None:
         changed["tied"] = request.tied_embeddings
-    asked = "sequence_length" in request.model_fields_set
-    sequence = request.sequence_length if asked else family.sequence
-    return Candidate(Transformer(family.architecture.model_copy(update=changed), sequence), entries)
+    architecture = family.architecture.model_copy(update=changed)
+    return Candidate(Transformer(architecture, request.sequence_length), entries)
 
 
 def nearest(found: list[Candidate], params: float) -> Candidate:

@@ -15,7 +15,7 @@ def check_tokens_against_compute(spec: BudgetSpec, drafter: Drafter) -> None:
     if compute is None or tokens is None or not drafter.model_pinned:
         return
     candidate = drafter.candidate_for(compute)
-    params, each = candidate.model.params, drafter.flops_per_token(candidate)
+    params, each = candidate.model.active_params, drafter.flops_per_token(candidate)
     spent = each * tokens
     if abs(spent / compute - 1) > _TOLERANCE:
         message = (
@@ -56,9 +56,11 @@ def _fixes_compute(spec: BudgetSpec) -> Path | None:
         return ("budget", "compute")
     if spec.budget.loss is not None:
         return ("budget", "loss")
-    model_pinned = spec.model.params is not None or spec.model.shape is not None
-    return ("data", "tokens") if spec.data.tokens is not None and model_pinned else None
+    model = spec.model
+    pinned = any(value is not None for value in (model.params, model.shape, model.family))
+    return ("data", "tokens") if spec.data.tokens is not None and pinned else None
 
 
 def _model_path(spec: BudgetSpec) -> Path:
-    return ("model", "shape") if spec.model.shape is not None else ("model", "params")
+    names = ("shape", "family", "params")
+    return ("model", next(name for name in names if getattr(spec.model, name) is not None))

@@ -7,6 +7,7 @@ from sixnd.planner.failures import DALY
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
 from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE
@@ -80,7 +81,7 @@ def _law(drafter: Drafter, draft: Draft) -> Decision:
 
 
 def _flop_convention(draft: Draft) -> Decision:
-    exact, params = training_flops_per_token(draft.candidate.model), draft.candidate.model.params
+    exact, params = training_flops_per_token(draft.candidate.model), draft.candidate.model.active_params
     return Decision(
         what="model.flops_per_token",
         value=f"{exact:.4g} FLOPs",
@@ -95,7 +96,8 @@ def _flop_convention(draft: Draft) -> Decision:
 def _params(drafter: Drafter, draft: Draft) -> Decision:
     reason, source = _why_params(drafter, draft)
     m = draft.candidate.model
-    value = f"{m.params:,} ({m.params_non_embedding:,} without embeddings)"
+    active = f"{m.active_params:,} for each token, " if m.active_params != m.params else ""
+    value = f"{m.params:,} ({active}{m.params_non_embedding:,} without embeddings)"
     return Decision(what="model.params", value=value, reason=reason, source=source, pinned=drafter.model_pinned)
 
 
@@ -103,6 +105,8 @@ def _why_params(drafter: Drafter, draft: Draft) -> tuple[str, str]:
     spec, params = drafter.spec, draft.candidate.model.params
     if spec.model.shape is not None:
         return "the parameters of the spec's shape", "spec: model.shape"
+    if spec.model.family is not None:
+        return f"the parameters of {spec.model.family}", "spec: model.family"
     if spec.model.params is not None:
         off = params / spec.model.params - 1
         return f"nearest shape of the lattice, {off:+.1%} from what was asked", "spec: model.params"
@@ -126,7 +130,12 @@ def _for_serving(drafter: Drafter, draft: Draft) -> str:
 
 def _shape(drafter: Drafter, draft: Draft) -> Decision:
     m = draft.candidate.model
-    value = f"{m.layers} layers, hidden {m.hidden}, {m.heads} heads, {m.kv_heads} key-value heads, FFN {m.ffn}"
+    if drafter.spec.model.family is not None:
+        family = catalog.model_family(drafter.spec.model.family)
+        return decided(
+            "model.shape", summary(m.architecture), True, f"as published: {family.description}", family.source
+        )
+    value = summary(m.architecture)
     reason = "a width and depth of the lattice; SwiGLU width 8/3 of hidden; heads that split over tensor-parallel ranks"
     source = f"{ASPECT_SOURCE}; SwiGLU: Shazeer 2020; shared key-value heads: Ainslie et al. 2023"
     return decided("model.shape", value, drafter.spec.model.shape is not None, reason, source)
@@ -169,7 +178,7 @@ def _tokens(drafter: Drafter, draft: Draft) -> Decision:
     pinned, asked_loss = drafter.spec.data.tokens is not None, drafter.spec.budget.loss is not None
     counting = "C/(6N)" if drafter.spec.budget.counting == "6ND" else "C over the exact FLOPs a token"
     how = "asked for" if pinned else "what the loss needs" if asked_loss else counting
-    ratio = draft.tokens / draft.candidate.model.params
+    ratio = draft.tokens / draft.candidate.model.active_params
     return Decision(
         what="data.tokens",
         value=f"{draft.tokens:,}",

@@ -31,7 +31,7 @@ def _stops(facts: Facts, stops: Stops) -> list[Step]:
     known, count = facts.machine.accelerator.reliability, facts.plan.cluster.count
     assert known is not None, "there are stops"
     source = f"catalog: accelerators/{facts.spec.accelerators.name}"
-    cluster, size = facts.spec.cluster, checkpoint_bytes(facts.machine, facts.N)
+    cluster, size = facts.spec.cluster, checkpoint_bytes(facts.machine, facts.model.params)
     found = hazards(facts.spec, known)
     reclaimed = f" and {found.reclaims:.3g} reclaims of spot capacity" if found.reclaims else ""
     rate = f"1 / ({count:,} × ({found.failures:.3g} failures{reclaimed} an accelerator-hour))"

@@ -23,7 +23,7 @@ def with_interval(step: Step, estimate: Estimate) -> list[Step]:
 def step_time_s(facts: Facts) -> list[Step]:
     """Seconds of one step by what they are spent on."""
     time = step_time(Setting(facts.model, facts.machine, facts.plan.training.global_batch), facts.plan.layout)
-    parts = with_link(time, facts.spec, facts.N).plain()
+    parts = with_link(time, facts.spec, facts.model.params).plain()
     total = float(sum(parts.values()))
     steps = [
         Step(name.replace("_", " "), "step-time model", value, "planner/step_seconds.py", "s")

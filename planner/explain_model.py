@@ -4,8 +4,10 @@ from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flop_conventions import CONVENTIONS
 from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.model import summary
 from sixnd.planner.model_flops import forward_flops
 from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded
+from sixnd.specs import catalog
 from sixnd.specs.plan import LayoutOption
 
 _CONVENTIONS = "conventions of Hoffmann et al. 2022 (appendix F, table A4), Kaplan et al. 2020, DeepSeek-AI 2024"
@@ -15,6 +17,9 @@ _PALM = "PaLM, appendix B (Chowdhery et al. 2022)"
 def shape(facts: Facts) -> list[Step]:
     """Widths and depths, and the parameters they hold."""
     m, pinned = facts.model, facts.spec.model.shape is not None
+    if facts.spec.model.family is not None:
+        family = catalog.model_family(facts.spec.model.family)
+        return [Step("architecture", family.description, summary(m.architecture), family.source)]
     source = "spec: model.shape" if pinned else ASPECT_SOURCE
     attention = 2 * m.hidden * (m.hidden + m.kv_width)
     ffn = 3 * m.hidden * m.ffn
@@ -101,7 +106,7 @@ def flops_per_token(facts: Facts) -> list[Step]:
                 "FLOPs",
             )
             for name, count in CONVENTIONS.items()
-            if name not in ("exact", "6N")
+            if name not in ("exact", "6N") and facts.plan.model.architecture is None  # of dense decoders
         ],
     ]
 

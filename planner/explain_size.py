@@ -3,6 +3,7 @@
 import numpy as np
 
 from sixnd.planner import laws
+from sixnd.planner import model as counts
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate
 from sixnd.planner.explanation import HOFFMANN, LEVELS, SIXND_SOURCE, Facts, Step
@@ -10,6 +11,7 @@ from sixnd.planner.law_choices import law_choices
 from sixnd.planner.laws import CHINCHILLA_RATIO, Interval
 from sixnd.planner.question import drawn_question
 from sixnd.planner.repetition import Repetition
+from sixnd.planner.transformer import Transformer
 from sixnd.specs.checks import accelerator_hours_given, price_usd_per_hour
 from sixnd.specs.plan import LawChoice
 
@@ -108,7 +110,7 @@ def _least_compute(facts: Facts) -> list[Step]:
 def params(facts: Facts) -> list[Step]:
     """N: the law's optimum, then the shape of the lattice."""
     spec = facts.spec
-    if spec.model.shape is not None:
+    if spec.model.shape is not None or spec.model.family is not None:
         return _counted(facts)
     if spec.model.params is not None:
         return [*_pinned_params(facts), *_counted(facts), *_unpinned_optimum(facts)]
@@ -279,12 +281,37 @@ def _sensitivity(facts: Facts) -> list[Step]:
 
 def _counted(facts: Facts) -> list[Step]:
     m = facts.model
+    if facts.plan.model.architecture is not None:
+        return _counted_family(m)
     tables, h = 1 if m.tied else 2, m.hidden
     formula = (
         f"layers × (2h² + 2h·kv + 3h·f + 2h) + h + {tables}·V·h = {m.layers} × (2·{h}² + 2·{h}·{m.kv_width} + "
         f"3·{h}·{m.ffn} + 2·{h}) + {h} + {tables}·{m.vocab}·{h}"
     )
     return [Step("N", formula, m.params, "counted by module", "parameters")]
+
+
+def _counted_family(m: Transformer) -> list[Step]:
+    """Of a published model, by what parallelism splits: a layer of each kind, the ends, and what a token passes."""
+    kinds = {counts.has_experts(m.architecture, i) for i in range(m.layers)}
+    steps = []
+    for kind in sorted(kinds):
+        each = counts.layer_params(m.architecture, kind)
+        what = "a layer with experts" if kind else "a dense layer"
+        formula = (
+            f"attention {each.attention + each.attention_whole:,} + norms {each.norms:,} + feed-forward {each.ffn:,} + "
+            f"router {each.router:,} + experts {each.experts:,}"
+        )
+        steps.append(Step(what, formula, each.total, "counted by module", "parameters"))
+    tables = f"{1 if m.tied else 2} × {m.embedding_params:,}"
+    steps.append(Step("embeddings", tables, m.params - m.params_non_embedding, "", "parameters"))
+    if m.active_params != m.params:
+        idle = "all but the experts a token is not sent to"
+        steps.append(Step("for each token", idle, m.active_params, "what laws and C = 6ND count", "parameters"))
+    return [
+        *steps,
+        Step("N", f"{m.layers} layers, embeddings, final norm", m.params, "counted by module", "parameters"),
+    ]
 
 
 def _pinned_params(facts: Facts) -> list[Step]:

@@ -177,7 +177,7 @@ def checkpoints(facts: Facts) -> list[Step]:
     if asked is not None:
         return [Step("every", "checkpoints.every_steps", asked, "spec: checkpoints.every_steps", "steps")]
     limit = Step("at least ten in a run", f"⌈{facts.plan.training.steps:,} / 10⌉", tenth, "rule: ten", "steps")
-    stops = known_stops(facts.spec, facts.machine, facts.N)
+    stops = known_stops(facts.spec, facts.machine, facts.model.params)
     if stops is None:
         return [limit]
     seconds, step_s = best_interval_s(stops), facts.plan.estimates.step_time_s.value

@@ -84,12 +84,12 @@ class Facts:
     def clock(self) -> WallClock:
         """The wall-clock of the plan's steps."""
         step_s = self.plan.estimates.step_time_s.value
-        return WallClock(self.spec, self.machine, self.N, self.plan.training.steps, step_s)
+        return WallClock(self.spec, self.machine, self.model.params, self.plan.training.steps, step_s)
 
     @property
     def N(self) -> int:  # noqa: N802
-        """Parameters."""
-        return self.model.params
+        """Parameters that a token passes through: what laws and C = 6ND count."""
+        return self.model.active_params
 
     @property
     def D(self) -> int:  # noqa: N802
@@ -112,7 +112,8 @@ class Facts:
     @property
     def point(self) -> Point:
         """Where the laws of learning rate and batch were asked."""
-        return Point(self.model.params_non_embedding, self.D, self.drafter.loss(self.N, self.D))
+        inner = self.model.params_non_embedding - (self.model.params - self.N)
+        return Point(inner, self.D, self.drafter.loss(self.N, self.D))
 
     def params_intervals(self, compute: float) -> dict[str, Interval | None]:
         """Of the law's own N*."""

@@ -22,6 +22,8 @@ CUT_SOURCE = (
     "on: 0.14M parameters on 0.7M tokens ended at 3.70 and 3.86 nats (two seeds) with Step Law's 0.037, at 3.42 and "
     "3.44 with 0.02, at 3.22 and 3.22 with 0.01 (measured on a CPU, 2026-11-25)"
 )
+_BATCH_SLACK = 0.01
+"""How far a batch that is no whole number of sequences may move from what was asked."""
 _BATCH_GRAIN = 2
 """A batch is rounded to two to four times a power of two: then it divides over many replicas and micro-batches."""
 
@@ -79,13 +81,26 @@ def global_batch(spec: BudgetSpec, point: Point) -> Batch:
     """
     length = spec.model.sequence_length
     if spec.training.global_batch is not None:
-        return Batch(max(1, round(spec.training.global_batch / length)), spec.training.global_batch)
+        return Batch(_whole_sequences(spec.training.global_batch / length), spec.training.global_batch)
     wanted = lawful_batch_tokens(spec.hyperparameter_law, point)
     sequences = wanted / length
     grain = _base_grain(spec)
     while 2 * grain <= sequences / _BATCH_GRAIN:
         grain *= 2
     return Batch(max(1, round(sequences / grain)) * grain, wanted)
+
+
+def _whole_sequences(asked: float) -> int:
+    """The nearest number of sequences; where none is asked for exactly, one within a percent that splits best.
+
+    A batch of 15,381 sequences divides over few layouts, one of 15,360 over very many.
+    """
+    if asked == round(asked) or asked < 1:
+        return max(1, round(asked))
+    grain = 1 << round(asked).bit_length()
+    while abs(round(asked / grain) * grain / asked - 1) > _BATCH_SLACK and grain > 1:
+        grain //= 2
+    return round(asked / grain) * grain
 
 
 def _base_grain(spec: BudgetSpec) -> int:

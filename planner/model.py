@@ -152,3 +152,17 @@ def mtp_params(model: Architecture) -> int:
     layer = layer_params(model, model.experts is not None).total
     each = 2 * model.hidden * model.hidden + 3 * norm_params(model, model.hidden) + layer
     return model.mtp_layers * each
+
+
+def summary(model: Architecture) -> str:
+    """The sizes in a line."""
+    experts, latent = model.experts, model.latent_attention
+    keys = f"latent keys of {latent.kv_rank}" if latent else f"{model.kv_heads} key-value heads"
+    parts = [f"{model.layers} layers, hidden {model.hidden}, {model.heads} heads, {keys}"]
+    parts += [f"FFN {model.ffn}"] if model.ffn else []
+    if experts is not None:
+        shared = f" and shared ones of width {experts.shared_ffn}" if experts.shared_ffn else ""
+        dense = f" after {experts.dense_layers} dense layers" if experts.dense_layers else ""
+        parts.append(f"{experts.top_k} of {experts.routed} experts of width {experts.ffn}{shared}{dense}")
+    parts += [f"{model.mtp_layers} further predictions"] if model.mtp_layers else []
+    return ", ".join(parts)

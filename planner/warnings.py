@@ -24,6 +24,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_rounded(drafter),
         *_hyperparameter_range(drafter, draft),
         *_deviations(drafter, draft),
+        *_experts(draft),
         *_repetition(data, estimates),
         *_margins(drafter, draft, estimates),
         *_failures(drafter, draft, estimates),
@@ -32,7 +33,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
 
 
 def _law_range(drafter: Drafter, draft: Draft) -> list[str]:
-    outside = laws.decades_outside(drafter.law, draft.candidate.model.params, draft.tokens)
+    outside = laws.decades_outside(drafter.law, draft.candidate.model.active_params, draft.tokens)
     if not outside:
         return []
     widening = 1 + laws.WIDENING_PER_DECADE * outside
@@ -52,7 +53,7 @@ def _rounded(drafter: Drafter) -> list[str]:
 def _nonsense(drafter: Drafter, draft: Draft) -> list[str]:
     """A law far outside its range may predict more loss than guessing has."""
     model = draft.candidate.model
-    predicted, guessing = drafter.loss(model.params, draft.tokens), math.log(model.vocab)
+    predicted, guessing = drafter.loss(model.active_params, draft.tokens), math.log(model.vocab)
     if predicted <= guessing:
         return []
     return [
@@ -83,9 +84,19 @@ def _deviations(drafter: Drafter, draft: Draft) -> list[str]:
     if spec.training.global_batch is not None and abs(off) > 1e-9:
         found.append(
             f"training.global_batch: {spec.training.global_batch:,.0f} tokens are not a multiple of sequence_length; "
-            f"the nearest, {draft.batch.sequences * spec.model.sequence_length:,} tokens, is planned ({off:+.1%})"
+            f"{draft.batch.sequences * spec.model.sequence_length:,} tokens, which split well, are planned ({off:+.2%})"
         )
     return found
+
+
+def _experts(draft: Draft) -> list[str]:
+    model = draft.candidate.model
+    if model.active_params == model.params:
+        return []
+    return [
+        f"model.family: the law knows dense models; N is the {model.active_params:.4g} parameters that a token passes, of "
+        f"{model.params:.4g} in all. What the other experts are worth is not in the predicted loss, which is therefore high"
+    ]
 
 
 def _repetition(data: PlannedData, estimates: Estimates) -> list[str]:

@@ -75,11 +75,20 @@ def _key_numbers(plan: Plan) -> list[KeyNumber]:
 
 
 def _sized(plan: Plan) -> list[KeyNumber]:
-    N, D = plan.model.params, plan.data.tokens
+    N, D = plan.model.active_params, plan.data.tokens
+    size = _key(
+        "params",
+        "Parameters N",
+        exact("count", plan.model.params),
+        _reason(plan, "model.params", "model.shape"),
+        hero=True,
+    )
+    active = _key("active_params", "Parameters a token passes", exact("count", N), "what laws and C = 6ND count")
     exact_C = exact("flops", plan.model.flops_per_token * D).text
     layout = Figure(value=None, text=plan.layout.label(), full=plan.layout.label())
     return [
-        _key("params", "Parameters N", exact("count", N), _reason(plan, "model.params", "model.shape"), hero=True),
+        size,
+        *([active] if plan.model.params != N else []),
         _key("tokens", "Tokens D", exact("count", D), _reason(plan, "data.tokens"), hero=True),
         _key("tokens_per_param", "Tokens per parameter", exact("number", D / N), "D over N"),
         _key(

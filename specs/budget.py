@@ -1,6 +1,6 @@
 """BudgetSpec: what a person writes. Short, with a good default for everything but the budget."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -139,6 +139,14 @@ class ModelRequest(Document):
     """Entries of the tokenizer's vocabulary; padded for tensor parallelism by the planner."""
     tied_embeddings: AutoSwitch = None
     """Share input and output embeddings; `auto` ties them where they would exceed a fifth of N."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sequence_of_the_family(cls, data: Any) -> Any:
+        name = data.get("family") if isinstance(data, dict) else None
+        if name not in catalog.names("model-families") or "sequence_length" in data:
+            return data
+        return {**data, "sequence_length": catalog.model_family(name).sequence}
 
     @field_validator("family")
     @classmethod

@@ -237,3 +237,31 @@ def test_checkpoints_follow_youngs_rule_on_a_large_cluster_and_ten_on_a_small_on
     assert 60 < large.checkpoints.every_steps * large.estimates.step_time_s.value < 7200
     small = make_plan(spec({"compute": 1e19}))
     assert small.training.steps / 10 <= small.checkpoints.every_steps <= small.training.steps / 10 + 1
+
+
+def test_a_published_mixture_of_experts_is_planned_and_told_by_what_a_token_passes():
+    """DeepSeek-V3 on its own cluster: 2.664M H800-hours of pre-training (arXiv:2412.19437, table 1, FP8)."""
+    asked = {"data": {"tokens": 14.8e12}, "model": {"family": "deepseek-v3"}, "training": {"global_batch": 63e6}}
+    plan = make_plan(spec({"compute": 3.34e24}, "2048 x h100-sxm", **asked))
+    assert plan.model.params == pytest.approx(671e9, rel=1e-3)
+    assert plan.model.active_params == pytest.approx(37e9, rel=0.02)
+    assert plan.model.architecture is not None
+    assert plan.model.architecture.experts is not None
+    assert plan.model.sequence_length == 4096
+    assert plan.layout.expert > 1
+    assert plan.estimates.accelerator_hours.low < 2 * 2.664e6, "BF16 takes at most twice as long as FP8"
+    assert any("37" in warning and "experts" in warning for warning in plan.warnings)
+
+
+def test_a_llama_of_the_catalog_is_the_decoder_that_the_runner_trains():
+    plan = make_plan(spec({"compute": 1e24}, "512 x h100-sxm", model={"family": "llama-3-8b"}))
+    assert plan.model.architecture is None
+    assert plan.model.params == 8_030_261_248
+    assert plan.model.sequence_length == 8192
+
+
+def test_a_pinned_batch_that_is_no_whole_number_of_sequences_becomes_one_that_splits_well():
+    plan = make_plan(spec({"compute": 1e22}, "64 x h100-sxm", training={"global_batch": 63e6}))
+    assert plan.training.global_batch == 15_360
+    whole = make_plan(spec({"compute": 1e22}, "64 x h100-sxm", training={"global_batch": 15_381 * 4096}))
+    assert whole.training.global_batch == 15_381
