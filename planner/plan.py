@@ -19,10 +19,16 @@ from sixnd.planner.goodput import run_estimates
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
 from sixnd.planner.law_choices import law_choices
+from sixnd.planner.layout import usable_memory
+from sixnd.planner.layout_cost import with_run_cost
 from sixnd.planner.loss import loss_estimate, worth_estimate
 from sixnd.planner.machine import Machine, machine_of
 from sixnd.planner.memory import peak_memory
 from sixnd.planner.mix import planned_data
+from sixnd.planner.pipeline_schedule import planned_pipeline
+from sixnd.planner.runtime import runtime
+from sixnd.planner.sensitivity import sensitivities
+from sixnd.planner.utilisation import utilisations
 from sixnd.planner.warnings import warnings
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
@@ -45,7 +51,8 @@ def make_plan(spec: BudgetSpec) -> Plan:
     steps = draft.steps
     point = drafter.point(draft.candidate, draft.tokens)
     trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
-    checkpoints = planned_checkpoints(drafter.clock(draft))
+    clock, usable = drafter.clock(draft), usable_memory(machine)
+    checkpoints = planned_checkpoints(clock)
     evaluation = planned_evaluation(spec, steps)
     return Plan(
         version="plan/1",
@@ -66,8 +73,10 @@ def make_plan(spec: BudgetSpec) -> Plan:
         estimates=estimates,
         decisions=decisions(drafter, draft, trained, checkpoints, evaluation),
         law_choices=law_choices(draft.compute_flops, spec.planning_law),
-        options=list(draft.found.options),
-        pareto=list(draft.found.pareto),
+        options=with_run_cost(draft.found.options, clock, usable),
+        pareto=with_run_cost(draft.found.pareto, clock, usable),
+        sensitivities=sensitivities(clock, estimates.step_time_s, estimates.mfu, estimates.goodput),
+        pipeline=planned_pipeline(draft.candidate.model, draft.found.layout, draft.batch.sequences, runtime(machine)),
         warnings=warnings(drafter, draft, data, estimates),
     )
 
@@ -112,13 +121,15 @@ def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draf
     energy = energy_estimate(spec, machine, run.wall)
     memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences)
     held_bytes = sum(value for value in memory.plain().values() if not isinstance(value, str))
-    mfu = drafter.mfu(draft) * draft.step_time_s
+    flops_per_peak = drafter.mfu(draft) * draft.step_time_s
+    mfu = inverse(step, flops_per_peak, "share of peak", "exact model FLOPs, causal attention as half, over dense peak")
     return Estimates(
         loss=loss_estimate(drafter, m.active_params, draft.tokens),
         tokens_worth=worth_estimate(drafter, draft.tokens),
         step_time_s=step,
         tokens_per_s=inverse(step, batch_tokens, "tokens/s", "global batch / step time"),
-        mfu=inverse(step, mfu, "share of peak", "exact model FLOPs, causal attention as half, over dense peak"),
+        mfu=mfu,
+        **utilisations(mfu, m, draft.found.layout),
         memory_bytes=memory_estimate(machine, held_bytes),
         train_time_s=train,
         wall_time_s=run.wall,

@@ -146,10 +146,10 @@ def _goodput(run: _Run, goodput: Estimate | None) -> _Input:
 def _failures(clock: WallClock, run: _Run, known: Reliability) -> Iterator[_Input]:
     spec = clock.spec
     yield _of_cluster("Failures every", "failures_every", "accelerator-hours", failures_every(spec, known), clock, run)
-    yield _of_cluster("Restart", "restart_time", "s", restart_s(spec, known), clock, run)
+    yield _of_cluster("Restart in", "restart_time", "s", restart_s(spec, known), clock, run)
     missing = spec.cluster.replacement_time
     if missing is not None:
-        yield _of_cluster("Replacement", "replacement_time", "s", (missing, missing, missing), clock, run)
+        yield _of_cluster("Replacement in", "replacement_time", "s", (missing, missing, missing), clock, run)
     spot, ends = known.spot_hours_between_interruptions, known.spot_hours_between_interruptions_range
     if spec.cluster.pricing == "spot" and spot is not None and ends is not None:
         yield _Input(

@@ -116,6 +116,13 @@ def step_seconds(
     return StepSeconds(*(np.concatenate([getattr(one, f.name) for one in found]) for f in fields(StepSeconds)))
 
 
+def stage_seconds(model: Architecture, layouts: Layouts, sequence: int, runtime: Runtime) -> list[Floats]:
+    """Seconds of one micro-batch, forward and backward, on each of ``candidates.stage_kinds``."""
+    counted, rates = work(model, layouts, sequence, runtime), rates_of(model, runtime)
+    layers, head = _layers(counted, layouts, rates), _head_s(counted, rates)
+    return [_held(kind, counted, layouts).seconds(layers, head) for kind in stage_kinds(model, layouts)]
+
+
 def relative_error(model: Architecture, family: StepFamily) -> float:
     """Half-width of the 80 % interval of step time, by ratio."""
     return family.relative_error if model.experts is None else family.expert_relative_error

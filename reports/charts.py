@@ -1,4 +1,4 @@
-"""The charts of a page as Vega-Lite specs, built through altair.
+"""Charts as Vega-Lite specs, built through altair: what all have in common, and those of a run.
 
 Colours are CSS variables, so that one spec serves the light theme, the dark one and print.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sixnd.reports.documents import Figure, Part, PlanFacts, RunFacts, Series
+from sixnd.reports.documents import Figure, RunFacts, Series
 from sixnd.specs.errors import SixndError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _HEIGHT_PX = 260
-_ROW_PX = 30
+ROW_PX = 30
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,6 @@ def run_charts(facts: RunFacts) -> list[ChartSpec]:
         _losses(facts),
         *(_curve(facts.curve_of(key)) for key in ("grad_norm", "learning_rate", "tokens_per_s")),
         _mix(facts),
-    ]
-    return [chart for chart in charts if chart is not None]
-
-
-def plan_charts(facts: PlanFacts) -> list[ChartSpec]:
-    """Memory and step time by component, layouts considered, and the plan on its law's curve."""
-    require_altair()
-    charts = [
-        _law(facts),
-        _layouts(facts),
-        _breakdown("memory", "Memory of the fullest rank by component", facts.memory, 1e9, "GB"),
-        _breakdown("time", "Time of one step by component", facts.time, 1.0, "s"),
     ]
     return [chart for chart in charts if chart is not None]
 
@@ -232,89 +220,8 @@ def _mix(facts: RunFacts) -> ChartSpec | None:
     )
     told = "; ".join(f"{s.name}: planned {s.planned.text}, realised {_or_none(s.realised)}" for s in facts.sources)
     return ChartSpec(
-        "mix", "Data mix, planned and realised.", f"{told}.", spec_of(chart, 2 * _ROW_PX * len(facts.sources))
+        "mix", "Data mix, planned and realised.", f"{told}.", spec_of(chart, 2 * ROW_PX * len(facts.sources))
     )
-
-
-def _breakdown(key: str, caption: str, parts: list[Part], scale: float, unit: str) -> ChartSpec:
-    import altair as alt
-
-    rows = [{"part": p.label, "value": (p.figure.value or 0.0) / scale, "text": p.figure.text} for p in parts]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("value:Q", title=unit, axis=alt.Axis(tickCount=5)),
-        y=alt.Y("part:N", title=None, sort=None, axis=alt.Axis(labelLimit=130)),
-        tooltip=["part:N", "text:N"],
-    )
-    told = "; ".join(f"{part.label} {part.figure.text} ({part.share})" for part in parts)
-    return ChartSpec(
-        f"{key}-chart", f"{caption}.", f"{told}.", spec_of(base.mark_bar(color="var(--c1)"), _ROW_PX * len(parts))
-    )
-
-
-def _layouts(facts: PlanFacts) -> ChartSpec | None:
-    import altair as alt
-
-    costed = [option for option in facts.options if option.step_time is not None and option.memory is not None]
-    if not costed:
-        return None
-    rows = [
-        {
-            "layout": option.layout,
-            "time": option.step_time.value if option.step_time else None,
-            "memory": (option.memory.value or 0.0) / 1e9 if option.memory else None,
-            "kind": "Chosen" if option.chosen else "Considered",
-            "why": option.why_not,
-        }
-        for option in costed
-    ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("time:Q", title="Step time, s", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(tickCount=5)),
-        y=alt.Y("memory:Q", title="Memory of the fullest rank, GB"),
-    )
-    kinds = alt.Scale(domain=["Chosen", "Considered"], range=["var(--c2)", "var(--c1)"])
-    dots = base.mark_point(size=110, filled=True, opacity=0.9).encode(
-        color=alt.Color("kind:N", scale=kinds),
-        shape=alt.Shape("kind:N", scale=alt.Scale(domain=["Chosen", "Considered"], range=["diamond", "circle"])),
-        tooltip=["layout:N", "time:Q", "memory:Q", "why:N"],
-    )
-    told = "; ".join(f"{o.layout}: {_or_none(o.step_time)}, {_or_none(o.memory)}" for o in costed)
-    return ChartSpec(
-        "layouts", "Layouts that were costed: step time against memory.", f"{told}.", spec_of(alt.layer(dots))
-    )
-
-
-def _law(facts: PlanFacts) -> ChartSpec | None:
-    import altair as alt
-
-    curve, loss = facts.curve, facts.number("loss").figure
-    if not curve.points:
-        return None
-    line = alt.Chart(alt.Data(values=[{"C": p.compute_flops, "loss": p.loss} for p in curve.points]))
-    here = alt.Chart(
-        alt.Data(values=[{"C": curve.planned_flops, "loss": loss.value, "low": loss.low, "high": loss.high}])
-    )
-    fitted = alt.Chart(alt.Data(values=[{"low": curve.fitted_low_flops, "high": curve.fitted_high_flops}]))
-    x = alt.X("C:Q", title="Compute C, FLOPs", scale=alt.Scale(type="log", nice=False), axis=_log_axis())
-    y = alt.Y("loss:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
-    layers = [
-        fitted.mark_rect(color="var(--c3)", opacity=0.15).encode(x=alt.X("low:Q"), x2="high:Q"),
-        line.mark_line(strokeWidth=1.6, color="var(--c1)").encode(x=x, y=y),
-        here.mark_rule(color="var(--c2)", strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
-        here.mark_point(size=110, filled=True, opacity=1, shape="diamond", color="var(--c2)").encode(x=x, y=y),
-    ]
-    return ChartSpec(
-        "law",
-        f"Loss against compute under {curve.law} where N and D are optimal. The diamond is this plan with its 80 % "
-        "interval; the shaded range is where the law was fitted.",
-        f"The plan stands at {facts.number('compute').figure.text} with a predicted loss of {loss.full}.",
-        spec_of(alt.layer(*layers)),
-    )
-
-
-def _log_axis() -> "altair.Axis":
-    import altair as alt
-
-    return alt.Axis(format=".0e", tickCount=6, grid=False)
 
 
 def _told(series: Series) -> str:

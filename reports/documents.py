@@ -6,6 +6,7 @@ Terminal, Markdown, HTML and JSON are all rendered from these documents and form
 from typing import Literal
 
 from sixnd.specs.document import Document
+from sixnd.specs.plan import PlannedPipeline
 
 Status = Literal["within", "outside", "as planned", "so far", "beyond the law's range", "not measured"]
 """How an actual stands to its plan.
@@ -78,6 +79,49 @@ class Option(Document):
     step_time: Figure | None
     memory: Figure | None
     why_not: str
+    wall_time: Figure | None = None
+    """Of the whole run, as `money` is; none in plans of before it was computed."""
+    money: Figure | None = None
+    headroom: Figure | None = None
+    """Memory of the fullest rank that is left of what a plan may fill."""
+
+
+class Ends(Document):
+    """The run where one input is at the ends of a range."""
+
+    input_at_low: Figure
+    input_at_high: Figure
+    wall_time_at_low: Figure
+    wall_time_at_high: Figure
+    money_at_low: Figure
+    money_at_high: Figure
+
+
+class SensitivityRow(Document):
+    """How days and dollars move with one input."""
+
+    what: str
+    planned: Figure
+    """The input as planned, with its 80 % interval where it has one."""
+    interval: Ends | None
+    """At the ends of that interval."""
+    tenth: Ends
+    """At 10 % less and 10 % more."""
+    wall_time: str
+    """From the low to the high end of the interval."""
+    money: str
+    tenth_text: str
+    """By how much the cost, or the days of what costs nothing, change at 10 % less and more."""
+    basis: str
+
+
+class PipelineFacts(Document):
+    """One step's pipeline schedule."""
+
+    numbers: list[Pair]
+    bubble: Figure
+    """Share of the step that the busiest stage idles."""
+    planned: PlannedPipeline
 
 
 class SourceShare(Document):
@@ -140,6 +184,10 @@ class PlanFacts(Document):
     training: list[Pair]
     sources: list[SourceShare]
     options: list[Option]
+    pareto: list[Option]
+    """Layouts that no other beats in both time, so money, and memory head-room; fastest first."""
+    sensitivities: list[SensitivityRow]
+    pipeline: PipelineFacts | None
     memory_rank: str
     memory: list[Part]
     time: list[Part]

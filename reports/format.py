@@ -66,7 +66,7 @@ def mass(value: float) -> str:
 
 def duration(value: float) -> str:
     """Seconds in the unit a person would say: ``97 days``, ``3.2 h``, ``12.4 min``, ``840 ms``."""
-    return _in_unit(value, *_time_unit(value))
+    return _in_unit(value, *time_unit(value))
 
 
 def _in_unit(value: float, scale: float, unit: str) -> str:
@@ -130,7 +130,8 @@ def _scaled(value: float, steps: tuple[tuple[float, str], ...], digits: int, gap
     return significant(value / scale, digits) + gap + unit
 
 
-def _time_unit(value: float) -> tuple[float, str]:
+def time_unit(value: float) -> tuple[float, str]:
+    """Seconds in the unit in which a person would say a duration, and its name."""
     for scale, unit, least in _TIMES:
         if abs(value) >= scale * least:
             return scale, unit
@@ -152,6 +153,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "share": share,
     "rate": lambda value: f"{count(value)} tokens/s",
     "number": number,
+    "price": lambda value: f"${value:,.2f}",
     "size": size,
     "ratio": significant,
     "exponent": lambda value: f"{value:.4f}",
@@ -162,7 +164,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 def interval(kind: str, value: float, low: float, high: float) -> str:
     """The interval of ``value``, its unit written once where both ends share it: ``88–110 days``, ``$98M–$131M``."""
     if kind == "duration":  # in the value's unit: 2.2 h (1.9–2.5), not 2.2 h (114 min–2.5 h)
-        first, second = (_in_unit(end, *_time_unit(value)) for end in (low, high))
+        first, second = (_in_unit(end, *time_unit(value)) for end in (low, high))
     else:
         first, second = FORMATS[kind](low), FORMATS[kind](high)
     if first == second:

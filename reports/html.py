@@ -13,10 +13,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sixnd.reports.charts import ChartSpec, plan_charts, require_altair, run_charts
+from sixnd.reports.charts import ChartSpec, require_altair, run_charts
 from sixnd.reports.law_charts import law_charts
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
+from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.tables import plan_tables, run_tables

@@ -1,11 +1,12 @@
 """A plan as facts."""
 
 from sixnd.reports import format as fmt
-from sixnd.reports.documents import Choice, Figure, KeyNumber, Option, Pair, Part, PlanFacts, SourceShare
+from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, PlanFacts, SourceShare
 from sixnd.reports.figures import estimated, exact
 from sixnd.reports.law_curve import known_law, law_curve
 from sixnd.reports.law_rows import law_row
-from sixnd.specs.plan import LayoutOption, Plan, PlannedSource
+from sixnd.reports.plan_cost import option, pipeline, sensitivity
+from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, TimeBreakdown
 
 MEMORY_LABELS = {
     "parameters": "Parameters",
@@ -18,14 +19,17 @@ MEMORY_LABELS = {
 TIME_LABELS = {
     "compute": "Compute",
     "tensor_parallel": "Tensor parallelism",
+    "expert_parallel": "Expert parallelism",
+    "context_parallel": "Context parallelism",
     "pipeline_bubble": "Pipeline bubble",
     "pipeline_transfer": "Pipeline transfers",
+    "weight_gathering": "Gathering of weights",
     "data_parallel": "Data parallelism",
     "optimizer": "Optimizer",
     "overhead": "Overhead",
     "between_sites": "Between data centres",
 }
-_ONLY_WHERE_SPENT = ("between_sites",)
+_ONLY_WHERE_SPENT = ("between_sites", "expert_parallel", "context_parallel", "weight_gathering")
 
 
 def plan_facts(plan: Plan) -> PlanFacts:
@@ -39,7 +43,10 @@ def plan_facts(plan: Plan) -> PlanFacts:
         model=_model(plan),
         training=_training(plan),
         sources=[_source(source) for source in plan.data.sources],
-        options=[_option(option) for option in plan.options],
+        options=[option(one) for one in plan.options],
+        pareto=[option(one) for one in plan.pareto],
+        sensitivities=[sensitivity(plan, row) for row in plan.sensitivities],
+        pipeline=pipeline(plan),
         memory_rank=plan.estimates.memory.rank,
         memory=_parts(plan.estimates.memory, MEMORY_LABELS, "memory"),
         time=_parts(plan.estimates.time, TIME_LABELS, "duration"),
@@ -110,7 +117,8 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
         ("memory", f"Memory per {per}", "memory", e.memory_bytes, f"of {limit}", e.memory_bytes.basis),
         ("step_time", "Step time", "duration", e.step_time_s, "", e.step_time_s.basis),
         ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, "", e.tokens_per_s.basis),
-        ("mfu", "MFU", "percent", e.mfu, "", e.mfu.basis),
+        ("mfu", "MFU", "percent", e.mfu, "", _with_full(e.mfu, e.mfu_full)),
+        *([] if e.hfu is None else [("hfu", "HFU", "percent", e.hfu, "", _with_full(e.hfu, e.hfu_full))]),
         ("train_time", "Training time", "duration", e.train_time_s, "", e.train_time_s.basis),
         ("wall_time", "Wall time", "duration", e.wall_time_s, "", e.wall_time_s.basis),
         ("accelerator_hours", f"{per.capitalize()}-hours", "hours", e.accelerator_hours, "", e.accelerator_hours.basis),
@@ -132,6 +140,12 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
         _key(key, label, estimated(kind, estimate), reason, note=note, hero=key in hero)
         for key, label, kind, estimate, note, reason in rows
     ]
+
+
+def _with_full(counted: Estimate, full: Estimate | None) -> str:
+    """Why a utilisation is what it is, and what it would be by the other convention of counting attention."""
+    other = "" if full is None else f"; {fmt.percent(full.value)} with the whole score matrix counted"
+    return f"{counted.basis}{other}"
 
 
 def _key(key: str, label: str, figure: Figure, reason: str, *, note: str = "", hero: bool = False) -> KeyNumber:
@@ -189,19 +203,12 @@ def _source(source: PlannedSource) -> SourceShare:
     )
 
 
-def _option(option: LayoutOption) -> Option:
-    return Option(
-        layout=option.layout.label(),
-        chosen=option.chosen,
-        step_time=None if option.step_time_s is None else exact("duration", option.step_time_s),
-        memory=None if option.memory_bytes is None else exact("memory", option.memory_bytes),
-        why_not=option.why_not,
-    )
-
-
-def _parts(breakdown: object, labels: dict[str, str], kind: str) -> list[Part]:
-    found = {name: float(getattr(breakdown, name)) for name in labels}
-    values = {labels[name]: value for name, value in found.items() if value or name not in _ONLY_WHERE_SPENT}
+def _parts(breakdown: MemoryBreakdown | TimeBreakdown, labels: dict[str, str], kind: str) -> list[Part]:
+    """Every number of a breakdown, in the order of the labels; one without a label by its own name."""
+    found = {name: value for name, value in breakdown.plain().items() if not isinstance(value, str)}
+    names = [name for name in (*labels, *sorted(found.keys() - labels.keys())) if name in found]
+    shown = [name for name in names if found[name] or name not in _ONLY_WHERE_SPENT]
+    values = {labels.get(name, name.replace("_", " ").capitalize()): found[name] for name in shown}
     total = sum(values.values())
     return [
         Part(label=label, figure=exact(kind, value), share=fmt.share(value / total if total else 0.0))

@@ -3,7 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sixnd.reports.documents import Figure, LawRow, Option, Pair, Part, PlanFacts, Row, RunFacts, SourceShare
+from sixnd.reports.documents import (
+    Figure,
+    LawRow,
+    Option,
+    Pair,
+    Part,
+    PlanFacts,
+    Row,
+    RunFacts,
+    SensitivityRow,
+    SourceShare,
+)
 
 NONE = "–"
 
@@ -41,8 +52,11 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
         _numbers(facts),
         laws_table(facts.law_choices),
         _options(facts.options),
+        _pareto(facts.pareto),
+        _sensitivity(facts.sensitivities),
         _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
+        pairs_table("pipeline", "Pipeline", facts.pipeline.numbers if facts.pipeline else []),
         _sources(facts.sources),
         pairs_table("model", "Model", facts.model),
         pairs_table("training", "Training", facts.training),
@@ -126,6 +140,65 @@ def _options(options: list[Option]) -> Table:
         for option in options
     ]
     return titled("options", "Layouts considered", "Layout|#Step time|#Memory|Why not", lines)
+
+
+def _pareto(options: list[Option]) -> Table:
+    paid = any(option.money and option.money.value for option in options)
+    lines = [
+        Line(
+            (
+                option.layout,
+                _text(option.step_time),
+                _text(option.wall_time),
+                *([_text(option.money)] if paid else []),
+                _text(option.headroom),
+            ),
+            "chosen" if option.chosen else "",
+        )
+        for option in options
+    ]
+    return titled(
+        "pareto",
+        "Layouts that no other beats",
+        f"Layout|#Step time|#Wall time{'|#Cost' if paid else ''}|#Memory to spare",
+        lines,
+        "In time and in memory to spare: on the fullest rank, of what a plan may fill."
+        + (" All use the same accelerators in the same precision, so the fastest is the cheapest." if paid else ""),
+    )
+
+
+def _sensitivity(rows: list[SensitivityRow]) -> Table:
+    paid = any(row.tenth.money_at_high.value for row in rows)
+    lines = [
+        Line(
+            (
+                f"{row.what} {row.planned.text}",
+                row.planned.interval or NONE,
+                row.wall_time or NONE,
+                *([row.money or NONE] if paid else []),
+                row.tenth_text,
+            )
+        )
+        for row in rows
+    ]
+    moved = "wall time and cost" if paid else "wall time"
+    return titled(
+        "sensitivity",
+        f"What moves {'days and dollars' if paid else 'the wall time'}",
+        f"Input, planned|#80 % interval|#Wall time{'|#Cost' if paid else ''}|#−10 / +10 %",
+        lines,
+        f"One input at a time, the run as planned: {moved} at the low and the high end of the input's interval, and by "
+        f"how much the {'cost' if paid else 'wall time'} changes with 10 % less and 10 % more of it.",
+        *(
+            ["Failures are told in accelerator-hours; goodput holds what they, restarts and checkpoints do together."]
+            if _stops(rows)
+            else []
+        ),
+    )
+
+
+def _stops(rows: list[SensitivityRow]) -> bool:
+    return any(row.what == "Restart in" for row in rows)
 
 
 def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:

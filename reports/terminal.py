@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sixnd.specs.law_document import Frontier, LawDocument
 
-_PLAN_TABLES = ("numbers", "laws", "options", "memory", "time", "data")
+_PLAN_TABLES = ("numbers", "laws", "options", "pareto", "sensitivity", "memory", "time", "data")
 _STYLES = {
     "chosen": "bold",
     "within": "green",
@@ -29,6 +29,7 @@ _STYLES = {
     "so far": "dim",
 }
 _CHECKPOINTS_SHOWN = 5
+_LAYOUTS_SHOWN = 5
 _RESIDUALS_SHOWN = 8
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 """A SHA-256: its first sixteen digits are enough to tell two apart by eye, and fit a line."""
@@ -37,7 +38,7 @@ _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 def plan_text(plan: Plan, width: int = 80, *, color: bool = False) -> str:
     """What the plan would do and cost, ``width`` columns wide; decisions in full are in the other formats."""
     facts = plan_facts(plan)
-    tables = [table for table in plan_tables(facts) if table.key in _PLAN_TABLES]
+    tables = [_shortened(table) for table in plan_tables(facts) if table.key in _PLAN_TABLES]
     head = _head(facts.name, facts.verdict, f"Budget: {facts.budget}")
     return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
 
@@ -128,7 +129,10 @@ def _sample(sample: TextSample) -> "list[RenderableType]":
 
 
 def _shortened(table: Table) -> Table:
-    """Only the last checkpoints: a long run has hundreds."""
+    """Only the last checkpoints, of which a long run has hundreds, and the fastest layouts."""
+    if table.key == "pareto" and len(table.lines) > _LAYOUTS_SHOWN:
+        more = f"The fastest {_LAYOUTS_SHOWN} of {len(table.lines)}; sixnd report shows all."
+        return replace(table, lines=table.lines[:_LAYOUTS_SHOWN], notes=(more, *table.notes))
     if table.key != "checkpoints" or len(table.lines) <= _CHECKPOINTS_SHOWN:
         return table
     kept = table.lines[-_CHECKPOINTS_SHOWN:]

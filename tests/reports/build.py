@@ -1,6 +1,7 @@
 """Documents to report on, made through the real models. Their numbers are plausible, not measured."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from sixnd.specs import catalog
@@ -20,8 +21,11 @@ from sixnd.specs.plan import (
     PlannedEvaluation,
     PlannedLayout,
     PlannedModel,
+    PlannedPipeline,
     PlannedSource,
     PlannedTraining,
+    Sensitivity,
+    Swing,
     TimeBreakdown,
 )
 from sixnd.specs.record import (
@@ -78,6 +82,67 @@ def big_plan() -> Plan:
             "The memory model is analytic; keep 10 % in hand before you rely on it.",
         ],
     )
+
+
+def costed_plan(plan: Plan) -> Plan:
+    """With what is told of cost beside the estimates: a front of layouts, sensitivities, the pipeline, HFU."""
+    e, room = plan.estimates, 0.95 * plan.cluster.memory_bytes
+    rate = e.money_usd.value / e.wall_time_s.value
+    options = [_costed(option, e.wall_time_s.value / e.step_time_s.value, rate, room) for option in plan.options]
+    fitting = [option for option in options if option.headroom_bytes is not None and option.headroom_bytes >= 0]
+    sensitivities = [
+        _sensitivity("MFU", e.mfu.value, "share of peak", (0.8, 1.2), e, lambda ratio: 1 / ratio, 1.0),
+        _sensitivity("Price", 2.95, "USD an accelerator-hour", (0.9, 1.3), e, lambda _: 1.0, 0.0),
+        _sensitivity("Goodput", 0.9, "share of wall-clock", None, e, lambda ratio: 1 / ratio, 1.0),
+        _sensitivity("Restart in", 630.0, "s", (0.3, 1.6), e, lambda ratio: 0.98 + 0.02 * ratio, 1.0),
+    ]
+    hfu = {"mfu_full": 1.05, "hfu": 1.2, "hfu_full": 1.26}
+    more = {name: estimate(e.mfu.value * factor, "share of peak", f"basis of {name}") for name, factor in hfu.items()}
+    return plan.model_copy(
+        update={
+            "options": options,
+            "pareto": [fitting[0], fitting[1]],
+            "sensitivities": sensitivities,
+            "estimates": e.model_copy(update=more),
+            "pipeline": PlannedPipeline(
+                forward_s=[0.1, 0.1, 0.11],
+                backward_s=[0.2, 0.2, 0.22],
+                micro_batches=40,
+                chunks=1,
+                basis="by hand",
+            ),
+        }
+    )
+
+
+def _costed(option: LayoutOption, steps: float, rate: float, room: float) -> LayoutOption:
+    if option.step_time_s is None or option.memory_bytes is None:
+        return option
+    wall_s = option.step_time_s * steps
+    run = {"wall_time_s": wall_s, "money_usd": wall_s * rate, "headroom_bytes": room - option.memory_bytes}
+    return option.model_copy(update=run)
+
+
+def _sensitivity(
+    what: str,
+    value: float,
+    unit: str,
+    interval: tuple[float, float] | None,
+    e: Estimates,
+    time: Callable[[float], float],
+    by_time: float,
+) -> Sensitivity:
+    """An input that scales the wall-clock by ``time`` of its ratio; money by that too, or by the ratio itself."""
+
+    def swing(low: float, high: float) -> Swing:
+        wall = [e.wall_time_s.value * time(ratio) for ratio in (low, high)]
+        money = [e.money_usd.value * (time(ratio) if by_time else ratio) for ratio in (low, high)]
+        ends = {"wall_time_at_low_s": wall[0], "wall_time_at_high_s": wall[1]}
+        return Swing(low=low * value, high=high * value, money_at_low_usd=money[0], money_at_high_usd=money[1], **ends)
+
+    ends = None if interval is None else swing(*interval)
+    basis = f"basis of {what}"
+    return Sensitivity(what=what, value=value, unit=unit, interval=ends, tenth=swing(0.9, 1.1), basis=basis)
 
 
 def small_plan(*, extrapolated: bool = False, steps: int = 400) -> Plan:

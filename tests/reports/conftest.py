@@ -36,7 +36,7 @@ def masked(text: str, plan: Plan) -> str:
 
 @pytest.fixture(scope="session")
 def big_plan() -> Plan:
-    return build.big_plan()
+    return build.costed_plan(build.big_plan())
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,15 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
     keys = {div["data-chart"] for div in _Page(pages[which]).all("div") if "data-chart" in div}
     assert keys == specs.keys()
     expected = {
-        "plan": {"law", "layouts", "memory-chart", "time-chart"},
+        "plan": {
+            "law",
+            "layouts",
+            "sensitivity-money",
+            "sensitivity-wall-time",
+            "memory-chart",
+            "time-chart",
+            "pipeline-chart",
+        },
         "run": {"losses", "grad_norm", "learning_rate", "tokens_per_s", "mix"},
         "law": {"isoflops", "frontier-params", "frontier-tokens", "frontier-loss", "residuals-chart", "left-out"},
     }
