@@ -9,15 +9,17 @@ it, and the interval of a prediction narrows by what they tell of that very conf
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from sixnd.planner.candidates import Floats, Layouts
+from sixnd.planner.candidates import Floats, Layouts, stage_kinds
 from sixnd.planner.machine import Machine
 from sixnd.planner.runtime import Runtime, runtime, with_constants
-from sixnd.planner.step_seconds import relative_error, step_seconds
+from sixnd.planner.step_rates import Rates, rates_of
+from sixnd.planner.step_seconds import relative_error, seconds_of
+from sixnd.planner.step_work import work
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.calibration import Calibration
 from sixnd.specs.families import Architecture
@@ -82,8 +84,17 @@ class MeasuredStep:
 
     def predicted_s(self, runtime: Runtime) -> float:
         """Seconds of a step by the model."""
-        shared = replace(runtime, sharers=self.sharers)
-        return float(step_seconds(self.model, self.layout, self.sequence, self.global_batch, shared).total[0])
+        return float(self.each_predicted_s([runtime])[0])
+
+    def each_predicted_s(self, runtimes: Sequence[Runtime]) -> Floats:
+        """The same by several runtimes that differ in their family's constants only, in one pass."""
+        shared = [replace(one, sharers=self.sharers) for one in runtimes]
+        counted = work(self.model, self.layout, self.sequence, shared[0])
+        each = [rates_of(self.model, one) for one in shared]
+        rates = Rates(*(np.array([getattr(one, f.name) for one in each]) for f in fields(Rates)))
+        batches = self.global_batch / (self.layout.data * self.layout.micro_batch)
+        found = seconds_of(counted, stage_kinds(self.model, self.layout), self.layout, batches, rates)
+        return np.broadcast_to(found.total, len(shared))
 
 
 @dataclass(frozen=True)
@@ -229,14 +240,9 @@ def _mean(rows: list[MeasuredStep]) -> MeasuredStep:
 def _slopes(rows: Sequence[MeasuredStep], runtime: Runtime, names: Sequence[str]) -> Floats:
     """Derivatives of the logarithm of each row's step time by the logarithm of each constant."""
     known = constants(runtime.family)
-    columns = []
-    for name in names:
-        ends = [
-            np.log([row.predicted_s(_moved(runtime, {name: known[name] * math.exp(step)})) for row in rows])
-            for step in (_STEP, -_STEP)
-        ]
-        columns.append((ends[0] - ends[1]) / (2 * _STEP))
-    return np.array(columns).T
+    moved = [_moved(runtime, {name: known[name] * math.exp(by)}) for by in (_STEP, -_STEP) for name in names]
+    up, down = np.log([row.each_predicted_s(moved) for row in rows]).reshape(len(rows), 2, len(names)).swapaxes(0, 1)
+    return np.asarray((up - down) / (2 * _STEP))
 
 
 def _moved(runtime: Runtime, values: Mapping[str, float]) -> Runtime:
