@@ -146,8 +146,13 @@ def expected_parts(stops: Stops, train_s: float, interval_s: float) -> Parts:
 
 def waiting_share(stops: Stops) -> float:
     """Share of wall-clock in which no spare is left: Erlang's B of spares + 1 machines under repair."""
-    load = stops.replaced_share * stops.replacement_s / stops.between_s
-    blocked = 1.0
+    return float(waiting_shares(stops, np.array([stops.between_s]))[0])
+
+
+def waiting_shares(stops: Stops, between_s: Array) -> Array:
+    """The same of runs that differ by the time between two stops."""
+    load = stops.replaced_share * stops.replacement_s / between_s
+    blocked = np.ones_like(load)
     for machines in range(1, stops.spares + 2):
         blocked = load * blocked / (machines + load * blocked)
     return blocked

@@ -18,7 +18,7 @@ from sixnd.planner.failures import (
     expected_parts,
     expected_stops,
     running_s,
-    waiting_share,
+    waiting_shares,
 )
 from sixnd.planner.laws import Array
 from sixnd.planner.machine import Machine
@@ -204,7 +204,7 @@ def run_estimates(clock: WallClock, train: Estimate) -> RunEstimates:
         return RunEstimates(Estimate(**ends, unit="s", basis=basis), None, None)
     draws = _draws(clock, stops, train)
     wall = _simulated(clock, stops, draws)
-    stopped = wall * (1 - waiting_share(stops)) / draws.between_s
+    stopped = wall * (1 - waiting_shares(stops, draws.between_s)) / draws.between_s
     parts, runs = clock.parts, f"interval: {_RUNS} simulated runs over the intervals of step time, failures and restart"
     return RunEstimates(
         wall=_estimate(parts.total, wall, "s", f"training time / goodput {parts.goodput:.4f}; {runs}"),
@@ -240,7 +240,7 @@ def _simulated(clock: WallClock, stops: Stops, draws: Draws) -> Array:
     """Wall-clock of each run; of those with very many stops the expected one."""
     with np.errstate(over="ignore"):
         running = running_s(stops, clock.interval_s, draws)
-    wall: Array = running / (1 - waiting_share(stops))
+    wall: Array = running / (1 - waiting_shares(stops, draws.between_s))
     few = running / draws.between_s <= _MOST_STOPS
     wall[few] = simulate(stops, clock.interval_s, draws.of(np.flatnonzero(few)), _SEED).wall_s
     return wall

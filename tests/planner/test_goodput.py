@@ -18,11 +18,13 @@ from sixnd.planner.failures import (
     waiting_share,
     young_interval_s,
 )
-from sixnd.planner.goodput import WallClock, known_stops, steps_within
+from sixnd.planner.goodput import WallClock, known_stops, run_estimates, steps_within
+from sixnd.planner.machine import machine_of
 from sixnd.planner.plan import make_plan
 from sixnd.planner.simulation import simulate
 from sixnd.specs import catalog
 from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.plan import Estimate
 from tests.planner.building import machine, spec
 
 STOPS = Stops(between_s=20_000, restart_s=600, write_s=60, stall_s=60)
@@ -219,6 +221,22 @@ def test_the_interval_of_wall_clock_holds_that_of_training_and_the_luck_of_failu
     assert few.wall_time_s.high / few.wall_time_s.value == pytest.approx(
         few.train_time_s.high / few.train_time_s.value, rel=0.02
     )
+
+
+def test_where_machines_run_out_the_interval_reaches_what_the_worst_failure_rate_makes_of_it():
+    """The runs of very many stops, that are not played, wait for machines by their own failure rate too."""
+    cluster = {"spares": 64, "replacement_time": "24 hours", "restart_time": "3 min"}
+    low, _ = catalog.accelerator("h100-sxm").reliability.hours_between_failures_range
+
+    def clock(**more):
+        asked = spec({"compute": 1e26}, "98304 x h100-sxm", cluster=cluster | more)
+        return WallClock(asked, machine_of(asked), params=10**12, steps=500_000, step_time_s=5.0)
+
+    train = Estimate(value=2.5e6, low=2.5e6, high=2.5e6, unit="s", basis="")
+    goodput = run_estimates(clock(), train).goodput
+    worst = clock(failures_every=f"{low} GPU-hours").goodput
+    assert goodput.low == pytest.approx(worst, rel=0.1)
+    assert goodput.low < goodput.value / 2
 
 
 @given(st.floats(1e3, 1e7), st.sampled_from([8, 512, 4096]), st.floats(0.05, 20))
