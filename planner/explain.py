@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sixnd.planner import explain_cost, explain_estimates, explain_model, explain_size, explain_training
 from sixnd.planner.explanation import Explanation, Facts, Step
+from sixnd.planner.why_not import asked_layout, why_not
 from sixnd.specs.errors import SixndError
 from sixnd.specs.plan import Decision, Estimate, Plan
 
@@ -100,9 +101,10 @@ def explain(plan: Plan, name: str) -> Explanation:
 
     Raises ``SixndError`` with the nearest name where the plan has nothing of that name.
     """
-    known = explainable(plan)
-    field = _field(name, known)
-    facts = Facts(plan)
+    facts, pins = Facts(plan), asked_layout(name)
+    if pins is not None:
+        return why_not(facts, name, pins)
+    field = _field(name, explainable(plan))
     if field.startswith("estimates."):
         return _of_estimate(facts, field)
     return _of_decision(facts, next(each for each in plan.decisions if each.what == field))

@@ -10,6 +10,7 @@ from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.laws import Interval
 from sixnd.planner.machine import Machine, machine_of
 from sixnd.planner.question import question
+from sixnd.planner.rules import Setting
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.plan import Plan
 
@@ -79,6 +80,12 @@ class Facts:
         if m.architecture is not None:
             return Transformer(m.architecture, m.sequence_length)
         return Transformer.of_shape(m.shape, m.padded_vocab_size, m.sequence_length, m.tied_embeddings)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """What a layout is chosen for."""
+        sites = self.spec.cluster.sites
+        return Setting(self.model, self.machine, self.plan.training.global_batch, sites.count if sites else 1)
 
     @cached_property
     def clock(self) -> WallClock:

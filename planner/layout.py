@@ -90,7 +90,7 @@ def search(setting: Setting, pins: Layout, spec: BudgetSpec | None = None) -> Fo
     if not len(space.bounds.layouts):
         raise _no_layout(setting, pins, space, spec)
     if not len(space.costed.layouts):
-        raise InfeasibleError(_no_memory(setting, pins, space))
+        raise InfeasibleError(no_memory(setting, pins, space))
     options = [*_ranking(space.costed), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
     fitting = int((space.bounds.memory_bytes <= usable_memory(setting.machine)).sum())
     counts = (len(space.splits), len(space.bounds.layouts), fitting)
@@ -261,16 +261,22 @@ def _no_layout(setting: Setting, pins: Layout, space: Space, spec: BudgetSpec | 
         return InfeasibleError(
             f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers"
         )
-    nearest = int(space.broken.sum(axis=0).argmin())
-    one = space.splits.pick([nearest])
-    if not space.broken[:, nearest].any():  # the split is lawful, its pinned micro-batch or recomputation is not
-        one = recomputed(setting, pins, micro_batched(setting, pins, one)).pick([0])
-    found = problems(setting, one.document(0), spec)
+    one = nearest_to_lawful(setting, pins, space).document(0)
+    found = problems(setting, one, spec)
     return InfeasibleError(
-        f"no layout of {count} ranks obeys every rule; the nearest, {one.document(0).label()}, fails because "
+        f"no layout of {count} ranks obeys every rule; the nearest, {one.label()}, fails because "
         f"{' and '.join(problem.message for problem in found)}; {_what_would_divide(setting, pins)}",
         tuple(problem for problem in found if spec is not None),
     )
+
+
+def nearest_to_lawful(setting: Setting, pins: Layout, space: Space) -> Layouts:
+    """Of splits that all break a rule, one that breaks fewest; it may be its micro-batch or recomputation that does."""
+    nearest = int(space.broken.sum(axis=0).argmin())
+    one = space.splits.pick([nearest])
+    if space.broken[:, nearest].any():
+        return one
+    return recomputed(setting, pins, micro_batched(setting, pins, one)).pick([0])
 
 
 def _bare(setting: Setting, pins: Layout, count: int) -> Layouts:
@@ -289,7 +295,8 @@ def _what_would_divide(setting: Setting, pins: Layout) -> str:
     return "change what the layout pins, or training.global_batch"
 
 
-def _no_memory(setting: Setting, pins: Layout, space: Space) -> str:
+def no_memory(setting: Setting, pins: Layout, space: Space) -> str:
+    """What the leanest layout needs, and on what it would fit."""
     order = np.argsort(space.bounds.memory_bytes, kind="stable")[:_CHUNK]
     variants = lawful(setting, recomputed(setting, pins, space.bounds.layouts.pick(order)))
     memory = _memory_bytes(setting, variants)

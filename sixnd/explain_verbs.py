@@ -18,7 +18,8 @@ def explain(document: Path, name: str | None, width: int | None, as_json: bool) 
     """Derive one number of a plan, step by step.
 
     NAME is N, D, C, loss, batch, lr, layout, law, memory, time, money, or any decision or estimate of the plan;
-    without one, all that can be explained is listed. A spec is planned on the way.
+    without one, all that can be explained is listed. NAME may also be a layout, as "TP8 PP8 MBS2": the rule or the
+    bytes that reject it, or by how much it loses. A spec is planned on the way.
     """
     from dataclasses import asdict
 
