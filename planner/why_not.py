@@ -1,4 +1,4 @@
-"""What becomes of a layout that the user names: the rule or the bytes that reject it, or by how much it loses, and where."""
+"""What becomes of a layout that the user names: the rule or the bytes that reject it, or where and how much it loses."""
 
 import re
 
@@ -19,13 +19,16 @@ _DEGREES = {
     "MBS": "micro_batch",
 }
 _TERM = re.compile(r"(?P<name>VPP|ETP|MBS|TP|PP|CP|EP|DP)\s*=?\s*(?P<degree>\d+)", re.IGNORECASE)
-_RECOMPUTE = re.compile(r"recompute-(?P<level>none|selective|full)", re.IGNORECASE)
+_RECOMPUTE = re.compile(r"recompute-(?P<level>none|selective|full)(:[\w+]+)?", re.IGNORECASE)
 _NOTABLE = 1e-3
 """Differences of step time below this share are not told."""
 
 
 def asked_layout(text: str) -> Layout | None:
-    """Pins of a text like ``TP8 PP16 MBS1 recompute-full``, what it leaves out being free; none where it is no layout."""
+    """Pins of a text like ``TP8 PP16 recompute-full``, what it leaves out being free; none where it is no layout.
+
+    Of recomputation the level is pinned; its modules or layers are free.
+    """
     pins: dict[str, object] = {_DEGREES[t["name"].upper()]: int(t["degree"]) for t in _TERM.finditer(text)}
     levels = [match["level"].lower() for match in _RECOMPUTE.finditer(text)]
     if levels:
@@ -50,10 +53,8 @@ def why_not(facts: Facts, text: str, pins: Layout) -> Explanation:
 
 
 def _counted(space: Space) -> Step:
-    told = (
-        f"{len(space.splits):,} splits, with a micro-batch {len(space.bounds.layouts):,} layouts that obey every rule"
-    )
-    return Step("layouts of that kind", told, len(space.bounds.layouts), "rules of Megatron-core", "layouts")
+    told = f"of {len(space.splits):,} splits with these degrees, with each micro-batch, before recomputation"
+    return Step("lawful layouts", told, len(space.bounds.layouts), "rules of Megatron-core")
 
 
 def _broken(facts: Facts, setting: Setting, pins: Layout, space: Space) -> list[Step]:
