@@ -206,6 +206,7 @@ _STAGES = (
             "predictions, which stay together"
         ),
         (VIRTUAL, PIPELINE, FAMILY),
+        ours=True,  # Megatron can give further predictions a stage of their own; we cost them beside the head
     ),
     Rule(
         "virtual pipeline",

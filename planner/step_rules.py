@@ -86,6 +86,7 @@ _RECOMPUTATION = (
         lambda s, c: "whole layers that are recomputed leave no module to recompute alone",  # noqa: ARG005
         (RECOMPUTE,),
         split_only=False,
+        ours=True,  # Megatron would not look at the modules
     ),
     Rule(
         "absent modules",  # Megatron refuses mla_up_proj alone; of the others it silently recomputes nothing
