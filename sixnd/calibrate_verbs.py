@@ -146,7 +146,7 @@ def _describing(document: Path, machine: "Machine") -> "Plan":
     found = plan or _planned(spec, document)
     if plan is None:
         _refuse_open(spec, found, document)
-    _refuse_other_machine(found, document, machine)
+    _refuse_other_machine(found, document, machine, "accelerators" if plan is None else "accelerator")
     return found
 
 
@@ -168,7 +168,7 @@ def _refuse_open(spec: "BudgetSpec", plan: "Plan", document: Path) -> None:
         raise located(ContradictionError(Problem(("version",), message)), document)
 
 
-def _refuse_other_machine(plan: "Plan", document: Path, machine: "Machine") -> None:
+def _refuse_other_machine(plan: "Plan", document: Path, machine: "Machine", key: str) -> None:
     from sixnd.specs.errors import ContradictionError, Problem
     from sixnd.specs.load import located
 
@@ -176,7 +176,7 @@ def _refuse_other_machine(plan: "Plan", document: Path, machine: "Machine") -> N
     there = (plan.cluster.accelerator, plan.training.precision)
     if here != there:
         message = f"ran on {there[0]} in {there[1]}, and what is calibrated is {here[0]} in {here[1]}"
-        raise located(ContradictionError(Problem(("cluster", "accelerator"), message)), document)
+        raise located(ContradictionError(Problem(("cluster", key), message)), document)
 
 
 def _of_run(folder: Path, machine: "Machine") -> "Measurement":
@@ -186,7 +186,7 @@ def _of_run(folder: Path, machine: "Machine") -> "Measurement":
     from sixnd.specs.record import Launch, Step, read_record
 
     plan = load_plan(folder / "plan.yaml")
-    _refuse_other_machine(plan, folder / "plan.yaml", machine)
+    _refuse_other_machine(plan, folder / "plan.yaml", machine, "accelerator")
     record = read_record(folder / "record.jsonl")
     starts = {launch.attempt: launch.resumed_from_step for launch in record.of(Launch)}
     steps = [
