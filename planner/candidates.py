@@ -159,6 +159,11 @@ def filling_units(model: Architecture, layouts: Layouts) -> Ints:
     return model.layers + layouts.embedding_as_layer * (2 + model.mtp_layers)
 
 
+def chunk_layers(model: Architecture, layouts: Layouts) -> Floats:
+    """Layers of one model chunk, with what counts as one."""
+    return np.asarray(filling_units(model, layouts) / (layouts.pipeline * layouts.virtual))
+
+
 def stage_kinds(model: Architecture, layouts: Layouts) -> list[StageKind]:
     """The kinds of stages of each candidate; stages of one kind hold the same layers, the first of them most in flight.
 
@@ -168,30 +173,28 @@ def stage_kinds(model: Architecture, layouts: Layouts) -> list[StageKind]:
     """
     p = layouts.pipeline
     alone, middle, end = p == 1, np.maximum(p - 2, 0), p - 1
-    chunk = filling_units(model, layouts) / (p * layouts.virtual)
+    chunk = chunk_layers(model, layouts)
     if model.experts is None:
         mixed, dense = end, None
     else:
         dense = _DenseChunks.of(model.experts.dense_layers + layouts.embedding_as_layer, chunk, p)
         mixed = dense.mixed
     before, after = np.clip(mixed - 1, 0, middle), np.where(mixed < end, end - 1 - mixed, 0)
-    ranks_and_counts = [
-        ("first pipeline stage", 0 * p, np.ones_like(p)),
-        ("second pipeline stage", np.ones_like(p), before),
-        ("last stage with dense layers", mixed, middle - before - after),
-        ("stage behind all dense layers", mixed + 1, after),
-        ("last pipeline stage", end, np.where(alone, 0, 1)),
+    no, yes = np.zeros_like(alone), np.ones_like(alone)
+    places = [
+        ("first pipeline stage", 0 * p, np.ones_like(p), yes, alone),
+        ("second pipeline stage", np.ones_like(p), before, no, no),
+        ("last stage with dense layers", mixed, middle - before - after, no, no),
+        ("stage behind all dense layers", mixed + 1, after, no, no),
+        ("last pipeline stage", end, np.where(alone, 0, 1), no, yes),
     ]
     kinds = []
-    for name, rank, count in ranks_and_counts:
+    for name, rank, count, first, last in places:
         if not count.any():
             continue
-        first, last = rank == 0, rank == end
         ends = layouts.embedding_as_layer * (first + last * (1 + model.mtp_layers))
         layers = chunk * layouts.virtual - ends
-        sparse = np.zeros(len(layouts))
-        if dense is not None:
-            sparse = layers - (dense.on(rank) - layouts.embedding_as_layer * first)
+        sparse = layers - dense.on(rank) + layouts.embedding_as_layer * first if dense else np.zeros(len(layouts))
         kinds.append(StageKind(name, rank, count, layers, sparse, first, last))
     return kinds
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sixnd.planner import model as counts
-from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, StageKind, filling_units
+from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, StageKind
 from sixnd.planner.split import Split
 from sixnd.specs.families import Architecture
 
@@ -28,9 +28,8 @@ class Stage:
     """What its first chunk lacks of that: an embedding that counts as a layer."""
 
     @classmethod
-    def of_kind(cls, model: Architecture, layouts: Layouts, kind: StageKind) -> "Stage":
-        """One kind of stage of every layout."""
-        chunk = filling_units(model, layouts) / (layouts.pipeline * layouts.virtual)
+    def of_kind(cls, layouts: Layouts, chunk: Floats, kind: StageKind) -> "Stage":
+        """One kind of stage of every layout, whose chunks hold so many layers."""
         gap = np.where(kind.first & layouts.embedding_as_layer, 1.0, 0.0)
         dense = kind.layers - kind.expert_layers
         return cls(kind.rank, kind.first, kind.last, dense, kind.expert_layers, chunk, gap)
@@ -50,7 +49,7 @@ class Stage:
 
     def further(self, model: Architecture) -> Ints:
         """Modules of multi-token prediction: on the last stage, behind its layers."""
-        return np.where(self.last, model.mtp_layers, 0)
+        return self.last * model.mtp_layers if model.mtp_layers else np.zeros(1, dtype=np.int64)
 
 
 def in_flight(layouts: Layouts, micro_batches: Floats, rank: Ints) -> Floats:

@@ -86,36 +86,42 @@ class _Layer:
     """Bytes of one kind of layer for one micro-batch."""
 
     kept: Floats
-    """Kept where the layer is not recomputed whole."""
+    """Kept where only some layers of each chunk are recomputed whole, by those that are not; elsewhere by every one."""
     peak: Floats
-    """Beside what it and those before it keep, at its own worst moment, where it is not recomputed whole."""
+    """Beside what it and those before it keep, at such a layer's own worst moment."""
     moment: Ints
     recomputed_peak: Floats
-    """The same where it is."""
+    """The same of a layer that is recomputed whole and keeps its input."""
 
     @classmethod
     def of(cls, at: Tokens, with_experts: bool) -> "_Layer":
-        tensors = layer_tensors(at, with_experts)
+        tensors, every = layer_tensors(at, with_experts), at.layouts.recompute_full & (at.layouts.recompute_layers == 0)
         experts = at.model.experts if with_experts else None
         whole, forward, backward = bytes_whole(tensors), forward_extra(at, experts), backward_extra(at, experts)
-        kept = np.where(at.layouts.recompute_full, whole, bytes_kept(at, tensors))
+        kept = np.where(at.layouts.recompute_full, np.where(every, at.layer_input, whole), bytes_kept(at, tensors))
         again, most = whole - kept, np.maximum(forward, backward)
         moment = np.where((again > 0) | (backward >= forward), BACKWARD, FORWARD)
         return cls(kept, again + most, moment, whole - at.layer_input + most)
 
 
-class _Moment(NamedTuple):
-    """One candidate for the peak; entries that have no such moment are below zero."""
+class _Peak(NamedTuple):
+    """The worst moment so far, entry by entry."""
 
+    total: Floats
     activations: Floats
-    """Kept by layers, of the last micro-batch in flight where it is a moment of a layer."""
-    passing: Floats
-    logits: Floats
-    kind: Ints
+    """Kept by layers."""
+    moment: Ints
 
-    @property
-    def total(self) -> Floats:
-        return self.activations + self.passing + self.logits
+    def or_at(self, exists: Bools, kept: Floats, passing: Floats, moment: Ints | int) -> "_Peak":
+        """The same with one more moment, where there is one."""
+        total = np.where(exists, kept + passing, 0.0)
+        worse = total > self.total
+        activations, moments = np.where(worse, kept, self.activations), np.where(worse, moment, self.moment)
+        return _Peak(np.maximum(total, self.total), activations, moments)
+
+
+_NONE: Floats = np.zeros(1)
+_NEVER = _Peak(_NONE, _NONE, np.zeros(1, dtype=np.int64))
 
 
 class Stages:
@@ -123,92 +129,95 @@ class Stages:
 
     def __init__(self, at: Tokens, state: StateBytes) -> None:
         self.at, self.state = at, state
-        experts, layouts = at.model.experts, at.layouts
-        self._dense = _Layer.of(at, False) if experts is None or experts.dense_layers else None
-        self._sparse = _Layer.of(at, True) if experts else None
-        again = np.where(layouts.recompute_layers == 0, np.inf, layouts.recompute_layers)
-        self._recomputed = np.where(layouts.recompute_full, again, 0.0)
-        """Layers of each chunk, the first ones, that are recomputed whole."""
+        model, layouts = at.model, at.layouts
+        self._dense = _Layer.of(at, False) if model.experts is None or model.experts.dense_layers else None
+        self._sparse = _Layer.of(at, True) if model.experts else None
+        self._some = np.where(layouts.recompute_full, layouts.recompute_layers, 0)
+        """First layers of each chunk that are recomputed whole, where they are not all."""
+        each = model.vocab * (1 + model.mtp_layers) * at.software.logit_bytes
+        self._logits = at.count * each / layouts.tensor
+        self._head = _head_bytes(at)
+        self._embedding = counts.embedding_params(model) * at.software.element_bytes / layouts.tensor + at.layer_input
 
     def memory(self, stage: Stage, micro_batches: Floats) -> StageMemory:
         """Bytes at the peak of a stage in a pipeline with so many micro-batches a step."""
         held, layouts, state = rank_params(self.at.model, self.at.layouts, stage), self.at.layouts, self.state
+        total = held.total
         shards = (layouts.optimizer_shards, layouts.expert_replicas) if state.distributed else (1, 1)
+        split = held.dense / shards[0] + (held.experts / shards[1] if self._sparse else 0.0)
         peak = self._peak(stage, in_flight(layouts, micro_batches, stage.rank))
+        at_head = peak.moment == HEAD
+        logits = np.where(at_head, self._logits, 0.0)
+        activations = peak.activations + np.where(at_head, 2 * self.at.layer_input, 0.0)
         return StageMemory(
-            parameters=state.weight * held.total,
-            gradients=state.gradient * held.total,
-            optimizer=state.optimizer * (held.dense / shards[0] + held.experts / shards[1]),
-            activations=peak.activations,
-            logits=peak.logits,
-            passing=peak.passing,
+            parameters=state.weight * total,
+            gradients=state.gradient * total,
+            optimizer=state.optimizer * split,
+            activations=activations,
+            logits=logits,
+            passing=peak.total - activations - logits,
             buffers=buffers(self.at, stage),
-            moment=peak.kind,
+            moment=peak.moment,
             stage=stage.rank,
         )
 
-    def _peak(self, stage: Stage, flying: Floats) -> _Moment:
+    def _peak(self, stage: Stage, flying: Floats) -> _Peak:
         """The worst of the moments."""
-        kept, layers = self._layers(stage)
+        kept, worst = self._layers(stage)
         earlier = (flying - 1) * kept
-        worst = _worst(layers)
-        worst = worst._replace(activations=worst.activations + earlier)
-        return _worst([worst, self._head(stage, earlier + kept), self._embedding(stage, earlier)])
+        worst = _Peak(worst.total + earlier, worst.activations + earlier, worst.moment)
+        if stage.first.any():
+            worst = worst.or_at(stage.first, earlier, self._embedding, EMBEDDING)
+        if stage.last.any():
+            worst = worst.or_at(stage.last, earlier + kept, self._head + self._logits, HEAD)
+        return worst
 
-    def _layers(self, stage: Stage) -> tuple[Floats, list[_Moment]]:
-        """(bytes that all layers of a stage keep for one micro-batch, the moments of its worst layers).
-
-        Of each kind of layer the last one is the worst, of those recomputed whole and of the others.
-        """
-        kept, moments, none = np.zeros(1), [], np.zeros(1)
-        before, start = none, _upto(stage, self._recomputed, none)
+    def _layers(self, stage: Stage) -> tuple[Floats, _Peak]:
+        """(bytes that all layers of a stage keep for one micro-batch, the worst moment of one of them)."""
+        kept, worst = _NONE, _NEVER
+        before, start, some = _NONE, _Upto(_NONE, _NONE, _NONE), self._some.any()
         for layer, layers in ((self._dense, stage.dense), (self._sparse, stage.sparse)):
             if layer is None:
                 continue
-            before = before + layers
-            end = _upto(stage, self._recomputed, before)
-            again = end.recomputed - start.recomputed
-            kept = kept + again * self.at.layer_input + (layers - again) * layer.kept
-            last = np.where(end.others > 0, kept, kept - end.begun * self.at.layer_input)
-            moments.append(_where(layers > again, last, layer.peak, layer.moment))
-            moments.append(_where(again > 0, kept - end.others * layer.kept, layer.recomputed_peak))
-            start = end
-        if self.at.model.mtp_layers:
-            further, moment = self._further(stage, kept)
-            kept, moments = kept + further, [*moments, moment]
-        return kept, moments
+            if some:
+                before = before + layers
+                end = _upto(stage, self._some, before)
+                kept, worst = self._some_again(layer, layers, kept, worst, start, end)
+                start = end
+            else:
+                kept = kept + layers * layer.kept
+                worst = worst.or_at(layers > 0, kept, layer.peak, layer.moment)
+        if self.at.model.mtp_layers and stage.last.any():
+            # Megatron recomputes MTP with all other layers, but not where only some of each chunk are recomputed
+            # (``MultiTokenPredictionLayer._checkpointed_forward``).
+            further = self._sparse or self._dense
+            assert further is not None
+            kept = kept + stage.further(self.at.model) * further.kept
+            worst = worst.or_at(stage.last, kept, further.peak, further.moment)
+        return kept, worst
 
-    def _further(self, stage: Stage, before: Floats) -> tuple[Floats, _Moment]:
-        """The same of modules of multi-token prediction.
+    def _some_again(
+        self, layer: _Layer, layers: Floats, kept: Floats, worst: _Peak, start: "_Upto", end: "_Upto"
+    ) -> tuple[Floats, _Peak]:
+        """The same with one more kind of layers, some of which are recomputed whole.
 
-        Megatron recomputes them whole with all other layers, but not where only some of each chunk are
-        (``MultiTokenPredictionLayer._checkpointed_forward``).
+        The last one is the worst, of those that are and of those that are not.
         """
-        layer = self._sparse or self._dense
-        assert layer is not None
-        whole = np.isinf(self._recomputed)
-        kept = stage.further(self.at.model) * np.where(whole, self.at.layer_input, layer.kept)
-        peak, moment = np.where(whole, layer.recomputed_peak, layer.peak), np.where(whole, BACKWARD, layer.moment)
-        return np.asarray(kept, dtype=np.float64), _where(stage.last, before + kept, peak, moment)
+        again = end.recomputed - start.recomputed
+        kept = kept + again * self.at.layer_input + (layers - again) * layer.kept
+        last = np.where(end.others > 0, kept, kept - end.begun * self.at.layer_input)
+        worst = worst.or_at(layers > again, last, layer.peak, layer.moment)
+        return kept, worst.or_at(again > 0, kept - end.others * layer.kept, layer.recomputed_peak, BACKWARD)
 
-    def _head(self, stage: Stage, kept: Floats) -> _Moment:
-        """Backward pass of the loss and head: final norm's input and output, logits, the head's input and gradients.
 
-        Under sequence parallelism the head's input is gathered, and its gradient exists whole and scattered. With
-        modules of multi-token prediction their logits are held until the same backward pass.
-        """
-        at, model = self.at, self.at.model
-        each = model.vocab * (1 + model.mtp_layers) * at.software.logit_bytes
-        logits = np.where(stage.last, at.count * each / at.layouts.tensor, 0.0)
-        flow = np.where(at.shards > 1, 2 * at.hidden_bytes + at.layer_input, at.hidden_bytes)
-        passing = flow + weight_gradient(at, model.vocab)
-        return _where(stage.last, kept + 2 * at.layer_input, passing, HEAD)._replace(logits=logits)
+def _head_bytes(at: Tokens) -> Floats:
+    """Backward pass of the loss and head, without logits: final norm's input and output, the head's input, gradients.
 
-    def _embedding(self, stage: Stage, earlier: Floats) -> _Moment:
-        """Gradient of the embedding, with micro-batches still in flight."""
-        at = self.at
-        gradient = counts.embedding_params(at.model) * at.software.element_bytes / at.layouts.tensor
-        return _where(stage.first, earlier, gradient + at.layer_input, EMBEDDING)
+    Under sequence parallelism the head's input is gathered, and its gradient exists whole and scattered. With modules
+    of multi-token prediction their logits are held until the same backward pass.
+    """
+    flow = np.where(at.shards > 1, 2 * at.hidden_bytes + at.layer_input, at.hidden_bytes)
+    return np.asarray(2 * at.layer_input + flow + weight_gradient(at, at.model.vocab))
 
 
 class _Upto(NamedTuple):
@@ -222,7 +231,7 @@ class _Upto(NamedTuple):
     """Other ones of that chunk; they are behind."""
 
 
-def _upto(stage: Stage, most: Floats, layers: Floats) -> _Upto:
+def _upto(stage: Stage, most: Ints, layers: Floats) -> _Upto:
     """The first ``layers`` of a stage of whose chunks the first ``most`` are recomputed."""
     places = layers + stage.gap
     chunks = np.maximum(np.ceil(places / np.maximum(stage.chunk, 1.0)) - 1, 0.0)
@@ -230,20 +239,6 @@ def _upto(stage: Stage, most: Floats, layers: Floats) -> _Upto:
     begun, each = np.minimum(here, most), np.minimum(stage.chunk, most)
     lacking = np.where(chunks > 0, each - np.minimum(stage.chunk - stage.gap, most), 0.0)
     return _Upto(chunks * each - lacking + begun, begun, here - begun)
-
-
-def _where(exists: Bools, kept: Floats, passing: Floats, kind: Ints | int = BACKWARD) -> _Moment:
-    return _Moment(np.where(exists, kept, 0.0), np.where(exists, passing, -np.inf), np.zeros(1), np.asarray(kind))
-
-
-def _worst(moments: list[_Moment]) -> _Moment:
-    """The largest, entry by entry."""
-    worst, total = moments[0], moments[0].total
-    for moment in moments[1:]:
-        new = moment.total
-        better, total = new > total, np.maximum(new, total)
-        worst = _Moment(*(np.where(better, a, b) for a, b in zip(moment, worst, strict=True)))
-    return worst
 
 
 def stages(

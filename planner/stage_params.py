@@ -11,6 +11,8 @@ from sixnd.planner.candidates import Bools, Floats, Ints, Layouts
 from sixnd.planner.stage import Stage
 from sixnd.specs.families import Architecture
 
+_NONE: Floats = np.zeros(1)
+
 
 class RankParams(NamedTuple):
     """Parameters on one rank, by what their optimizer is split over."""
@@ -31,7 +33,7 @@ def rank_params(model: Architecture, layouts: Layouts, stage: Stage) -> RankPara
     Key and value heads are split too where TP exceeds their number (Megatron gathers them in the forward pass).
     """
     split, whole = _ends(model, stage)
-    experts: Floats = np.zeros(1)
+    experts: Floats = _NONE
     for with_experts, layers in _layers(model, stage):
         each = counts.layer_params(model, with_experts)
         split = split + layers * float(each.attention + each.ffn)
@@ -58,20 +60,25 @@ def _ends(model: Architecture, stage: Stage) -> tuple[Floats, Floats]:
     The last stage has an embedding of its own for a head that is tied to it, or for modules of MTP, which read tokens.
     """
     embedding, norm = counts.embedding_params(model), counts.norm_params(model, model.hidden)
-    alone, further = stage.first & stage.last, stage.further(model)
-    on_last = np.where(alone & model.tied, 0, 1) + np.where(alone | model.tied | (model.mtp_layers == 0), 0, 1)
-    split = (stage.first + stage.last * on_last) * float(embedding) + further * (2.0 * model.hidden**2)
-    return split, stage.first * float(counts.position_params(model)) + (stage.last + 3 * further) * float(norm)
+    split, whole = _NONE, _NONE
+    if stage.first.any():
+        split, whole = stage.first * float(embedding), stage.first * float(counts.position_params(model))
+    if stage.last.any():
+        alone, further = stage.first & stage.last, model.mtp_layers
+        on_last = np.where(alone, 0 if model.tied else 1, 2 if further and not model.tied else 1)
+        split = split + stage.last * (on_last * float(embedding) + 2.0 * model.hidden**2 * further)
+        whole = whole + np.where(stage.last, (1.0 + 3 * further) * norm, 0.0)
+    return split, whole
 
 
 def buffers(at: Tokens, stage: Stage) -> Floats:
     """Bytes of workspaces, and of placeholders of weight gradients."""
     software, layers = at.software, dict(_layers(at.model, stage))
-    sparse = layers.get(True, np.zeros(1)) > 0
+    sparse = layers.get(True, _NONE) > 0
     found = np.where(sparse, software.workspace_bytes + software.grouped_workspace_bytes, software.workspace_bytes)
     if not software.weight_gradient_placeholders:
         return found
-    return found + software.element_bytes * _placeholders(at, stage, layers.get(False, np.zeros(1)) > 0, sparse)
+    return found + software.element_bytes * _placeholders(at, stage, layers.get(False, _NONE) > 0, sparse)
 
 
 class _Shape(NamedTuple):
@@ -88,7 +95,7 @@ def _placeholders(at: Tokens, stage: Stage, dense: Bools, sparse: Bools) -> Floa
     if model.experts is not None:
         present += [(sparse, shape) for shape in _feed_forward(model, model.experts.shared_ffn, tensor)]
         present += [(sparse, shape) for shape in _feed_forward(model, model.experts.ffn, at.layouts.expert_tensor)]
-    elements: Floats = np.zeros(1)
+    elements: Floats = _NONE
     for i, (held, (rows, columns)) in enumerate(present):
         again = np.zeros(1, dtype=np.bool_)
         for other, shape in present[:i]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixnd.planner.candidates import MODULES, stage_kinds
+from sixnd.planner.candidates import MODULES, chunk_layers, stage_kinds
 from sixnd.planner.memory import memory_terms, peak_memory
 from sixnd.planner.split import Recomputation, Split
 from sixnd.planner.stage import Stage, in_flight
@@ -71,10 +71,11 @@ def test_the_distributed_optimizer_splits_only_the_optimizer_state(model, data):
 @given(MODELS, st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4, 8]))
 def test_stages_and_tensor_ranks_together_hold_every_parameter(model, tensor, pipeline):
     one = layouts(layout(tensor, pipeline))
-    kinds = [
-        (kind.count[0], Stage.of_kind(model.architecture, one, kind)) for kind in stage_kinds(model.architecture, one)
-    ]
-    held = sum(count * rank_params(model.architecture, one, stage).total[0] for count, stage in kinds) * tensor
+    chunk = chunk_layers(model.architecture, one)
+    held = sum(
+        kind.count[0] * rank_params(model.architecture, one, Stage.of_kind(one, chunk, kind)).total[0] * tensor
+        for kind in stage_kinds(model.architecture, one)
+    )
     norms_repeated = (tensor - 1) * (2 * model.layers * model.hidden + model.hidden)
     assert held == pytest.approx(model.params + norms_repeated, rel=1e-12)
 
