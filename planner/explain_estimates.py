@@ -9,6 +9,7 @@ from sixnd.planner.layout import step_time
 from sixnd.planner.memory import peak_memory
 from sixnd.planner.rules import Setting
 from sixnd.planner.sites import with_link
+from sixnd.planner.utilisation import PALM, recomputed_flops
 from sixnd.specs.plan import Estimate
 
 Derivation = Callable[[Facts], list[Step]]
@@ -56,6 +57,19 @@ def mfu(facts: Facts) -> list[Step]:
     formula = f"{batch:,} × {flops:.5g} FLOPs / ({cluster.count} × {cluster.peak_flops:.4g} FLOP/s × {step_s:.5g} s)"
     value = batch * flops / (cluster.count * cluster.peak_flops * step_s)
     return with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)
+
+
+def hfu(facts: Facts) -> list[Step]:
+    """MFU, with what is computed twice."""
+    planned, model = facts.plan.estimates.hfu, facts.model
+    assert planned is not None, "only explained where the plan has it"
+    once = training_flops_per_token(model)
+    twice = recomputed_flops(model.architecture, model.sequence, "causal", facts.plan.layout)
+    steps = mfu(facts)
+    share = number(steps)
+    repeated = Step("recomputed", "FLOPs of a token's forward pass that run again", twice, PALM, "FLOPs a token")
+    formula = f"MFU {share:.4g} × ({once:.5g} + {twice:.5g}) / {once:.5g}"
+    return [*steps, repeated, *with_interval(Step("HFU", formula, share * (once + twice) / once), planned)]
 
 
 def train_time_s(facts: Facts) -> list[Step]:

@@ -226,7 +226,8 @@ def _front(costed: Costed) -> tuple[LayoutOption, ...]:
     """The Pareto front of time and memory; money goes with time, since every layout uses the same ranks."""
     members = front(np.stack([costed.time_s, costed.memory_bytes], axis=1))
     members = members[costed.time_s[members] <= SLOWEST * costed.time_s[0]]
-    return tuple(_option(costed, int(i)) for i in thinned(members, np.log(costed.time_s[members]), _FRONT))
+    shown = thinned(members, np.log(costed.time_s[members]), _FRONT).tolist()
+    return tuple(_option(costed, i, chosen=i == 0) for i in shown)
 
 
 def _out_of_memory(setting: Setting, space: Space) -> list[LayoutOption]:

@@ -13,6 +13,7 @@ from sixnd.planner.transformer import Transformer
 from sixnd.specs.families import Architecture
 from sixnd.specs.plan import Estimate, PlannedLayout
 
+PALM = "Chowdhery et al. 2022, PaLM, appendix B, arXiv:2204.02311"
 _LAYERS = ("qkv", "scores", "projection", "ffn", "router", "experts")
 """What whole layers are made of."""
 _COUNTED = {
