@@ -35,7 +35,7 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["validate", "plan", "explain", "allocate", "audit", "run", "status", "report", "ladder", "fit"]
+_ORDER = ["validate", "plan", "explain", "allocate", "audit", "run", "status", "report", "calibrate", "ladder", "fit"]
 _ORDER += ["catalog", "schema", "doctor"]
 
 

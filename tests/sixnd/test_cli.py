@@ -360,6 +360,7 @@ def test_schemas_are_printed_and_written(tmp_path, capsys):
     assert main(["schema", "--write", str(tmp_path / "schemas")]) == 0
     assert sorted(file.name for file in (tmp_path / "schemas").iterdir()) == [
         "budget-spec.json",
+        "calibration.json",
         "claim.json",
         "ladder.json",
         "law.json",
