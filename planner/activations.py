@@ -70,6 +70,11 @@ class Tokens:
         """One activation of every token, in a tensor whose width tensor parallelism splits."""
         return np.asarray(self.count * self.software.element_bytes / self.layouts.tensor)
 
+    @property
+    def product_share(self) -> float:
+        """Bytes of an input of a matrix product over those of another activation."""
+        return 1 / self.software.element_bytes if self.software.quantised_products else 1.0
+
     @cached_property
     def sent_bytes(self) -> Floats:
         """One tensor of all copies of tokens × hidden that a rank sends to experts."""
@@ -85,7 +90,7 @@ class Tokens:
 def layer_tensors(at: Tokens, with_experts: bool) -> list[Kept]:
     """Everything a layer keeps where nothing is recomputed or offloaded."""
     last = _mixture(at) if with_experts else _feed_forward(at, at.model.ffn, ("mlp",))
-    return [*_norms(at), *_attention(at), *last]
+    return [*_norms(at, at.model.experts if with_experts else None), *_attention(at), *last]
 
 
 def bytes_kept(at: Tokens, tensors: list[Kept]) -> Floats:
@@ -110,12 +115,18 @@ def _sum(parts: Iterator[Floats]) -> Floats:
     return total
 
 
-def _norms(at: Tokens) -> Iterator[Kept]:
-    """A norm keeps its input, and what it feeds keeps its output; plain PyTorch's keeps the normed input too."""
+def _norms(at: Tokens, experts: Experts | None) -> Iterator[Kept]:
+    """A norm keeps its input, and what it feeds keeps its output; plain PyTorch's keeps the normed input too.
+
+    A router keeps that output as it is, shared experts keep it quantised where their products are.
+    """
+    shares = at.product_share
+    if experts is not None and shares < 1:
+        shares = 1.0 + (shares if experts.shared_ffn else 0.0)
     yield Kept("attention norm's input", at.layer_input, (), "attn_norm")
-    yield Kept("attention norm's output", at.layer_input, ("layernorm",), "qkv_linear")
+    yield Kept("attention norm's output", at.layer_input * at.product_share, ("layernorm",), "qkv_linear")
     yield Kept("feed-forward norm's input", at.layer_input, (), "mlp_norm")
-    yield Kept("feed-forward norm's output", at.layer_input, ("layernorm",))
+    yield Kept("feed-forward norm's output", at.layer_input * shares, ("layernorm",))
     if at.software.plain_layers:
         yield Kept("normed inputs", 2 * at.layer_input, ("layernorm",))
     if at.software.dropout:
@@ -131,13 +142,14 @@ def _attention(at: Tokens) -> Iterator[Kept]:
         if model.query_key_norm:
             yield Kept("queries and keys before their norms", each * (query + counts.kv_width(model)))
     else:
-        latents = 2 * (latent.query_rank or 0) + 2 * latent.kv_rank + latent.rotary
+        ranks = (latent.query_rank or 0) + latent.kv_rank
+        latents = ranks + latent.rotary + ranks * at.product_share  # before and after their norms
         yield Kept("latents", at.layer_input * (latents / model.hidden))
         made = 2 * query + model.heads * latent.value  # keys are as wide as queries
         yield Kept("queries, keys and values", each * made, ("mla_up_proj",), "core_attn")
     yield Kept("core attention", _scores(at), ("core_attn",))
-    # Under context parallelism by all-to-all the kernel keeps its own copy before the projection's input.
-    copies = 1 + (at.layouts.context > 1)
+    # The kernel's and the projection's are apart under context parallelism by all-to-all, or in different precisions.
+    copies = 1.0 + at.product_share if at.product_share < 1 else 1 + (at.layouts.context > 1)
     yield Kept("attention's output", each * counts.value_width(model) * copies, (), "attn_proj")
 
 
@@ -154,7 +166,7 @@ def _scores(at: Tokens) -> Floats:
 
 def _feed_forward(at: Tokens, width: int, again: tuple[Module, ...]) -> Iterator[Kept]:
     """Gate and up, or up alone, and the activation's output; plain layers keep two steps of gate · SiLU more."""
-    tensors = fused_matrices(at.model) + 1 + (2 if at.software.plain_layers else 0)
+    tensors = fused_matrices(at.model) + at.product_share + (2 if at.software.plain_layers else 0)
     yield Kept("hidden units", at.split_bytes * (tensors * width), again)
 
 
@@ -174,10 +186,10 @@ def _mixture(at: Tokens) -> Iterator[Kept]:
     yield Kept("router", at.count / at.shards * (experts.routed * _ROUTER_BYTES), ("moe",))
     if experts.shared_ffn:
         yield from _feed_forward(at, experts.shared_ffn, ("shared_experts", "moe"))
-    yield Kept("experts' input", at.sent_bytes * at.layouts.expert_tensor, ("moe",), "expert_fc1")
+    yield Kept("experts' input", at.sent_bytes * at.product_share * at.layouts.expert_tensor, ("moe",), "expert_fc1")
     units = at.sent_bytes * (experts.ffn / at.model.hidden)
     yield Kept("experts' hidden units", units * fused_matrices(at.model), ("moe",), "moe_act")
-    yield Kept("experts' products", units, ("moe_act", "moe"))
+    yield Kept("experts' products", units * at.product_share, ("moe_act", "moe"))
 
 
 def forward_extra(at: Tokens, experts: Experts | None) -> Floats:

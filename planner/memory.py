@@ -75,12 +75,18 @@ def fullest_stage(at: Tokens, state: StateBytes, micro_batches: Floats) -> Stage
 def program(machine: Machine) -> tuple[Software, StateBytes]:
     """What our runner keeps on a machine.
 
-    Below BF16 only matrix products are quantised: weights, gradients and optimizer are those of BF16 training.
+    Below BF16 only matrix products are quantised: weights, gradients and optimizer are those of BF16 training. FP4 is
+    counted as FP8, for want of a source that says what its recipes keep.
     On a CPU layers are Megatron's own on plain PyTorch (``tests/runner/test_kept_tensors.py`` counts what they keep).
     """
     wide = machine.precision == "fp32"
-    software = Software(element_bytes=4 if wide else 2, plain_layers=machine.accelerator.kind == "cpu")
-    return software, FP32_STATE if wide else StateBytes()
+    quantised = machine.precision in ("fp8", "fp4")
+    software = Software(
+        element_bytes=4 if wide else 2,
+        plain_layers=machine.accelerator.kind == "cpu",
+        quantised_products=quantised,
+    )
+    return software, FP32_STATE if wide else StateBytes(quantised=2 if quantised else 0)
 
 
 def peak_memory(model: Transformer, layout: PlannedLayout, machine: Machine, global_batch: int) -> MemoryBreakdown:

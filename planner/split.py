@@ -39,6 +39,10 @@ class StateBytes:
     """FP32 copy of the weights, split with the moments."""
     moments: float = 8
     """Both moments; 4 in BF16 and 2 in FP8 with the precision-aware optimizer."""
+    quantised: float = 0
+    """Copies of matrices in the precision of their products, kept from one micro-batch to the next; 2 in FP8: the
+    weight and its transpose, a byte each (``get_weight_workspace`` in transformer_engine/pytorch/module/base.py, which
+    Megatron-core's ``is_first_microbatch`` makes cache them)."""
     distributed: bool = True
     """Whether the ranks that hold the same parameters split their optimizer (Megatron's distributed optimizer)."""
     on_host: float = 0
@@ -65,6 +69,9 @@ class Software:
     plain_layers: bool = False
     """Megatron's own layers on plain PyTorch in place of Transformer Engine's: each norm keeps its normed input too,
     keys and values are repeated for every query head, and gate · SiLU keeps two more of its steps."""
+    quantised_products: bool = False
+    """Matrix products in FP8: Transformer Engine keeps their inputs in one byte for the weights' gradients
+    (``_Linear.forward`` in transformer_engine/pytorch/module/linear.py), attention and norms keep theirs in BF16."""
     dropout: bool = False
     """Whether dropout keeps its masks, one byte an element."""
     cross_entropy: Literal["in place", "fused", "plain"] = "plain"

@@ -23,7 +23,7 @@ from sixnd.planner.activations import (
 from sixnd.planner.candidates import Bools, Floats, Ints
 from sixnd.planner.split import Software, Split, StateBytes
 from sixnd.planner.stage import Stage, in_flight
-from sixnd.planner.stage_params import buffers, rank_params
+from sixnd.planner.stage_params import buffers, product_params, rank_params
 from sixnd.specs.families import Architecture
 
 FORWARD, BACKWARD, HEAD, EMBEDDING = range(4)
@@ -36,6 +36,7 @@ class StageMemory:
     """Bytes on one rank of a stage at its peak, one entry a layout or a stage; they sum to what the tensors hold."""
 
     parameters: Floats
+    """Weights, and copies of them in a lower precision."""
     gradients: Floats
     optimizer: Floats
     activations: Floats
@@ -143,6 +144,9 @@ class Stages:
         """Bytes at the peak of a stage in a pipeline with so many micro-batches a step."""
         held, layouts, state = rank_params(self.at.model, self.at.layouts, stage), self.at.layouts, self.state
         total = held.total
+        parameters = state.weight * total
+        if state.quantised:
+            parameters = parameters + state.quantised * product_params(self.at.model, layouts, stage)
         shards = (layouts.optimizer_shards, layouts.expert_replicas) if state.distributed else (1, 1)
         split = held.dense / shards[0] + (held.experts / shards[1] if self._sparse else 0.0)
         peak = self._peak(stage, in_flight(layouts, micro_batches, stage.rank))
@@ -150,7 +154,7 @@ class Stages:
         logits = np.where(at_head, self._logits, 0.0)
         activations = peak.activations + np.where(at_head, 2 * self.at.layer_input, 0.0)
         return StageMemory(
-            parameters=state.weight * total,
+            parameters=parameters,
             gradients=state.gradient * total,
             optimizer=state.optimizer * split,
             activations=activations,

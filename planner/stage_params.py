@@ -32,8 +32,7 @@ def rank_params(model: Architecture, layouts: Layouts, stage: Stage) -> RankPara
 
     Key and value heads are split too where TP exceeds their number (Megatron gathers them in the forward pass).
     """
-    split, whole = _ends(model, stage)
-    experts: Floats = _NONE
+    (split, whole), experts = _ends(model, stage), _NONE
     for with_experts, layers in _layers(model, stage):
         each = counts.layer_params(model, with_experts)
         split = split + layers * float(each.attention + each.ffn)
@@ -41,6 +40,19 @@ def rank_params(model: Architecture, layouts: Layouts, stage: Stage) -> RankPara
         if each.experts:
             experts = layers * float(each.experts) / (layouts.expert * layouts.expert_tensor)
     return RankParams(split / layouts.tensor + whole, experts)
+
+
+def product_params(model: Architecture, layouts: Layouts, stage: Stage) -> Floats:
+    """Those of a stage's layers whose matrix products may be quantised: all but norms and routers."""
+    found = _NONE
+    for with_experts, layers in _layers(model, stage):
+        each = counts.layer_params(model, with_experts)
+        latents = each.attention_whole if model.latent_attention else 0  # its norms, a few thousand, are among them
+        per_layer = (each.attention + each.ffn) / layouts.tensor + latents
+        if each.experts:
+            per_layer = per_layer + each.experts / (layouts.expert * layouts.expert_tensor)
+        found = found + layers * per_layer
+    return found
 
 
 def _layers(model: Architecture, stage: Stage) -> Iterator[tuple[bool, Floats]]:
@@ -62,12 +74,13 @@ def _ends(model: Architecture, stage: Stage) -> tuple[Floats, Floats]:
     embedding, norm = counts.embedding_params(model), counts.norm_params(model, model.hidden)
     split, whole = _NONE, _NONE
     if stage.first.any():
-        split, whole = stage.first * float(embedding), stage.first * float(counts.position_params(model))
+        split = np.asarray(stage.first * float(embedding))
+        whole = np.asarray(stage.first * float(counts.position_params(model)))
     if stage.last.any():
         alone, further = stage.first & stage.last, model.mtp_layers
         on_last = np.where(alone, 0 if model.tied else 1, 2 if further and not model.tied else 1)
-        split = split + stage.last * (on_last * float(embedding) + 2.0 * model.hidden**2 * further)
-        whole = whole + np.where(stage.last, (1.0 + 3 * further) * norm, 0.0)
+        split = split + np.asarray(stage.last * (on_last * float(embedding) + 2.0 * model.hidden**2 * further))
+        whole = whole + np.asarray(stage.last * ((1.0 + 3 * further) * norm))
     return split, whole
 
 

@@ -215,3 +215,23 @@ def test_a_row_that_says_too_little_or_too_much_is_refused(change, reason):
     assert case(row).measured == 40
     with pytest.raises(RefusedError, match=reason):
         case(row | change)
+
+
+def test_products_in_fp8_keep_a_byte_of_their_inputs_and_two_copies_of_each_weight():
+    """Of Llama 3 8B: norm outputs and the product take a byte, attention's output three, weights two more."""
+    model, s = architecture("llama-3-8b"), 4096
+    wide, narrow = (
+        bytes_whole(layer_tensors(Tokens(model, Split().layouts, software, s), False))[0]
+        for software in (Software(), Software(quantised_products=True))
+    )
+    assert wide - narrow == s * (2 * 4096 + 14336 - 4096)
+    bf16, fp8 = (stages(model, Split(), s, StateBytes(quantised=n))[0].parameters for n in (0, 2))
+    matrices = counts.params(model) - 2 * counts.embedding_params(model) - (2 * 32 + 1) * 4096
+    assert fp8 - bf16 == 2 * matrices
+
+
+def test_shared_experts_in_fp8_keep_their_input_beside_the_router_s():
+    model = architecture("deepseek-v2")
+    at = Tokens(model, Split().layouts, Software(quantised_products=True), 4096)
+    (found,) = (t.bytes for t in layer_tensors(at, True) if t.name == "feed-forward norm's output")
+    assert found == 3 * 4096 * model.hidden
