@@ -17,6 +17,7 @@ _KINDS = {
 }
 _WIDE, _NARROW = 18, 7
 """Heights of a bar, pixels: over an input's interval, and over 10 % of it."""
+_ONE = {"days": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
 _RANGES = {"80 % interval": "var(--band)", "± 10 %": "var(--c1)"}
 
 
@@ -26,10 +27,12 @@ def layouts_chart(facts: PlanFacts) -> ChartSpec | None:
 
     front = {option.layout for option in facts.pareto}
     costed = [*facts.pareto, *(option for option in facts.options if option.layout not in front)]
-    rows = [_layout_row(option, option.layout in front) for option in costed if option.step_time and option.memory]
-    if not rows:
+    every = [_layout_row(option, option.layout in front) for option in costed if option.step_time and option.memory]
+    if not every:
         return None
-    spare = all("headroom" in row for row in rows)
+    spare = all("headroom" in row for row in every)
+    rows = _near_enough(every) if spare else every
+    lacking = spare and min(row["headroom"] for row in rows) < 0
     y = alt.Y("headroom:Q", title="Memory to spare, GB") if spare else alt.Y("memory:Q", title="Memory, GB")
     x = alt.X("time:Q", title="Step time, s", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.Data(values=rows))
@@ -42,10 +45,11 @@ def layouts_chart(facts: PlanFacts) -> ChartSpec | None:
         shape=alt.Shape("kind:N", scale=shapes),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in _TIPS.items()],
     )
-    layers = [*_front_line(base, x, y), *(_full_rule() if spare else []), dots]
+    layers = [*_front_line(base, x, y), *(_full_rule() if lacking else []), dots]
     chosen = next((option for option in costed if option.chosen), costed[0])
     told = "; ".join(f"{row['layout']}: {row['time_text']}, {row['memory_text']}" for row in rows)
-    return ChartSpec("layouts", _layouts_caption(facts, chosen, spare), f"{told}.", spec_of(alt.layer(*layers)))
+    caption = _layouts_caption(facts, chosen, spare) + _far_caption(every, rows)
+    return ChartSpec("layouts", caption, f"{told}.", spec_of(alt.layer(*layers)))
 
 
 _TIPS = {
@@ -78,6 +82,19 @@ def _layout_row(option: Option, unbeaten: bool) -> dict[str, Any]:
     return row if option.headroom is None else row | {"headroom": (option.headroom.value or 0.0) / 1e9}
 
 
+def _near_enough(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what lacks so much memory that it would squash the rest."""
+    most = max(row["headroom"] for row in rows)
+    return [row for row in rows if row["headroom"] >= -most]
+
+
+def _far_caption(every: list[dict[str, Any]], drawn: list[dict[str, Any]]) -> str:
+    far = [
+        f"{row['layout']} ({row['time_text']}, lacks {-row['headroom']:,.0f} GB)" for row in every if row not in drawn
+    ]
+    return f" Too far below to be drawn: {'; '.join(far)}." if far else ""
+
+
 def _or_dash(figure: Figure | None) -> str:
     return "–" if figure is None else figure.text
 
@@ -106,7 +123,7 @@ def _layouts_caption(facts: PlanFacts, chosen: Option, spare: bool) -> str:
     if chosen.wall_time and chosen.money and chosen.wall_time.value and chosen.money.value:
         scale, unit = time_unit(chosen.wall_time.value)
         per = FORMATS["money"](chosen.money.value / chosen.wall_time.value * scale)
-        rate = f" Every {unit.removesuffix('s')} of wall time costs {per}, so the fastest is the cheapest."
+        rate = f" Every {_ONE[unit]} of wall time costs {per}, so the fastest is the cheapest."
     return (
         "Layouts that were costed: step time against memory to spare on the fullest rank. No layout is both faster and "
         f"leaner than one on the line.{rate}"

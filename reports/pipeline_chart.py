@@ -206,8 +206,9 @@ def _caption(facts: PipelineFacts, picture: _Picture) -> str:
     )
     return (
         f"One step of {picture.micro_batches:,} micro-batches under {schedule_name}{some}. Stages idle "
-        f"{percent(picture.played.idle_share)} of this schedule on average; the bubble is {facts.bubble.text} of the "
-        f"whole step.{left}{paler} Transfers, the gradients' reduction and the optimizer are not drawn."
+        f"{percent(picture.played.idle_share)} of this schedule on average; the busiest one's bubble is "
+        f"{facts.bubble.text} of the whole step.{left}{paler} "
+        "Transfers, the gradients' reduction and the optimizer are not drawn."
     )
 
 

@@ -202,7 +202,7 @@ class PlannedLayout(Document):
         return self.tensor * self.pipeline * self.context * self.data
 
     def label(self) -> str:
-        """Short name, e.g. ``TP8 PP16 DP64 VPP2 MBS1 recompute-selective:layernorm+mlp``."""
+        """Short name, e.g. ``TP8 PP16 DP64 VPP2 MBS1 recompute-layernorm+mlp``."""
         parts = [f"TP{self.tensor}", f"PP{self.pipeline}"]
         degrees = {"CP": self.context, "EP": self.expert, "ETP": self.expert_tensor}
         parts += [f"{name}{degree}" for name, degree in degrees.items() if degree > 1]
@@ -210,8 +210,8 @@ class PlannedLayout(Document):
         parts += [f"VPP{self.virtual_pipeline}"] if self.virtual_pipeline > 1 else []
         parts += [f"MBS{self.micro_batch}"]
         part = f":{self.recompute_layers}" if self.recompute_layers else ""
-        part += f":{'+'.join(self.recompute_modules)}" if self.recompute_modules else ""
-        return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{self.recompute}{part}"]))
+        again = "+".join(self.recompute_modules) or f"{self.recompute}{part}"
+        return " ".join(parts + ([] if self.recompute == "none" else [f"recompute-{again}"]))
 
 
 class LayoutOption(Document):
@@ -403,9 +403,9 @@ class Plan(Document):
     """What each law would choose for the plan's compute."""
     options: list[LayoutOption]
     """Layouts considered: the chosen one, the best of the rest, and for each rule one it rejected."""
-    pareto: list[LayoutOption] = []
+    pareto: list[LayoutOption] = Field(default_factory=list)
     """Layouts that fit and that no other beats in both time (so money) and memory head-room, fastest first; thinned."""
-    sensitivities: list[Sensitivity] = []
+    sensitivities: list[Sensitivity] = Field(default_factory=list)
     """The run's inputs by how far their intervals move its cost, the furthest first."""
     pipeline: PlannedPipeline | None = None
     """None with one stage, and on a shared host, where nobody idles."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixnd.reports.cost_charts import sensitivity_charts
+from sixnd.reports.cost_charts import layouts_chart, sensitivity_charts
 from sixnd.reports.pipeline_chart import nice_step, pipeline_chart
 from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
@@ -96,6 +96,16 @@ def test_layouts_that_none_beats_are_told_with_the_run_s_time_money_and_memory_t
     first = facts.pareto[0]
     assert first.chosen
     assert (first.wall_time.text, first.money.text, first.headroom.text) == ("2.26 h", "$426", "26.8 GB")
+
+
+def test_a_layout_that_lacks_so_much_memory_that_it_would_squash_the_chart_is_told_instead_of_drawn():
+    plan = costed_plan(big_plan())
+    far = plan.options[3].model_copy(update={"headroom_bytes": -813e9})
+    chart = layouts_chart(plan_facts(plan.model_copy(update={"options": [*plan.options[:3], far]})))
+    drawn = [row["layout"] for row in chart.spec["layer"][-1]["data"]["values"]]
+    assert "TP1 PP1 DP64 MBS8" in drawn  # lacks 2.8 GB
+    assert len(drawn) == 3
+    assert "Too far below to be drawn: TP1 PP2 DP32 MBS2 (713 ms, lacks 813 GB)." in chart.caption
 
 
 def test_a_plan_without_them_has_none_of_these_tables_and_charts():

@@ -96,7 +96,7 @@ def test_the_layout_s_degrees_make_the_world():
         recompute_modules=["layernorm"],
     )
     assert layout.world_size == 8192
-    assert layout.label() == "TP8 PP16 DP64 VPP2 MBS1 recompute-selective:layernorm"
+    assert layout.label() == "TP8 PP16 DP64 VPP2 MBS1 recompute-layernorm"
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys():
