@@ -26,6 +26,7 @@ def decisions(
     trained: PlannedTraining,
     checkpoints: PlannedCheckpoints,
     evaluation: PlannedEvaluation,
+    precisions: str,
 ) -> list[Decision]:
     """Every choice of the plan with its reason and source."""
     return [
@@ -38,7 +39,7 @@ def decisions(
         _tied(drafter, draft),
         _tokens(drafter, draft),
         *training_decisions(drafter, draft, trained),
-        _precision(drafter),
+        _precision(drafter, precisions),
         _layout(drafter, draft),
         _checkpoints(drafter, draft, checkpoints),
         _evaluation(drafter, evaluation),
@@ -189,10 +190,12 @@ def _tokens(drafter: Drafter, draft: Draft) -> Decision:
     )
 
 
-def _precision(drafter: Drafter) -> Decision:
+def _precision(drafter: Drafter, precisions: str) -> Decision:
+    asked, chosen = drafter.spec.training.precision, drafter.machine.precision
     reason = "BF16 where the catalog gives the accelerator a BF16 peak, else FP32"
-    pinned = drafter.spec.training.precision != "auto"
-    return decided("training.precision", drafter.machine.precision, pinned, reason, "catalog: peak_flops")
+    if asked == "fastest":
+        reason = f"takes the budget furthest: {precisions}" if precisions else "the only one with a peak and constants"
+    return decided("training.precision", chosen, asked not in ("auto", "fastest"), reason, "catalog: peak_flops")
 
 
 def _layout(drafter: Drafter, draft: Draft) -> Decision:

@@ -114,10 +114,11 @@ def flops_per_token(facts: Facts) -> list[Step]:
 def precision(facts: Facts) -> list[Step]:
     """Peaks by precision."""
     peaks = facts.machine.accelerator.peak_flops
+    reason = next(each.reason for each in facts.plan.decisions if each.what == "training.precision")
     source = f"catalog: accelerators/{facts.spec.accelerators.name}"
     return [
         *[Step(f"peak in {name}", "dense", peak, source, "FLOP/s") for name, peak in peaks.items()],
-        Step("precision", "training.precision, or BF16 where it has a peak", facts.machine.precision, source),
+        Step("precision", reason, facts.machine.precision, source),
     ]
 
 

@@ -63,7 +63,7 @@ class Facts:
     @cached_property
     def machine(self) -> Machine:
         """The cluster."""
-        return machine_of(self.spec)
+        return machine_of(self.spec, self.plan.training.precision)
 
     @cached_property
     def drafter(self) -> Drafter:

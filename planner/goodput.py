@@ -31,8 +31,8 @@ from sixnd.specs.running_costs import Reliability
 
 AT_LEAST = 10
 """Checkpoints in a run."""
-_STATE_BYTES = {"bf16": 2 + 12, "fp32": 4 + 8}
-"""Bytes a parameter in a checkpoint: the weights, and the optimizer's FP32 state."""
+_MOMENTS_BYTES, _MASTER_BYTES = 8, 4
+"""Bytes a parameter of the optimizer's FP32 state; weights that are FP32 are their own master copy."""
 _RUNS = 256
 _SEED = 20241007
 _MOST_STOPS = 4096
@@ -80,8 +80,9 @@ def hazards(spec: BudgetSpec, known: Reliability) -> Hazards:
 
 
 def checkpoint_bytes(machine: Machine, params: int) -> float:
-    """Size of a checkpoint."""
-    return params * _STATE_BYTES[machine.precision]
+    """Size of a checkpoint: the weights, and the optimizer's state."""
+    master = 0 if machine.precision == "fp32" else _MASTER_BYTES
+    return float(params * (machine.element_bytes + master + _MOMENTS_BYTES))
 
 
 def known_stops(spec: BudgetSpec, machine: Machine, params: int) -> Stops | None:

@@ -58,13 +58,13 @@ def _crossed(
     """Each layout with every row of values that its kind has, as its columns of those names."""
     order, rows = [], []
     for kind in np.unique(kinds):
-        members, table = np.flatnonzero(kinds == kind), values(int(kind))
+        members, table = np.flatnonzero(kinds == kind), np.array(values(int(kind)), dtype=np.int64)
         order.append(np.repeat(members, len(table)))
-        rows.append(np.tile(np.array(table, dtype=np.int64).reshape(len(table), len(names)), (len(members), 1)))
+        rows.append(np.tile(table.reshape(len(table), len(names)), (len(members), 1)))
     if not order:
         return found
-    several, table = found.pick(np.concatenate(order)), np.concatenate(rows)
-    columns: dict[str, Any] = dict(zip(names, table.T, strict=True))
+    several = found.pick(np.concatenate(order))
+    columns: dict[str, Any] = dict(zip(names, np.concatenate(rows).T, strict=True))
     if "recompute_full" in columns:
         columns["recompute_full"] = columns["recompute_full"] > 0
     return replace(several, **columns)

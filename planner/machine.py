@@ -26,8 +26,8 @@ class Machine:
 
     @property
     def element_bytes(self) -> int:
-        """Bytes of one activation or weight in the precision of the matrix products."""
-        return 2 if self.precision == "bf16" else 4
+        """Bytes of one activation or weight; products below BF16 quantise them on the way in."""
+        return 4 if self.precision == "fp32" else 2
 
     @property
     def memory_bytes_per_s(self) -> float:
@@ -40,24 +40,28 @@ class Machine:
         return self.planned.count if self.planned.shared_host else 1
 
 
-def chosen_precision(spec: BudgetSpec) -> Precision:
-    """The spec's precision; ``auto`` takes BF16 where the catalog gives it a peak."""
-    peaks = catalog.accelerator(spec.accelerators.name).peak_flops
-    asked = spec.training.precision
+def allowed_precisions(spec: BudgetSpec) -> tuple[Precision, ...]:
+    """What the spec leaves to choose from; ``auto`` takes BF16 where the catalog gives it a peak, else FP32."""
+    accelerator, asked = catalog.accelerator(spec.accelerators.name), spec.training.precision
+    peaks = accelerator.peak_flops
+    automatic: Precision = "bf16" if "bf16" in peaks else "fp32"
     if asked == "auto":
-        return "bf16" if "bf16" in peaks else "fp32"
+        return (automatic,)
+    if asked == "fastest":
+        fitted = catalog.step_family(accelerator.step_family).matmul
+        return tuple(p for p in peaks if p in fitted and (p != "fp32" or automatic == "fp32"))
     if asked not in peaks:
         message = (
             f"training.precision is {asked}, for which {spec.accelerators.name} has no peak; it has {', '.join(peaks)}"
         )
         raise ContradictionError(Problem(("training", "precision"), message, also=(("cluster", "accelerators"),)))
-    return asked
+    return (asked,)
 
 
-def machine_of(spec: BudgetSpec) -> Machine:
-    """The spec's cluster, resolved by the catalog."""
+def machine_of(spec: BudgetSpec, precision: Precision | None = None) -> Machine:
+    """The spec's cluster, resolved by the catalog; in the first precision that it allows unless one is given."""
     name, count = spec.accelerators.name, spec.accelerators.count
-    accelerator, precision = catalog.accelerator(name), chosen_precision(spec)
+    accelerator, precision = catalog.accelerator(name), precision or allowed_precisions(spec)[0]
     sharers = count if accelerator.shared_host else 1
     pinned_price = spec.cluster.price_usd_per_accelerator_hour is not None
     price, contract = offer(spec), spec.cluster.pricing

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from sixnd.planner.checks import check_hours, check_tokens_against_compute
+from sixnd.planner.checks import check_hours
 from sixnd.planner.cost import (
     co2_estimate,
     energy_estimate,
@@ -22,10 +22,11 @@ from sixnd.planner.law_choices import law_choices
 from sixnd.planner.layout import usable_memory
 from sixnd.planner.layout_cost import with_run_cost
 from sixnd.planner.loss import loss_estimate, worth_estimate
-from sixnd.planner.machine import Machine, machine_of
+from sixnd.planner.machine import Machine
 from sixnd.planner.memory import peak_memory
 from sixnd.planner.mix import planned_data
 from sixnd.planner.pipeline_schedule import planned_pipeline
+from sixnd.planner.precision import in_best_precision
 from sixnd.planner.runtime import runtime
 from sixnd.planner.sensitivity import sensitivities
 from sixnd.planner.utilisation import utilisations
@@ -41,10 +42,8 @@ def make_plan(spec: BudgetSpec) -> Plan:
     Raises ``InfeasibleError`` where no plan satisfies the spec (the message says what would), ``ContradictionError``
     where two values of the spec disagree in a way that only planning shows.
     """
-    machine = machine_of(spec)
-    drafter = Drafter(spec, machine)
-    check_tokens_against_compute(spec, drafter)
-    draft = drafter.solve()
+    drafter, draft, others = in_best_precision(spec)
+    machine = drafter.machine
     estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
     model, data = _model(draft), planned_data(spec, draft.tokens)
@@ -71,7 +70,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         checkpoints=checkpoints,
         evaluation=evaluation,
         estimates=estimates,
-        decisions=decisions(drafter, draft, trained, checkpoints, evaluation),
+        decisions=decisions(drafter, draft, trained, checkpoints, evaluation, others),
         law_choices=law_choices(draft.compute_flops, spec.planning_law),
         options=with_run_cost(draft.found.options, clock, usable),
         pareto=with_run_cost(draft.found.pareto, clock, usable),

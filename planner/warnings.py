@@ -25,6 +25,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_hyperparameter_range(drafter, draft),
         *_deviations(drafter, draft),
         *_experts(draft),
+        *_quantised(drafter),
         *_repetition(data, estimates),
         *_margins(drafter, draft, estimates),
         *_failures(drafter, draft, estimates),
@@ -94,8 +95,19 @@ def _experts(draft: Draft) -> list[str]:
     if model.active_params == model.params:
         return []
     return [
-        f"model.family: the law knows dense models; N is the {model.active_params:.4g} parameters that a token passes, of "
-        f"{model.params:.4g} in all. What the other experts are worth is not in the predicted loss, which is therefore high"
+        f"model.family: the law knows dense models; N is the {model.active_params:.4g} parameters that a token passes, "
+        f"of {model.params:.4g} in all. What the other experts are worth is not in the predicted loss, which is "
+        "therefore too high"
+    ]
+
+
+def _quantised(drafter: Drafter) -> list[str]:
+    precision = drafter.machine.precision
+    if precision not in ("fp8", "fp4"):
+        return []
+    return [
+        f"training.precision: no law here knows what products in {precision} do to the loss; the predicted loss is "
+        "that of BF16, and `sixnd run` does not train in it"
     ]
 
 

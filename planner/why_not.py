@@ -1,4 +1,4 @@
-"""What becomes of a layout that the user names: the rule or the bytes that reject it, or where and how much it loses."""
+"""What becomes of a layout that the user names: which rule or how many bytes reject it, or where it loses how much."""
 
 import re
 

@@ -265,3 +265,25 @@ def test_a_pinned_batch_that_is_no_whole_number_of_sequences_becomes_one_that_sp
     assert plan.training.global_batch == 15_360
     whole = make_plan(spec({"compute": 1e22}, "64 x h100-sxm", training={"global_batch": 15_381 * 4096}))
     assert whole.training.global_batch == 15_381
+
+
+def test_the_fastest_precision_is_chosen_only_where_the_spec_asks_for_it():
+    asked = {"model": {"family": "llama-3-70b"}, "data": {"tokens": 1e12}}
+    plain, fastest = (
+        make_plan(spec({"compute": 4.25e23}, "512 x h100-sxm", training={"precision": precision}, **asked))
+        for precision in ("auto", "fastest")
+    )
+    assert (plain.training.precision, fastest.training.precision) == ("bf16", "fp8")
+    assert fastest.estimates.wall_time_s.value < plain.estimates.wall_time_s.value
+    assert any("fp8" in warning for warning in fastest.warnings)
+    why = next(each for each in fastest.decisions if each.what == "training.precision")
+    assert f"bf16 {plain.estimates.step_time_s.value:.3g} s a step" in why.reason
+    assert not why.pinned
+
+
+def test_hours_buy_more_tokens_in_the_precision_that_is_chosen():
+    plain, fastest = (
+        make_plan(spec({"time": "5 days"}, "64 x h100-sxm", training={"precision": precision}))
+        for precision in ("bf16", "fastest")
+    )
+    assert fastest.estimates.loss.value <= plain.estimates.loss.value
