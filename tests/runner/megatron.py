@@ -154,7 +154,7 @@ class _Whole(torch.nn.Module):
 
 
 def chunks(model: Architecture, layout: PlannedLayout, sequence: int) -> list[GPTModel]:
-    """This rank's model chunks, built by Megatron from its own modules."""
+    """This rank's model chunks, built by Megatron from its own modules; of layers that are alike, one a chunk."""
     modules = [module for module in layout.recompute_modules if module != "moe_act"]  # needs Transformer Engine
     plain = layout.model_copy(update={"recompute_modules": modules})
     config = configuration(model, plain, **({"moe_grouped_gemm": False} if model.experts else {}))
@@ -168,6 +168,7 @@ def chunks(model: Architecture, layout: PlannedLayout, sequence: int) -> list[GP
 def _chunk(config: TransformerConfig, model: Architecture, sequence: int, stage: int | None) -> GPTModel:
     spec = get_gpt_decoder_block_spec(config, False, normalization="RMSNorm", vp_stage=stage)
     spec.layer_norm = Norm
+    spec.layer_specs = list({id(layer): layer for layer in spec.layer_specs}.values())
     for layer in spec.layer_specs:
         _without_transformer_engine(layer)
     predictions = None
