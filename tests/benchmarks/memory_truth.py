@@ -5,7 +5,8 @@
 prints JSON: rows used, rows refused with the reason, and the absolute relative error in per cent overall (dense and
 mixture-of-experts or context-parallel apart), by source and by precision; and for rows that ran out of memory whether
 the model says so. Allocated figures are held against what tensors hold, figures of the device (nvidia-smi) against that
-plus allocator slack and process memory, component figures against the component.
+plus allocator slack and process memory, component figures against the component. Rows are predicted stage by stage;
+``as_planned`` tells on how many the planner's search over layouts says the same of the fullest stage, and how exactly.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy as np
 
 from sixnd.planner import model as counts
 from sixnd.planner.activations import Tokens, bytes_kept, layer_tensors
+from sixnd.planner.memory import fullest_stage
 from sixnd.planner.split import Recomputation, Software, Split, StateBytes
 from sixnd.planner.stage_memory import StageMemory, fullest, stages
 from sixnd.specs import catalog
@@ -72,6 +74,9 @@ class Case(NamedTuple):
     measured: float
     relative_error: float
     moment: str
+    planned: float | None
+    """Bytes on the fullest stage as a search over layouts counts them, over those of the fullest of all stages; none
+    where stages are uneven, which no planned layout is."""
 
     @property
     def error(self) -> float:
@@ -92,6 +97,15 @@ class Measured:
     def stages(self) -> list[StageMemory]:
         """The model's answer, stage by stage."""
         return stages(self.model, self.split, int(number(self.row, "seq_len")), self.state, self.software)
+
+    def planned(self, found: list[StageMemory]) -> float | None:
+        """Bytes on the fullest stage as a search over layouts counts them, over those of the fullest stage found."""
+        split, layouts = self.split, self.split.layouts
+        if self.model.layers % (split.pipeline * split.virtual):
+            return None
+        at = Tokens(self.model, layouts, self.software, int(number(self.row, "seq_len")))
+        one = fullest_stage(at, self.state, np.full(1, float(split.micro_batches)))
+        return float(one.allocated[0] / fullest(found).allocated)
 
 
 def number(row: Row, key: str, default: float = float("nan")) -> float:
@@ -223,9 +237,18 @@ def case(row: Row) -> Case:
     found = run.stages()
     stage = _stage_of(row, run.split, found)
     predicted, error = COMPONENTS[row["component"]](row, stage)
-    predicted = float(predicted)
     kind = "moe" if run.model.experts is not None or run.split.context > 1 else "dense"
-    return Case(row["row_id"], kind, row["source"], row["precision"], predicted / 1e9, measured, error, stage.when)
+    return Case(
+        row["row_id"],
+        kind,
+        row["source"],
+        row["precision"],
+        predicted / 1e9,
+        measured,
+        error,
+        stage.when,
+        run.planned(found),
+    )
 
 
 def _share_of_baseline(row: Row) -> Case:
@@ -241,7 +264,7 @@ def _share_of_baseline(row: Row) -> Case:
 
     share = kept("seq" in how, recomputation(how.removeprefix("seq"))) / kept(False, Recomputation())
     measured = float(row["mem_kind"].removeprefix("percent="))
-    return Case(row["row_id"], "dense", row["source"], "", 100 * share, measured, ALLOCATED_ERROR, "one layer")
+    return Case(row["row_id"], "dense", row["source"], "", 100 * share, measured, ALLOCATED_ERROR, "one layer", None)
 
 
 def _stage_of(row: Row, parts: Split, found: list[StageMemory]) -> StageMemory:
@@ -258,16 +281,16 @@ def _total(row: Row, stage: StageMemory) -> tuple[float, float]:
     """Bytes of a figure of all memory: by torch's allocator, its reserve, or the device."""
     kind = row["mem_kind"]
     if kind.startswith(("torch max_allocated", "peak_memory_usage")):
-        return stage.allocated, ALLOCATED_ERROR
+        return float(stage.allocated), ALLOCATED_ERROR
     gpu = catalog.accelerator("a100-sxm-80gb")
-    reserved = stage.allocated * (1 + gpu.allocator_slack)
+    reserved = float(stage.allocated) * (1 + gpu.allocator_slack)
     return reserved + (0.0 if "reserved" in kind else gpu.process_bytes), DEVICE_ERROR
 
 
 def _states(row: Row, stage: StageMemory) -> float:
     """Model states. Korthikanti's figure 1 leaves the embeddings out: its bars are 18·12Lh²/(tp) to four digits."""
     if not row["source"].startswith("Korthikanti"):
-        return stage.states
+        return float(stage.states)
     model, parts = shape(row), split(row)
     layer = counts.layer_params(model, False)
     held = (layer.attention + layer.ffn) / parts.tensor + layer.norms
@@ -277,7 +300,7 @@ def _states(row: Row, stage: StageMemory) -> float:
 COMPONENTS: dict[str, Callable[[Row, StageMemory], tuple[float, float]]] = {
     "total": _total,
     "OOM": _total,
-    "activations": lambda _row, stage: (stage.activations, ALLOCATED_ERROR),
+    "activations": lambda _row, stage: (float(stage.activations), ALLOCATED_ERROR),
     "params+grads+optimizer": lambda row, stage: (_states(row, stage), ALLOCATED_ERROR),
 }
 
@@ -326,8 +349,14 @@ def report(path: Path) -> dict[str, Any]:
         "overall": {kind: summary(c for c in used if c.kind == kind) for kind in ("dense", "moe")},
         "by_source": _grouped(used, lambda c: c.source),
         "by_precision": _grouped(used, lambda c: c.precision or "not stated"),
+        "as_planned": _as_planned(used + exhausted),
         "out_of_memory": {"n": len(exhausted), "called": sum(c.predicted > c.measured for c in exhausted)},
     }
+
+
+def _as_planned(found: list[Case]) -> dict[str, float]:
+    ratios = [one.planned for one in found if one.planned is not None]
+    return {"n": len(ratios), "largest_difference": max((abs(ratio - 1) for ratio in ratios), default=0.0)}
 
 
 def write_rows(path: Path, out: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner import model as counts
-from sixnd.planner.activations import Tokens, bytes_kept, bytes_whole, layer_tensors
+from sixnd.planner.activations import Tokens, backward_extra, bytes_kept, bytes_whole, forward_extra, layer_tensors
 from sixnd.planner.split import FP32_STATE, Recomputation, Software, Split, StateBytes
 from sixnd.planner.stage import Stage, in_flight
 from sixnd.planner.stage_memory import fullest, stages
@@ -17,6 +17,7 @@ from sixnd.planner.stage_params import rank_params
 from sixnd.specs import catalog
 from tests.benchmarks.memory_truth import RefusedError, case, cases, report
 from tests.planner.shared_data import shared
+from tests.planner.splitting import models_and_splits
 
 OLD = Software(fused_attention=False, dropout=True)
 SELECTIVE = Recomputation(modules=frozenset({"core_attn"}))
@@ -99,6 +100,56 @@ def test_stages_and_expert_ranks_together_hold_every_parameter(name, tensor, pip
     copies = counts.embedding_params(model) if model.tied and pipeline > 1 else 0
     total = sum(np.broadcast_to(ranks.dense + ranks.experts * expert, pipeline))
     assert total == pytest.approx(counts.params(model) + copies, rel=1e-12)
+
+
+def recomputed_whole(model, split, stage):
+    """For each layer of a stage whether it is recomputed whole: the first ones of each chunk, or all."""
+    again, ends = split.recomputation, int(split.embedding_as_layer)
+    chunk = (model.layers + ends * (2 + model.mtp_layers)) // (split.pipeline * split.virtual)
+    missing = ends if stage == 0 else 0  # of the first chunk
+    places = [
+        i if i < chunk - missing else (i + missing) % chunk
+        for i in range(len(split.layers_of(stage, model.layers, model.mtp_layers)))
+    ]
+    return [again.full and (again.layers is None or place < again.layers) for place in places]
+
+
+def walked(model, split, sequence, stage):
+    """Bytes of activations, logits and what passes at a stage's peak, layer by layer."""
+    at = Tokens(model, split.layouts, Software(), sequence)
+    last, again, further = (
+        stage == split.pipeline - 1,
+        split.recomputation,
+        [model.experts is not None] * model.mtp_layers,
+    )
+    held = [counts.has_experts(model, i) for i in split.layers_of(stage, model.layers, model.mtp_layers)]
+    whole_again = recomputed_whole(model, split, stage)
+    if last:
+        held, whole_again = held + further, whole_again + [again.full and again.layers is None for _ in further]
+    kept, moments = [], []
+    for with_experts, whole in zip(held, whole_again, strict=True):
+        tensors, experts = layer_tensors(at, with_experts), model.experts if with_experts else None
+        total = bytes_whole(tensors)[0]
+        kept.append(at.layer_input[0] if whole else total if again.full else bytes_kept(at, tensors)[0])
+        moments.append(total - kept[-1] + max(forward_extra(at, experts)[0], backward_extra(at, experts)[0]))
+    earlier = (in_flight(split.layouts, np.full(1, split.micro_batches), np.full(1, stage))[0] - 1) * sum(kept)
+    found = [earlier + sum(kept[: i + 1]) + moment for i, moment in enumerate(moments)]
+    rows = model.vocab / split.tensor
+    if last:
+        flow = 2 * at.hidden_bytes[0] + at.layer_input[0] if split.sequence_parallel else at.hidden_bytes[0]
+        logits = at.count[0] * rows * (1 + model.mtp_layers) * 6
+        found.append(earlier + sum(kept) + 2 * at.layer_input[0] + flow + logits + 2 * rows * model.hidden)
+    if stage == 0:
+        found.append(earlier + 2 * rows * model.hidden + at.layer_input[0])
+    return max(found)
+
+
+@given(st.sampled_from(("llama-3-405b", "mixtral-8x7b", "deepseek-v3")).flatmap(models_and_splits))
+def test_a_stage_peaks_where_a_walk_through_its_layers_does(case):
+    """With any number of layers without experts, which may reach into any chunk of any stage."""
+    model, split = case
+    found = [float(one.activations + one.logits + one.passing) for one in stages(model, split, 4096)]
+    assert found == pytest.approx([walked(model, split, 4096, stage) for stage in range(split.pipeline)], rel=1e-12)
 
 
 def test_the_optimizer_is_split_over_data_and_context_and_experts_over_their_own_copies():
@@ -186,6 +237,8 @@ def test_allocated_memory_is_within_a_fifth_of_a_per_cent_of_simumax_s_ranks():
     found = report(shared("truth/memory.csv"))
     assert found["by_source"]["SimuMax v1.2 B200 real"]["p90"] < 0.2
     assert found["overall"]["moe"]["mape"] < 0.2
+    assert found["as_planned"]["n"] > 100
+    assert found["as_planned"]["largest_difference"] < 1e-12
     assert found["out_of_memory"]["called"] == found["out_of_memory"]["n"] > 0
 
 
