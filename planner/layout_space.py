@@ -16,7 +16,11 @@ from sixnd.specs.plan import Module
 
 MAX_VIRTUAL = 20
 MAX_MICRO_BATCH = 64
-MAX_CONTEXT = 64
+LEAST_CONTEXT_TOKENS = 4096
+"""Tokens of a sequence that each rank keeps under context parallelism: published runs with it keep at least as many."""
+MAX_EXPERT = 64
+"""Published runs spread experts over at most so many ranks. Beyond either nothing measured holds the step-time model
+down, so it is not searched; a spec that pins ``layout.context`` or ``layout.expert`` goes there."""
 
 
 def splits(setting: Setting, pins: Layout, count: int) -> Layouts:
@@ -74,9 +78,8 @@ def _degrees(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int,
     """(TP, PP, CP, DP) that use exactly ``count`` ranks."""
     degrees = divisors(count)
     tensors = [t for t in degrees if t <= 2 * setting.machine.accelerator.scale_up_ranks]
-    contexts = [c for c in degrees if c <= min(MAX_CONTEXT, setting.model.sequence)]
-    if setting.machine.planned.shared_host:
-        contexts = [1]
+    most = 1 if setting.machine.planned.shared_host else max(1, setting.model.sequence // LEAST_CONTEXT_TOKENS)
+    contexts = [c for c in degrees if c <= most]
     found = product(_pinned(tensors, pins.tensor), _pinned(degrees, pins.pipeline), _pinned(contexts, pins.context))
     whole = [(t, p, c, count // (t * p * c)) for t, p, c in found if count % (t * p * c) == 0]
     return [one for one in whole if pins.data in (None, one[3]) and one[1] <= setting.model.layers + 2]
@@ -94,7 +97,7 @@ def _expert_degrees(model: Architecture, pins: Layout, count: int, scale_up_rank
     """(EP, ETP)."""
     if model.experts is None:
         return [(e, t) for e in _pinned([1], pins.expert) for t in _pinned([1], pins.expert_tensor)]
-    ranks = [e for e in divisors(model.experts.routed) if e <= count]
+    ranks = [e for e in divisors(model.experts.routed) if e <= min(count, MAX_EXPERT)]
     tensors = [t for t in divisors(count) if t <= scale_up_ranks]
     return list(product(_pinned(ranks, pins.expert), _pinned(tensors, pins.expert_tensor)))
 
