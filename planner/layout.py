@@ -9,7 +9,7 @@ from sixnd.planner.candidates import Bools, Floats, Ints, Layouts
 from sixnd.planner.layout_space import leanest, micro_batched, recomputed, splits
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import memory_terms
-from sixnd.planner.pareto import front, thinned
+from sixnd.planner.pareto import front, thinned, worthwhile
 from sixnd.planner.rules import RULES, Setting, problems, violations
 from sixnd.planner.runtime import runtime
 from sixnd.planner.step_seconds import step_seconds
@@ -26,6 +26,8 @@ SHOWN = 5
 SLOWEST = 1.5
 """How many times the fastest's step time a layout of the Pareto front may take."""
 _FRONT = 12
+_WORTHWHILE = 0.01
+"""Of the memory that a plan may fill: what a layout of the front must save over the one before it."""
 _CHUNK = 1000
 
 
@@ -94,7 +96,7 @@ def search(setting: Setting, pins: Layout, spec: BudgetSpec | None = None) -> Fo
     options = [*_ranking(space.costed), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
     fitting = int((space.bounds.memory_bytes <= usable_memory(setting.machine)).sum())
     counts = (len(space.splits), len(space.bounds.layouts), fitting)
-    return Found(options[0].layout, tuple(options), _front(space.costed), *counts)
+    return Found(options[0].layout, tuple(options), _front(setting, space.costed), *counts)
 
 
 def explore(setting: Setting, pins: Layout) -> Space:
@@ -222,10 +224,11 @@ def _option(costed: Costed, i: int, why_not: str | None = None, *, chosen: bool 
     )
 
 
-def _front(costed: Costed) -> tuple[LayoutOption, ...]:
+def _front(setting: Setting, costed: Costed) -> tuple[LayoutOption, ...]:
     """The Pareto front of time and memory; money goes with time, since every layout uses the same ranks."""
     members = front(np.stack([costed.time_s, costed.memory_bytes], axis=1))
     members = members[costed.time_s[members] <= SLOWEST * costed.time_s[0]]
+    members = worthwhile(members, costed.memory_bytes[members], _WORTHWHILE * usable_memory(setting.machine))
     shown = thinned(members, np.log(costed.time_s[members]), _FRONT).tolist()
     return tuple(_option(costed, i, chosen=i == 0) for i in shown)
 

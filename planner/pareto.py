@@ -19,6 +19,15 @@ def front(columns: Floats) -> Ints:
     return np.array(found, dtype=np.int64)
 
 
+def worthwhile(members: Ints, falling: Floats, least: float) -> Ints:
+    """Members of a front whose ``falling`` value, one each, is below the last kept one's by ``least``; the first is."""
+    kept: list[int] = []
+    for i, value in enumerate(falling.tolist()):
+        if not kept or value <= falling[kept[-1]] - least:
+            kept.append(i)
+    return members[kept]
+
+
 def thinned(members: Ints, spread: Floats, most: int) -> Ints:
     """At most so many members: the first of each of ``most`` equal bands of ``spread``, and so the very first."""
     if len(members) <= most:

@@ -15,6 +15,8 @@ _KINDS = {
     "Unbeaten": ("var(--c3)", "square"),
     "Considered": ("var(--c1)", "circle"),
 }
+_ORDER = {"Considered": 0, "Unbeaten": 1, "Chosen": 2}
+"""In which marks are drawn: the chosen layout is never hidden."""
 _WIDE, _NARROW = 18, 7
 """Heights of a bar, pixels: over an input's interval, and over 10 % of it."""
 _ONE = {"days": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
@@ -31,9 +33,10 @@ def layouts_chart(facts: PlanFacts) -> ChartSpec | None:
     if not every:
         return None
     spare = all("headroom" in row for row in every)
-    rows = _near_enough(every) if spare else every
+    rows = sorted(_near_enough(every) if spare else every, key=lambda row: _ORDER[row["kind"]])
     lacking = spare and min(row["headroom"] for row in rows) < 0
-    y = alt.Y("headroom:Q", title="Memory to spare, GB") if spare else alt.Y("memory:Q", title="Memory, GB")
+    field, title = ("headroom:Q", "Memory to spare, GB") if spare else ("memory:Q", "Memory, GB")
+    y = alt.Y(field, title=title, scale=alt.Scale(zero=False, padding=16))
     x = alt.X("time:Q", title="Step time, s", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.Data(values=rows))
     domain = list(_KINDS)
@@ -117,7 +120,7 @@ def _full_rule() -> "list[altair.Chart]":
 
 
 def _layouts_caption(facts: PlanFacts, chosen: Option, spare: bool) -> str:
-    if not spare or not facts.pareto:
+    if not spare or len(facts.pareto) < 2:
         return "Layouts that were costed: step time against memory."
     rate = ""
     if chosen.wall_time and chosen.money and chosen.wall_time.value and chosen.money.value:

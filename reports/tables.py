@@ -143,6 +143,7 @@ def _options(options: list[Option]) -> Table:
 
 
 def _pareto(options: list[Option]) -> Table:
+    """Empty where nothing is on the front but the chosen layout."""
     paid = any(option.money and option.money.value for option in options)
     lines = [
         Line(
@@ -155,7 +156,7 @@ def _pareto(options: list[Option]) -> Table:
             ),
             "chosen" if option.chosen else "",
         )
-        for option in options
+        for option in (options if len(options) > 1 else [])
     ]
     return titled(
         "pareto",

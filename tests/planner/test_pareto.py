@@ -1,12 +1,14 @@
 """The Pareto front holds exactly what nothing beats."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sixnd.planner.pareto import front, thinned
+from sixnd.planner.pareto import front, thinned, worthwhile
 
 _few_values = st.integers(0, 6).map(float)  # few, so that ties and equal rows occur
 tables = st.tuples(st.integers(1, 40), st.integers(1, 3)).flatmap(
@@ -55,6 +57,18 @@ def test_a_thinned_front_is_short_in_order_and_keeps_the_first(values, most):
 
 def test_a_short_front_is_not_thinned():
     assert thinned(np.array([4, 2, 9]), np.array([3.0, 2.0, 1.0]), 3).tolist() == [4, 2, 9]
+
+
+@given(st.lists(st.integers(0, 100).map(float), min_size=1, max_size=40), st.integers(1, 20))
+def test_what_is_worthwhile_saves_enough_over_the_one_before_and_leaves_nothing_out_that_would(values, least):
+    falling = np.sort(np.array(values))[::-1]
+    members = np.arange(len(falling)) + 7
+    kept = worthwhile(members, falling, least) - 7
+    assert kept[0] == 0
+    assert all(falling[one] - falling[other] >= least for one, other in pairwise(kept))
+    for i in set(range(len(falling))) - set(kept.tolist()):
+        before = max(k for k in kept if k < i)
+        assert falling[before] - falling[i] < least
 
 
 def test_a_large_table_is_sifted_in_a_blink():
