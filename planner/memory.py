@@ -33,7 +33,7 @@ class MemoryTerms:
     logits: Floats
     overhead: Floats
     """Context, communication buffers and allocator slack."""
-    stage: Ints
+    stage: Floats
     """The fullest pipeline stage, from 0."""
     moment: Ints
     """When it peaks: index into ``stage_memory.MOMENTS``."""
@@ -48,8 +48,8 @@ def memory_terms(model: Transformer, layouts: Layouts, machine: Machine, global_
     """Bytes on the fullest rank of every candidate; ``global_batch`` in sequences."""
     software, state = program(machine)
     accelerator, found = machine.accelerator, []
-    for start in range(0, len(layouts), _BLOCK):
-        block = layouts.pick(slice(start, start + _BLOCK))
+    for start in range(0, max(1, len(layouts)), _BLOCK):
+        block = layouts.pick(slice(start, start + _BLOCK)).as_floats()
         at = Tokens(model.architecture, block, software, model.sequence)
         held = fullest_stage(at, state, block.micro_batches(global_batch))
         overhead = accelerator.process_bytes + accelerator.allocator_slack * held.allocated + held.buffers

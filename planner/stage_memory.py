@@ -162,7 +162,7 @@ class Stages:
             passing=peak.total - activations - logits,
             buffers=buffers(self.at, stage),
             moment=peak.moment,
-            stage=stage.rank,
+            stage=np.asarray(stage.rank),
         )
 
     def _peak(self, stage: Stage, flying: Floats) -> _Peak:
