@@ -24,13 +24,16 @@ _RANGES = {"80 % interval": "var(--band)", "± 10 %": "var(--c1)"}
 
 
 def layouts_chart(facts: PlanFacts) -> ChartSpec | None:
-    """Time against memory to spare of every layout that was costed, those that none beats joined by a line."""
+    """Time against memory to spare of layouts that were costed, those that none beats joined by a line.
+
+    None where there is but one.
+    """
     import altair as alt
 
     front = {option.layout for option in facts.pareto}
     costed = [*facts.pareto, *(option for option in facts.options if option.layout not in front)]
     every = [_layout_row(option, option.layout in front) for option in costed if option.step_time and option.memory]
-    if not every:
+    if len(every) < 2:
         return None
     spare = all("headroom" in row for row in every)
     rows = sorted(_near_enough(every) if spare else every, key=lambda row: _ORDER[row["kind"]])
@@ -39,8 +42,8 @@ def layouts_chart(facts: PlanFacts) -> ChartSpec | None:
     y = alt.Y(field, title=title, scale=alt.Scale(zero=False, padding=16))
     x = alt.X("time:Q", title="Step time, s", scale=alt.Scale(zero=False, padding=24), axis=alt.Axis(tickCount=5))
     base = alt.Chart(alt.Data(values=rows))
-    domain = list(_KINDS)
-    colours, shapes = (alt.Scale(domain=domain, range=[kind[i] for kind in _KINDS.values()]) for i in (0, 1))
+    kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in rows)]
+    colours, shapes = (alt.Scale(domain=kinds, range=[_KINDS[kind][i] for kind in kinds]) for i in (0, 1))
     dots = base.mark_point(size=100, filled=True, opacity=0.95).encode(
         x=x,
         y=y,

@@ -108,6 +108,13 @@ def test_a_layout_that_lacks_so_much_memory_that_it_would_squash_the_chart_is_to
     assert "Too far below to be drawn: TP1 PP2 DP32 MBS2 (713 ms, lacks 813 GB)." in chart.caption
 
 
+def test_one_layout_alone_needs_no_chart_and_no_front():
+    plan = costed_plan(big_plan())
+    facts = plan_facts(plan.model_copy(update={"options": plan.options[:1], "pareto": plan.pareto[:1]}))
+    assert layouts_chart(facts) is None
+    assert "pareto" not in {table.key for table in plan_tables(facts)}
+
+
 def test_a_plan_without_them_has_none_of_these_tables_and_charts():
     facts = plan_facts(big_plan())
     assert not {"pareto", "sensitivity", "pipeline"} & {table.key for table in plan_tables(facts)}
