@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from sixnd.planner.activations import Tokens
-from sixnd.planner.candidates import Floats, Ints, Layouts, chunk_layers, stage_kinds
+from sixnd.planner.candidates import Floats, Ints, Layouts
 from sixnd.planner.machine import Machine
 from sixnd.planner.split import FP32_STATE, Software, StateBytes
 from sixnd.planner.stage import Stage
@@ -17,7 +17,7 @@ from sixnd.planner.stage_memory import StageMemory, Stages
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.plan import MemoryBreakdown, PlannedLayout
 
-_BLOCK = 8192
+_BLOCK = 4096
 """Layouts that are counted together: so few that their arrays stay in a core's cache."""
 
 
@@ -61,15 +61,7 @@ def memory_terms(model: Transformer, layouts: Layouts, machine: Machine, global_
 
 def fullest_stage(at: Tokens, state: StateBytes, micro_batches: Floats) -> StageMemory:
     """The fullest stage of every layout, without what no tensor explains."""
-    stages, fullest, most = Stages(at, state), None, np.zeros(1)
-    chunk = chunk_layers(at.model, at.layouts)
-    for kind in stage_kinds(at.model, at.layouts):
-        found = stages.memory(Stage.of_kind(at.layouts, chunk, kind), micro_batches)
-        held = np.where(kind.exists, found.allocated, 0.0)
-        fullest = found if fullest is None else fullest.where(held > most, found)
-        most = np.maximum(most, held)
-    assert fullest is not None
-    return fullest
+    return Stages(at, state).fullest(Stage.of_kinds(at.model, at.layouts), micro_batches)
 
 
 def program(machine: Machine) -> tuple[Software, StateBytes]:

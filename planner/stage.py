@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sixnd.planner import model as counts
-from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, StageKind
+from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, chunk_layers, stage_kinds
 from sixnd.planner.split import Split
 from sixnd.specs.families import Architecture
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage holds beside modules of multi-token prediction; entries are layouts, or the stages of one."""
+    """What stages hold beside modules of multi-token prediction: arrays of stages × layouts."""
 
     rank: Ints
     """Its place in the pipeline, from 0."""
@@ -27,25 +27,30 @@ class Stage:
     gap: Floats
     """What its first chunk lacks of that: an embedding that counts as a layer."""
 
+    exists: Bools
+
     @classmethod
-    def of_kind(cls, layouts: Layouts, chunk: Floats, kind: StageKind) -> "Stage":
-        """One kind of stage of every layout, whose chunks hold so many layers."""
-        gap = np.where(kind.first & layouts.embedding_as_layer, 1.0, 0.0)
-        dense = kind.layers - kind.expert_layers
-        return cls(kind.rank, kind.first, kind.last, dense, kind.expert_layers, chunk, gap)
+    def of_kinds(cls, model: Architecture, layouts: Layouts) -> "Stage":
+        """Every kind of stage of every layout."""
+        kinds = stage_kinds(model, layouts)
+        rank, sparse, layers = (
+            np.stack(c) for c in zip(*((k.rank, k.expert_layers, k.layers) for k in kinds), strict=True)
+        )
+        first, last, exists = (np.stack(c) for c in zip(*((k.first, k.last, k.exists) for k in kinds), strict=True))
+        gap = np.where(first & layouts.embedding_as_layer, 1.0, 0.0)
+        return cls(rank, first, last, layers - sparse, sparse, chunk_layers(model, layouts), gap, exists)
 
     @classmethod
     def all_of(cls, model: Architecture, split: Split) -> "Stage":
         """Every stage of one split."""
-        rank = np.arange(split.pipeline)
+        rank = np.arange(split.pipeline).reshape(-1, 1)
         held = [split.layers_of(stage, model.layers, model.mtp_layers) for stage in range(split.pipeline)]
-        total = np.array([len(one) for one in held], dtype=np.float64)
-        sparse = np.array([sum(counts.has_experts(model, i) for i in one) for one in held], dtype=np.float64)
-        layouts, first, last = split.layouts, rank == 0, rank == split.pipeline - 1
+        total = np.array([[len(one)] for one in held], dtype=np.float64)
+        sparse = np.array([[sum(counts.has_experts(model, i) for i in one)] for one in held], dtype=np.float64)
+        first, last = rank == 0, rank == split.pipeline - 1
         ends = int(split.embedding_as_layer) * (first + last * (1 + model.mtp_layers))
-        chunk = np.ceil((total + ends) / split.virtual)
-        gap = np.where(first & layouts.embedding_as_layer, 1.0, 0.0)
-        return cls(rank, first, last, total - sparse, sparse, chunk, gap)
+        chunk, gap = np.ceil((total + ends) / split.virtual), np.where(first & split.embedding_as_layer, 1.0, 0.0)
+        return cls(rank, first, last, total - sparse, sparse, chunk, gap, np.ones_like(first))
 
     def further(self, model: Architecture) -> Ints:
         """Modules of multi-token prediction: on the last stage, behind its layers."""

@@ -6,7 +6,7 @@ layouts at once, or for all stages of one.
 """
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,14 +72,9 @@ class StageMemory:
         names = ("parameters", "gradients", "optimizer", "activations", "logits", "passing", "buffers")
         return max(names, key=lambda name: float(getattr(self, name)))
 
-    def pick(self, index: int) -> "StageMemory":
-        """One entry."""
-        size = len(self.stage)
-        return StageMemory(*(np.broadcast_to(getattr(self, f.name), size)[index] for f in fields(self)))
-
-    def where(self, better: Bools, other: "StageMemory") -> "StageMemory":
-        """These, and the other's entries where it is ``better``."""
-        return StageMemory(*(np.where(better, getattr(other, f.name), getattr(self, f.name)) for f in fields(self)))
+    def pick(self, index: Any) -> "StageMemory":
+        """Some entries, or one."""
+        return StageMemory(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -115,14 +110,41 @@ class _Peak(NamedTuple):
 
     def or_at(self, exists: Bools, kept: Floats, passing: Floats, moment: Ints | int) -> "_Peak":
         """The same with one more moment, where there is one."""
-        total = np.where(exists, kept + passing, 0.0)
+        total = kept + passing
+        if not exists.all():
+            total = np.where(exists, total, 0.0)
         worse = total > self.total
         activations, moments = np.where(worse, kept, self.activations), np.where(worse, moment, self.moment)
         return _Peak(np.maximum(total, self.total), activations, moments)
 
+    def row(self, index: int) -> "_Peak":
+        """That of one stage."""
+        return _Peak(self.total[index], self.activations[index], self.moment[index])
+
 
 _NONE: Floats = np.zeros(1)
 _NEVER = _Peak(_NONE, _NONE, np.zeros(1, dtype=np.int64))
+
+
+class _Held(NamedTuple):
+    """What stages hold at their peak; of arrays of stages × layouts."""
+
+    dense: Floats
+    """Parameters but routed experts."""
+    experts: Floats
+    quantised: Floats
+    """Copies of weights."""
+    peak: Floats
+    """Activations, logits and what passes."""
+    activations: Floats
+    moment: Ints
+    buffers: Floats
+    stage: Ints
+
+    def pick(self, entries: tuple[Ints, Ints]) -> "_Held":
+        """Those of one stage for every layout."""
+        columns: list[Any] = [column[entries] if column.ndim == 2 else column for column in self]
+        return _Held(*columns)
 
 
 class Stages:
@@ -139,30 +161,49 @@ class Stages:
         self._logits = at.count * each / layouts.tensor
         self._head = _head_bytes(at)
         self._embedding = counts.embedding_params(model) * at.software.element_bytes / layouts.tensor + at.layer_input
-
-    def memory(self, stage: Stage, micro_batches: Floats) -> StageMemory:
-        """Bytes at the peak of a stage in a pipeline with so many micro-batches a step."""
-        held, layouts, state = rank_params(self.at.model, self.at.layouts, stage), self.at.layouts, self.state
-        total = held.total
-        parameters = state.weight * total
-        if state.quantised:
-            parameters = parameters + state.quantised * product_params(self.at.model, layouts, stage)
         shards = (layouts.optimizer_shards, layouts.expert_replicas) if state.distributed else (1, 1)
-        split = held.dense / shards[0] + (held.experts / shards[1] if self._sparse else 0.0)
-        peak = self._peak(stage, in_flight(layouts, micro_batches, stage.rank))
-        at_head = peak.moment == HEAD
+        self._optimizer, self._experts_optimizer = (state.optimizer / np.asarray(n) for n in shards)
+
+    def all(self, stage: Stage, micro_batches: Floats) -> StageMemory:
+        """Every stage's bytes at its peak in a pipeline with so many micro-batches a step."""
+        return self._memory(self._held(stage, micro_batches))
+
+    def fullest(self, stage: Stage, micro_batches: Floats) -> StageMemory:
+        """The fullest stage of every layout."""
+        held = self._held(stage, micro_batches)
+        states = self.state.weight + self.state.gradient
+        total = held.dense * (states + self._optimizer) + (held.quantised + held.peak + held.buffers)
+        if self._sparse is not None:
+            total = total + held.experts * (states + self._experts_optimizer)
+        most, fullest = total[0], np.zeros(total.shape[1], dtype=np.int64)
+        for i in range(1, len(total)):
+            fuller = stage.exists[i] & (total[i] > most)
+            most, fullest = np.where(fuller, total[i], most), np.where(fuller, i, fullest)
+        return self._memory(held.pick((fullest, np.arange(len(fullest)))))
+
+    def _held(self, stage: Stage, micro_batches: Floats) -> _Held:
+        at, state = self.at, self.state
+        params = rank_params(at.model, at.layouts, stage)
+        quantised = state.quantised * product_params(at.model, at.layouts, stage) if state.quantised else _NONE
+        peak = self._peak(stage, in_flight(at.layouts, micro_batches, stage.rank))
+        found = (quantised, peak.total, peak.activations, peak.moment, buffers(at, stage), stage.rank)
+        return _Held(params.dense, params.experts, *found)
+
+    def _memory(self, held: _Held) -> StageMemory:
+        """The same by what it is for."""
+        state, total, at_head = self.state, held.dense + held.experts, held.moment == HEAD
         logits = np.where(at_head, self._logits, 0.0)
-        activations = peak.activations + np.where(at_head, 2 * self.at.layer_input, 0.0)
+        activations = held.activations + np.where(at_head, 2 * self.at.layer_input, 0.0)
         return StageMemory(
-            parameters=parameters,
+            parameters=state.weight * total + held.quantised,
             gradients=state.gradient * total,
-            optimizer=state.optimizer * split,
+            optimizer=held.dense * self._optimizer + held.experts * self._experts_optimizer,
             activations=activations,
             logits=logits,
-            passing=peak.total - activations - logits,
-            buffers=buffers(self.at, stage),
-            moment=peak.moment,
-            stage=np.asarray(stage.rank),
+            passing=held.peak - activations - logits,
+            buffers=np.broadcast_to(held.buffers, total.shape),
+            moment=held.moment,
+            stage=held.stage,
         )
 
     def _peak(self, stage: Stage, flying: Floats) -> _Peak:
@@ -170,10 +211,13 @@ class Stages:
         kept, worst = self._layers(stage)
         earlier = (flying - 1) * kept
         worst = _Peak(worst.total + earlier, worst.activations + earlier, worst.moment)
-        if stage.first.any():
-            worst = worst.or_at(stage.first, earlier, self._embedding, EMBEDDING)
-        if stage.last.any():
-            worst = worst.or_at(stage.last, earlier + kept, self._head + self._logits, HEAD)
+        for exists, held, passing, moment in (
+            (stage.first, earlier, self._embedding, EMBEDDING),
+            (stage.last, earlier + kept, self._head + self._logits, HEAD),
+        ):
+            for i in np.flatnonzero(exists.any(axis=1)).tolist():
+                found = worst.row(i).or_at(exists[i], held[i], passing, moment)
+                worst.total[i], worst.activations[i], worst.moment[i] = found
         return worst
 
     def _layers(self, stage: Stage) -> tuple[Floats, _Peak]:
@@ -250,9 +294,8 @@ def stages(
 ) -> list[StageMemory]:
     """Every stage's bytes at its peak; the model's vocabulary is padded already."""
     at = Tokens(model, split.layouts, software or Software(), sequence, split.offload)
-    micro_batches = np.full(split.pipeline, float(split.micro_batches))
-    found = Stages(at, state or StateBytes()).memory(Stage.all_of(model, split), micro_batches)
-    return [found.pick(stage) for stage in range(split.pipeline)]
+    found = Stages(at, state or StateBytes()).all(Stage.all_of(model, split), np.full(1, float(split.micro_batches)))
+    return [found.pick((stage, 0)) for stage in range(split.pipeline)]
 
 
 def fullest(found: list[StageMemory]) -> StageMemory:
