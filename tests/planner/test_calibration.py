@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.planner.calibration import MeasuredStep, calibrated, constants
+from sixnd.planner.calibration import WIDTHS, MeasuredStep, calibrated, constants
 from sixnd.planner.candidates import Layouts
 from sixnd.planner.runtime import runtime, with_constants
 from sixnd.planner.step_seconds import step_seconds
 from sixnd.specs import catalog
+from sixnd.specs.step_family import StepFamily
 from tests.planner.building import layout, machine
 
 H100 = runtime(machine("64 x h100-sxm"))
@@ -52,6 +53,11 @@ def test_predictions_by_several_runtimes_at_once_are_the_model_s(one):
             for by in (H100, slower)
         ]
     )
+
+
+def test_every_constant_of_a_family_can_be_fitted():
+    told = {"description", "source", "relative_error", "expert_relative_error"}
+    assert set(StepFamily.model_fields) - told <= set(WIDTHS)
 
 
 @given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=3))
