@@ -1,6 +1,6 @@
 """Layouts as arrays: every candidate at once, so that all can be checked and costed in one pass of numpy."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -16,6 +16,10 @@ Floats = NDArray[np.float64]
 
 MODULES: tuple[Module, ...] = get_args(Module)
 """What can be recomputed alone; a bit each, in this order."""
+_RETAINED = 2**24
+"""Bytes. glibc returns freed memory to the system whenever 128 KiB of it lie at the heap's end, and a page fault for
+every 4 KiB that are taken again is half the time of arithmetic on arrays. Freeing one large block raises the limit to
+twice its size (mallopt(3), M_MMAP_THRESHOLD); its pages are never touched."""
 _SWITCHES = ("recompute_full", "sequence_parallel", "embedding_as_layer")
 
 
@@ -52,6 +56,12 @@ class Layouts:
         """These and those."""
         pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
         return Layouts(*(np.concatenate(pair) for pair in pairs))
+
+    def blocks(self, rows: int) -> Iterator["Layouts"]:
+        """Consecutive parts of so many, one at least; what is computed of few at once stays in a core's cache."""
+        np.empty(_RETAINED, dtype=np.uint8)
+        for start in range(0, max(1, len(self)), rows):
+            yield self.pick(slice(start, start + rows))
 
     def as_floats(self) -> "Layouts":
         """The same with numbers as floats: arithmetic on integers costs numpy two to five times as much."""

@@ -17,7 +17,7 @@ from sixnd.planner.stage_memory import StageMemory, Stages
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.plan import MemoryBreakdown, PlannedLayout
 
-_BLOCK = 4096
+_BLOCK = 4000
 """Layouts that are counted together: so few that their arrays stay in a core's cache."""
 
 
@@ -48,8 +48,7 @@ def memory_terms(model: Transformer, layouts: Layouts, machine: Machine, global_
     """Bytes on the fullest rank of every candidate; ``global_batch`` in sequences."""
     software, state = program(machine)
     accelerator, found = machine.accelerator, []
-    for start in range(0, max(1, len(layouts)), _BLOCK):
-        block = layouts.pick(slice(start, start + _BLOCK)).as_floats()
+    for block in map(Layouts.as_floats, layouts.blocks(_BLOCK)):
         at = Tokens(model.architecture, block, software, model.sequence)
         held = fullest_stage(at, state, block.micro_batches(global_batch))
         overhead = accelerator.process_bytes + accelerator.allocator_slack * held.allocated + held.buffers
