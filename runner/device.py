@@ -103,6 +103,7 @@ def _on_cpu(function: Callable[..., Any]) -> Callable[..., Any]:
     def redirected(*args: Any, **options: Any) -> Any:
         if _names_cuda(options.get("device")):
             options["device"] = CPU
+        options.pop("pin_memory", None)  # there is nothing to copy to from pinned memory
         if len(args) > 1 and _names_cuda(args[1]):
             args = (args[0], CPU, *args[2:])
         return function(*args, **options)

@@ -1,5 +1,6 @@
 """Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -88,8 +89,7 @@ def check_trainable(plan: Plan) -> None:
 
 def _untrainable(plan: Plan) -> list[str]:
     layout, precision, family = plan.layout, plan.training.precision, plan.spec.model.family
-    degrees = {"layout.context": layout.context, "layout.expert": layout.expert}
-    degrees["layout.expert_tensor"] = layout.expert_tensor
+    degrees = {"layout.expert": layout.expert, "layout.expert_tensor": layout.expert_tensor}
     reasons = [f"{name} is {degree}, and only 1 is trained" for name, degree in degrees.items() if degree > 1]
     if plan.model.architecture is not None:
         reasons.insert(
@@ -112,6 +112,18 @@ def check_machine(plan: Plan) -> None:
         raise SixndError(
             f"the plan needs {plan.layout.world_size} x {plan.cluster.accelerator}, and this machine has {here} GPUs; "
             "run it where they are, or plan with the cluster you have"
+        )
+    _check_recomputation(plan)
+
+
+def _check_recomputation(plan: Plan) -> None:
+    """Norms are recomputed alone by what only Transformer Engine has."""
+    if "layernorm" not in plan.layout.recompute_modules:
+        return
+    if not torch.cuda.is_available() or importlib.util.find_spec("transformer_engine") is None:
+        raise SixndError(
+            "the plan recomputes norms alone, which needs Transformer Engine and a GPU; install it, or plan with "
+            "layout.recompute none or full"
         )
 
 

@@ -67,6 +67,7 @@ def transformer_config(plan: Plan) -> TransformerConfig:
         virtual_pipeline_model_parallel_size=layout.virtual_pipeline if layout.virtual_pipeline > 1 else None,
         account_for_embedding_in_pipeline_split=layout.embedding_as_layer,
         account_for_loss_in_pipeline_split=layout.embedding_as_layer,
+        context_parallel_size=layout.context,
         sequence_parallel=layout.sequence_parallel,
         params_dtype=dtype,
         pipeline_dtype=dtype,
@@ -90,7 +91,8 @@ def _recompute_options(layout: PlannedLayout) -> dict[str, Any]:
     if layout.recompute == "none":
         return {}
     if layout.recompute == "selective":
-        return {"recompute_granularity": "selective", "recompute_modules": ["core_attn"]}
+        modules = list(layout.recompute_modules) or ["core_attn"]  # Megatron's own choice where none is named
+        return {"recompute_granularity": "selective", "recompute_modules": modules}
     full = {"recompute_granularity": "full"}
     if layout.recompute_layers:
         return full | {"recompute_method": "block", "recompute_num_layers": layout.recompute_layers}

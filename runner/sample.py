@@ -67,6 +67,7 @@ def _one_device(plan: Plan) -> Plan:
         "tensor": 1,
         "pipeline": 1,
         "virtual_pipeline": 1,
+        "context": 1,
         "data": 1,
         "sequence_parallel": False,
         "embedding_as_layer": False,

@@ -23,6 +23,7 @@ from megatron.core.optimizer_param_scheduler import (
 )
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
+from megatron.core.utils import get_batch_on_this_cp_rank
 
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
@@ -34,7 +35,7 @@ _COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
 
 
 def start_process_groups(layout: PlannedLayout, seed: int, alone: Path | None = None) -> None:
-    """Join the other ranks and split them into tensor-, pipeline- and data-parallel groups.
+    """Join the other ranks and split them into tensor-, pipeline-, context- and data-parallel groups.
 
     A process that runs ``alone`` needs no launcher; it gives a folder of its own to meet itself in.
     """
@@ -48,6 +49,7 @@ def start_process_groups(layout: PlannedLayout, seed: int, alone: Path | None = 
         tensor_model_parallel_size=layout.tensor,
         pipeline_model_parallel_size=layout.pipeline,
         virtual_pipeline_model_parallel_size=layout.virtual_pipeline if layout.virtual_pipeline > 1 else None,
+        context_parallel_size=layout.context,
         create_gloo_process_groups=True,
     )
     model_parallel_cuda_manual_seed(seed)
@@ -77,7 +79,8 @@ class Trainer:
     def step(self, batches: list[Iterator[Batch]]) -> tuple[float, float, float]:
         """Train on one global batch; return this rank's loss share, the global gradient norm and the LR used.
 
-        The loss share is the mean loss of this replica on the last pipeline stage and 0 elsewhere.
+        The loss share is the mean loss of this replica on the last pipeline stage (of its tokens there, under context
+        parallelism) and 0 elsewhere.
         """
         learning_rate = self.learning_rate()
         for chunk in self.chunks:
@@ -189,13 +192,21 @@ def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamS
 
 def _forward(batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:
     batch = next(batches)
-    output = model(batch["tokens"], batch["position_ids"], None, labels=batch["labels"])
-    return output, functools.partial(_loss, batch["loss_mask"])
+    counted = batch["loss_mask"].sum()
+    own = get_batch_on_this_cp_rank(dict(batch))  # this rank's share of each sequence
+    output = model(own["tokens"], own["position_ids"], None, labels=own["labels"])
+    return output, functools.partial(_loss, own["loss_mask"], counted)
 
 
-def _loss(mask: torch.Tensor, losses: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Mean loss of the micro-batch's tokens; ``losses`` and ``mask`` are ``[b, s]``."""
-    loss = (losses.float() * mask).sum() / mask.sum()
+def _loss(
+    mask: torch.Tensor, counted: torch.Tensor, losses: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """This rank's share of the mean loss of the micro-batch's tokens; ``losses`` and ``mask`` are ``[b, s/CP]``.
+
+    Shares of context-parallel ranks sum to the mean: Megatron's schedule multiplies what is differentiated by CP, and
+    averages gradients over DP × CP.
+    """
+    loss = (losses.float() * mask).sum() / counted
     return loss, {"loss": loss.detach().clone()}  # the schedule divides `loss` in place
 
 

@@ -70,7 +70,7 @@ def test_a_plan_whose_sites_synchronise_now_and_then_is_refused_before_anything_
 def test_a_plan_that_is_not_trained_here_is_refused_with_every_reason_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
-    plan = tiny.plan(tiny.layout(data=4, context=2, expert=4))
+    plan = tiny.plan(tiny.layout(data=4, expert=4))
     model = plan.model.model_copy(update={"architecture": catalog.model_family("mixtral-8x7b").architecture})
     training = plan.training.model_copy(update={"precision": "fp8"})
     with pytest.raises(UntrainablePlanError) as refused:
@@ -80,7 +80,14 @@ def test_a_plan_that_is_not_trained_here_is_refused_with_every_reason_before_any
             base_dir=tmp_path,
             progress=False,
         )
-    for words in ("model.architecture", "layout.context is 2", "layout.expert is 4", "training.precision is fp8"):
+    for words in ("model.architecture", "layout.expert is 4", "training.precision is fp8"):
         assert words in str(refused.value)
     assert refused.value.exit_code == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_norms_are_not_recomputed_alone_without_transformer_engine(tmp_path: Path) -> None:
+    plan = tiny.plan(tiny.layout(recompute="selective", recompute_modules=["layernorm"]))
+    with pytest.raises(SixndError, match="needs Transformer Engine and a GPU"):
+        run_plan(plan, runs_dir=tmp_path, base_dir=tmp_path, progress=False)
     assert not list(tmp_path.iterdir())

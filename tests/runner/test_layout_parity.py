@@ -12,7 +12,13 @@ LAYOUTS = {
     "PP2": {"pipeline": 2, "recompute": "full", "recompute_layers": 1},
     "DP2": {"data": 2, "micro_batch": 2},
     "TP2-PP2-DP2": {"tensor": 2, "pipeline": 2, "data": 2},
-    "PP2-VPP2": {"pipeline": 2, "virtual_pipeline": 2},
+    "PP2-VPP3": {
+        "pipeline": 2,
+        "virtual_pipeline": 3,
+        "embedding_as_layer": True,
+    },  # first and last chunk hold no layer
+    "CP2": {"context": 2},
+    "TP2-CP2": {"tensor": 2, "context": 2, "recompute": "selective", "recompute_modules": ["mlp"]},
 }
 
 
