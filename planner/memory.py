@@ -73,7 +73,7 @@ def program(machine: Machine) -> tuple[Software, StateBytes]:
     wide = machine.precision == "fp32"
     quantised = machine.precision in ("fp8", "fp4")
     software = Software(
-        element_bytes=4 if wide else 2,
+        element_bytes=machine.element_bytes,
         plain_layers=machine.accelerator.kind == "cpu",
         quantised_products=quantised,
     )
