@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from megatron.core.datasets.indexed_dataset import IndexedDatasetBuilder
 
 from sixnd.runner.corpus import Document, documents
+from sixnd.runner.indexed import indexed_writer, token_dtype
 from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.tokenizer import Tokenizer, train_tokenizer
 from sixnd.specs.document import sha256_of
@@ -132,7 +132,7 @@ def _encode_source(
     say(f"reading and tokenising {source.name}: {source.tokens / 1e6:,.1f}M tokens planned")
     validation_samples = plan.evaluation.batches * plan.training.global_batch * source.weight
     held_out = max(plan.data.validation_fraction * source.tokens, validation_samples * plan.model.sequence_length)
-    dtype, part = _dtype(tokenizer), _Encoded()
+    dtype, part = token_dtype(tokenizer.vocab_size), _Encoded()
     found = documents(source, base_dir, cache_dir)
     while part.train.total < source.tokens * _TOKEN_SURPLUS:
         batch = list(itertools.islice(found, _DOCUMENTS_AT_ONCE))
@@ -175,12 +175,9 @@ def _write_source(folder: JobFolder, source: PlannedSource, part: _Encoded) -> S
 def _write_indexed(folder: JobFolder, name: str, split: _Split) -> str:
     """Write ``.bin`` and ``.idx``; return their prefix, which carries a digest of the tokens."""
     prefix = folder.data_path / f"{name}-{_sha256(split.tokens)[:12]}"
-    binary, index = prefix.with_name(prefix.name + ".bin"), prefix.with_name(prefix.name + ".idx")
-    with replaced_atomically(binary) as new_binary, replaced_atomically(index) as new_index:
-        builder = IndexedDatasetBuilder(str(new_binary), dtype=split.tokens[0].dtype.type)
-        for tokens in split.tokens:
-            builder.add_document(tokens, [len(tokens)])
-        builder.finalize(str(new_index))
+    with indexed_writer(prefix, split.tokens[0].dtype) as writer:
+        for first in range(0, len(split.tokens), _DOCUMENTS_AT_ONCE):
+            writer.add(split.tokens[first : first + _DOCUMENTS_AT_ONCE])
     return str(prefix.relative_to(folder.path))
 
 
@@ -206,10 +203,6 @@ def _unigram_loss(plan: Plan, parts: list[_Encoded]) -> float:
     seen = sum(part.train.total for part in parts)
     probability = (train / train.sum() * seen + 1) / (seen + vocabulary)
     return float(-(validation / validation.sum() * np.log(probability)).sum())
-
-
-def _dtype(tokenizer: Tokenizer) -> type[np.generic]:
-    return np.uint16 if tokenizer.vocab_size <= 2**16 else np.int32
 
 
 def _threads() -> int:
