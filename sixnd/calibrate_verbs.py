@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixnd.console import print_json, print_result, tell, text_width, write_text
+from sixnd.console import checked_name, print_json, print_result, tell, text_width, write_text
 
 if TYPE_CHECKING:
     from sixnd.planner.calibration_document import Measurement
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 _WARM_UP_STEPS = 3
 """Steps of each start of our own runner that are not training's time alone."""
-
-
-def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
-    from pydantic import TypeAdapter, ValidationError
-
-    from sixnd.specs.document import Name
-
-    try:
-        return str(TypeAdapter(Name).validate_python(name))
-    except ValidationError:
-        message = f"'{name}': letters, digits, dot, dash and underscore, at most 64, a letter or digit first"
-        raise click.BadParameter(message) from None
 
 
 @click.command()
@@ -54,9 +42,7 @@ def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
     help="With --measure: about how long to train.",
 )
 @click.option("-o", "--output", type=_FILE, help="Write the calibration here; a spec's `cluster.calibration` names it.")
-@click.option(
-    "--name", default="my-machine", show_default=True, callback=_checked_name, help="Name of the calibration."
-)
+@click.option("--name", default="my-machine", show_default=True, callback=checked_name, help="Name of the calibration.")
 @click.option("--width", type=click.IntRange(min=40), help="Columns of the printed text.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def calibrate(

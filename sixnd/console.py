@@ -75,6 +75,19 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
+    """An option that names what is written: refused where a document could not be called so."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from sixnd.specs.document import Name
+
+    try:
+        return str(TypeAdapter(Name).validate_python(name))
+    except ValidationError:
+        message = f"'{name}': letters, digits, dot, dash and underscore, at most 64, a letter or digit first"
+        raise click.BadParameter(message) from None
+
+
 def guarded(act: Callable[[], int | None]) -> int:
     """Run ``act``; turn every failure into a sentence on standard error, and return the exit code."""
     try:

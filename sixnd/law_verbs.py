@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sixnd.console import print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.console import checked_name, print_json, print_result, tell, text_width, use_color, write_text
 
 if TYPE_CHECKING:
     from sixnd.planner.answers import Answer, Asked
@@ -44,24 +44,12 @@ def _is_number(word: str) -> bool:
         return False
 
 
-def _checked_name(_: click.Context, __: click.Parameter, name: str) -> str:
-    from pydantic import TypeAdapter, ValidationError
-
-    from sixnd.specs.document import Name
-
-    try:
-        return str(TypeAdapter(Name).validate_python(name))
-    except ValidationError:
-        message = f"'{name}': letters, digits, dot, dash and underscore, at most 64, a letter or digit first"
-        raise click.BadParameter(message) from None
-
-
 @click.command(cls=_WithLists)
 @click.argument("runs", type=_FILE)
 @click.option("--columns", help="What the columns hold, e.g. N=params,D=tokens,L=loss (C in place of N or D).")
 @click.option("--at", "at", multiple=True, metavar="FLOPS", help="Budgets to allocate, e.g. --at 1e21 5.76e23.")
 @click.option("-o", "--output", type=_FILE, help="Write the law here, as YAML that a spec's `law` names.")
-@click.option("--name", default="my-law", show_default=True, callback=_checked_name, help="Name of the law.")
+@click.option("--name", default="my-law", show_default=True, callback=checked_name, help="Name of the law.")
 @click.option(
     "--form",
     type=click.Choice(["chinchilla", "over-training", "data-constrained", "downstream"]),
