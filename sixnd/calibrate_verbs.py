@@ -68,7 +68,7 @@ def calibrate(
         raise click.UsageError("nothing measured to calibrate by; give --log, --run or --measure")
     spec, plan = _subject(document)
     notes: list[str] = []
-    machine = _machine(spec)
+    machine = _machine(spec, plan, document)
     found = [*_of_logs(logs, document, plan, machine, notes), *(_of_run(folder, machine) for folder in runs)]
     found += _profiled(plan or _planned(spec, document), seconds) if measure else []
     made = make_calibration(name, machine, found, notes)
@@ -93,10 +93,22 @@ def _subject(document: Path) -> tuple["BudgetSpec", "Plan | None"]:
     return spec.model_copy(update={"cluster": spec.cluster.model_copy(update={"calibration": None})}), plan
 
 
-def _machine(spec: "BudgetSpec") -> "Machine":
-    from sixnd.planner.machine import machine_of
+def _machine(spec: "BudgetSpec", plan: "Plan | None", document: Path) -> "Machine":
+    """The accelerator in the plan's precision, or in the spec's, which must be one."""
+    from sixnd.planner.machine import allowed_precisions, machine_of
+    from sixnd.specs.errors import ContradictionError, Problem
+    from sixnd.specs.load import located
 
-    return machine_of(spec)
+    try:
+        if plan is not None:
+            return machine_of(spec, plan.training.precision)
+        allowed = allowed_precisions(spec)
+        if len(allowed) > 1:
+            message = f"a calibration is of one precision; set training.precision to one of {', '.join(allowed)}"
+            raise ContradictionError(Problem(("training", "precision"), message))
+        return machine_of(spec)
+    except ContradictionError as error:
+        raise located(error, document) from error
 
 
 def _planned(spec: "BudgetSpec", document: Path) -> "Plan":

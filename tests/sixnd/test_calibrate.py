@@ -168,6 +168,14 @@ def test_a_spec_that_leaves_the_logs_run_open_is_refused(spec, old, new, missing
     assert f"leaves open {missing}" in err
 
 
+def test_a_spec_that_leaves_the_precision_open_is_refused(spec, capsys):
+    log = log_of(spec, 1.0)
+    spec.write_text(SPEC.replace("training: {", "training: {precision: fastest, "), "utf-8")
+    assert calibrate(spec, "--log", log) == 3
+    assert "spec.yaml:11:" in (err := capsys.readouterr().err)
+    assert "set training.precision to one of" in err
+
+
 def test_a_log_of_another_accelerator_is_refused(spec, tmp_path, capsys):
     log, other = log_of(spec, 1.0), tmp_path / "other.yaml"
     other.write_text(SPEC.replace("h100-sxm", "a100-sxm-80gb"), "utf-8")
