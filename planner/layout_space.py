@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.planner.candidates import Ints, Layouts, module_bits
+from sixnd.planner.candidates import Ints, Layouts, filling_units, module_bits
 from sixnd.planner.rules import Setting
 from sixnd.specs.budget import Layout
 from sixnd.specs.families import Architecture
@@ -46,7 +46,7 @@ def micro_batched(setting: Setting, pins: Layout, found: Layouts) -> Layouts:
 
 def recomputed(setting: Setting, pins: Layout, found: Layouts) -> Layouts:
     """Layouts with every recomputation within the pins."""
-    chunk = (setting.model.layers + 2 * found.embedding_as_layer) // (found.pipeline * found.virtual)
+    chunk = filling_units(setting.model.architecture, found) // (found.pipeline * found.virtual)
     names = ("recompute_full", "recompute_layers", "recompute_modules")
     return _crossed(found, chunk, lambda layers: _recomputations(setting, pins, layers), names)
 
@@ -82,15 +82,20 @@ def _degrees(setting: Setting, pins: Layout, count: int) -> list[tuple[int, int,
     contexts = [c for c in degrees if c <= most]
     found = product(_pinned(tensors, pins.tensor), _pinned(degrees, pins.pipeline), _pinned(contexts, pins.context))
     whole = [(t, p, c, count // (t * p * c)) for t, p, c in found if count % (t * p * c) == 0]
-    return [one for one in whole if pins.data in (None, one[3]) and one[1] <= setting.model.layers + 2]
+    return [one for one in whole if pins.data in (None, one[3]) and one[1] <= _most_units(setting)]
 
 
 def _chunks(setting: Setting, pins: Layout, pipeline: int) -> list[tuple[int, int]]:
     """(VPP, whether embedding and head count as layers)."""
     if pipeline == 1:
         return [(v, 0) for v in _pinned([1], pins.virtual_pipeline)]
-    most = min(MAX_VIRTUAL, (setting.model.layers + 2) // pipeline)
+    most = min(MAX_VIRTUAL, _most_units(setting) // pipeline)
     return [(v, ends) for v in _pinned(list(range(1, most + 1)), pins.virtual_pipeline) for ends in (0, 1)]
+
+
+def _most_units(setting: Setting) -> int:
+    """What stages are filled with where embedding, head and further predictions count as layers."""
+    return setting.model.layers + 2 + setting.model.architecture.mtp_layers
 
 
 def _expert_degrees(model: Architecture, pins: Layout, count: int, scale_up_ranks: int) -> list[tuple[int, int]]:

@@ -62,7 +62,7 @@ _WIDTHS = (
     _split("vocabulary", "the padded vocabulary", lambda s: s.model.vocab, ("model", "vocab_size")),
     Rule(
         "scale-up domain",
-        lambda s, c: c.tensor > s.machine.accelerator.scale_up_ranks,
+        lambda s, c: _straddles(s, c.tensor),
         lambda s, c: _leaves_domain(s, f"TP {first(c.tensor)}"),
         (TENSOR, ACCELERATORS),
         ours=True,  # it would run, at the pace of the network in every layer
@@ -72,6 +72,12 @@ _WIDTHS = (
 
 def _leaves_domain(s: Setting, degree: str) -> str:
     return f"{degree} would leave the {s.machine.accelerator.scale_up_ranks} accelerators that share fast links"
+
+
+def _straddles(s: Setting, degree: Ints) -> Bools:
+    """Where some group of neighbouring ranks does not lie within one domain."""
+    domain = s.machine.accelerator.scale_up_ranks
+    return np.asarray((degree > domain) | ((s.machine.planned.count > domain) & (domain % np.maximum(degree, 1) != 0)))
 
 
 # The sequence.
@@ -161,7 +167,7 @@ _EXPERTS = (
     ),
     Rule(
         "experts' scale-up domain",
-        lambda s, c: c.expert_tensor > s.machine.accelerator.scale_up_ranks,
+        lambda s, c: _straddles(s, c.expert_tensor),
         lambda s, c: _leaves_domain(s, f"ETP {first(c.expert_tensor)}"),
         (EXPERT_TENSOR, ACCELERATORS),
         ours=True,

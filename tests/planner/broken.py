@@ -1,5 +1,6 @@
 """A layout that breaks a rule, and only that one, for each rule."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,5 +99,6 @@ def setting(one: Broken) -> Setting:
     if one.rule == "shared experts":
         experts = model.architecture.experts.model_copy(update={"shared_ffn": 1028})
         model = Transformer(model.architecture.model_copy(update={"experts": experts}), model.sequence)
-    here = replace(machine(), precision=one.precision)
+    ranks = math.prod(one.layout.get(degree, 1) for degree in ("tensor", "pipeline", "context", "data"))
+    here = replace(machine(f"{ranks} x h100-sxm"), precision=one.precision)
     return Setting(model, here, one.batch, one.more.get("sites", 1))

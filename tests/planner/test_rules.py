@@ -58,3 +58,13 @@ def test_a_problem_stands_where_the_spec_pinned_what_breaks_the_rule():
     heads, layers = problems(here, layout(tensor=8, pipeline=2, virtual_pipeline=4), budget)
     assert (heads.path, layers.path) == (("model", "shape", "heads"), ("layout", "virtual_pipeline"))
     assert problems(here, layout(tensor=8, pipeline=2))[0].path == ("layout", "tensor")
+
+
+def test_tensor_parallel_groups_lie_within_one_node():
+    """TP 6 on nodes of 8 would reach over two of them; on six accelerators of one node it does not."""
+    model = dense(24, 6144, 48, 48, 24576, vocab=49_152, sequence=2048)
+    for accelerators, broken in (("48 x h100-sxm", True), ("6 x h100-sxm", False)):
+        s = Setting(model, machine(accelerators), 480)
+        one = Layouts.of(layout(6, 1, s.machine.planned.count // 6))
+        found = dict(zip((rule.name for rule in RULES), violations(s, one)[:, 0], strict=True))
+        assert found["scale-up domain"] == broken
