@@ -25,6 +25,14 @@ class Habits:
     """Collectives of gradients and parameters run behind compute."""
     gradient_bytes: int = 4
     """Bytes of one gradient on the wire."""
+    document_tokens: int | None = None
+    """Length of the documents that a sequence is packed of, where attention ends with the document."""
+    hides_dispatch: bool = False
+    """Tokens travel to experts and back behind another micro-batch's compute (Megatron's 1F1B overlap)."""
+    sends_copies: bool = False
+    """A token is sent to each of its experts alone (Megatron's all-to-all), not once to a rank (DeepEP, HybridEP)."""
+    graphed: bool = False
+    """Whole steps are replayed as one CUDA graph: the host launches nothing."""
     adapters: bool = False
     """Only low-rank adapters learn: no gradients of weights, nothing to reduce."""
 

@@ -41,17 +41,23 @@ class Rates:
     """Bytes a second that one rank sends across nodes."""
     domain: Number
     """Ranks of an NVLink domain."""
+    collective_s: Number
+    """Latency of one all-reduce inside a domain."""
     exposed_tensor: Number
+    exposed_dispatch: Number
     exposed_data: Number
     exposed_gather: Number
     layer_overhead_s: Number
     expert_overhead_s: Number
+    launch_s: Number
+    """Least seconds of a layer's pass."""
     step_overhead_s: Number
     element_bytes: Number
     gradient_bytes: Number
     sharded_weights: Flag
     sharded_optimizer: Flag
     overlaps: Flag
+    hides_dispatch: Flag
     adapters: Flag
     shared: Flag
     """Whether ranks share one device."""
@@ -83,17 +89,21 @@ def rates_of(model: Architecture, runtime: Runtime) -> Rates:
         near=device.scale_up_bytes_per_s * family.scale_up / share,
         far=device.network_bytes_per_s * family.network / share,
         domain=device.scale_up_ranks,
+        collective_s=family.collective_s,
         exposed_tensor=family.exposed_tensor,
+        exposed_dispatch=family.exposed_dispatch,
         exposed_data=family.exposed_data,
         exposed_gather=family.exposed_gather,
         layer_overhead_s=family.layer_overhead_s * share,
-        expert_overhead_s=family.expert_overhead_s * share,
+        expert_overhead_s=family.expert_overhead_s * share * (family.graph_overhead if habits.graphed else 1.0),
+        launch_s=0.0 if habits.graphed else family.launch_s * share,
         step_overhead_s=family.step_overhead_s,
         element_bytes=runtime.element_bytes,
         gradient_bytes=habits.gradient_bytes,
         sharded_weights=habits.sharded_weights,
         sharded_optimizer=habits.sharded_optimizer,
         overlaps=habits.overlaps,
+        hides_dispatch=habits.hides_dispatch,
         adapters=habits.adapters,
         shared=share > 1,
     )

@@ -184,19 +184,32 @@ def _layers(counted: Work, layouts: Layouts, rates: Rates) -> _Layers:
     attention, attention_again = _attention_s(counted, layouts, rates)
     ffn, ffn_again = _feed_forward_s(counted, layouts, rates)
     experts, experts_again = _experts_s(counted, layouts, rates)
-    tensor = counted.tensor_bytes * rates.exposed_tensor / _ring(layouts.tensor, 1, rates)
+    tensor = _tensor_s(counted, layouts, rates)
     sent = counted.expert_scale_up_bytes / rates.near + counted.expert_network_bytes / rates.far
+    sent = np.where(rates.hides_dispatch, sent * rates.exposed_dispatch, sent)
     dispatches = 2 + layouts.recomputes("moe")
     inside = layouts.context * layouts.tensor <= rates.domain
     ring = counted.context_bytes / np.where(inside, rates.near, rates.far) * _RING_EXPOSED
     fixed, more = rates.layer_overhead_s, rates.layer_overhead_s + rates.expert_overhead_s
     zero = np.zeros_like(attention)
+    launch = rates.launch_s
     return _Layers(
-        _Layer(attention + ffn, 2 * tensor, zero, 2 * ring, 3 * fixed + zero),
-        _Layer(attention + experts, 2 * tensor, dispatches * sent, 2 * ring, 3 * more + zero),
-        _Layer(attention_again + ffn_again, tensor, zero, ring, fixed + zero),
-        _Layer(attention_again + experts_again, tensor, sent, ring, more + zero),
+        _launched(_Layer(attention + ffn, 2 * tensor, zero, 2 * ring, 3 * fixed + zero), 3 * launch),
+        _launched(_Layer(attention + experts, 2 * tensor, dispatches * sent, 2 * ring, 3 * more + zero), 3 * launch),
+        _launched(_Layer(attention_again + ffn_again, tensor, zero, ring, fixed + zero), launch),
+        _launched(_Layer(attention_again + experts_again, tensor, sent, ring, more + zero), launch),
     )
+
+
+def _launched(layer: _Layer, host_s: Floats | float) -> _Layer:
+    """A layer takes at least as long as the host needs to launch its kernels; what the device waits is overhead."""
+    return layer._replace(overhead=layer.overhead + np.maximum(0.0, host_s - layer.total))
+
+
+def _tensor_s(counted: Work, layouts: Layouts, rates: Rates) -> Floats:
+    """Tensor-parallel collectives of one layer's pass that compute does not hide: two all-reduces, or as much."""
+    latency = np.where(layouts.tensor > 1, 2 * rates.collective_s, 0.0)
+    return (counted.tensor_bytes / _ring(layouts.tensor, 1, rates) + latency) * rates.exposed_tensor
 
 
 def _module_s(module: Module, product: Floats | float, byte: Floats | float, rates: Rates) -> tuple[Floats, Floats]:
@@ -232,8 +245,8 @@ def _experts_s(counted: Work, layouts: Layouts, rates: Rates) -> tuple[Floats, F
 
 def _head_s(counted: Work, rates: Rates) -> Floats:
     """Seconds of logits and loss of one micro-batch, and the joining of inputs of each further prediction."""
-    products = (counted.head + counted.prediction * (counted.predictions > 0)) * rates.wide_product * 3
-    return np.asarray(products + counted.logits * rates.byte * rates.bytes_per_logit)
+    products = (counted.head + counted.prediction * (counted.predictions > 0)) * rates.wide_product
+    return np.asarray(products * rates.product_passes + counted.logits * rates.byte * rates.bytes_per_logit)
 
 
 def _ring(ranks: Ints, stride: Ints | int, rates: Rates) -> Floats:
@@ -248,7 +261,7 @@ def _ends_s(counted: Work, layouts: Layouts, rates: Rates) -> Floats:
     With one stage both are its own; else they are the ends', one each.
     """
     passes = np.where(layouts.pipeline == 1, 1.0, 0.5)
-    return passes * counted.tensor_bytes * rates.exposed_tensor / _ring(layouts.tensor, 1, rates)
+    return passes * _tensor_s(counted, layouts, rates)
 
 
 def _transfer_s(counted: Work, layouts: Layouts, micro_batches: Floats, rates: Rates) -> Floats:

@@ -17,6 +17,10 @@ from sixnd.specs.families import Architecture
 
 TILE = 128
 """Side of one tile of a matrix product; larger tiles waste more at the edges, smaller ones re-read more."""
+_EXPERT_WEIGHT_PASSES = 2
+"""Routed experts' weights are read forward and backward, and their FP32 gradients, of twice the bytes, read and written
+each micro-batch: in all six passes over the weights, two for each pass of a layer. The gradients of dense products are
+added up where the product is written, which the rows show no cost of."""
 _SCORE_PASSES = 6
 """Unfused attention: scores written by QKᵀ, read and written by mask and softmax, read by the product with V."""
 
@@ -150,7 +154,8 @@ def work(model: Architecture, layouts: Layouts, sequence: int, runtime: Runtime)
     tokens = sequence * layouts.micro_batch / layouts.context
     c = _Case(model, _sizes(model), layouts, sequence, runtime, tokens)
     sizes, t, element = c.sizes, layouts.tensor, c.element
-    flops = forward_flops(model, sequence, "causal")
+    seen = min(sequence, runtime.habits.document_tokens or sequence)
+    flops = forward_flops(model, seen, "causal")
     fused = runtime.habits.fused_attention
     score_bytes = tokens * model.heads * sequence / t * _SCORE_PASSES * element
     near, far = _expert_bytes(c)
@@ -226,7 +231,7 @@ def _experts(c: _Case) -> Module:
     rows = sent * layouts.expert * layouts.expert_tensor / experts.routed
     padded = np.ceil(rows / TILE) * TILE / rows if c.runtime.device.multiprocessors else 1.0
     products = sent * padded * (2.0 * s.matrices * s.hidden * experts.ffn)
-    return Module(products, (_expert_params(c) + sent * (6.0 * s.hidden)) * c.element)
+    return Module(products, (_EXPERT_WEIGHT_PASSES * _expert_params(c) + sent * (6.0 * s.hidden)) * c.element)
 
 
 def _expert_params(c: _Case) -> Floats:
@@ -240,15 +245,21 @@ def _expert_params(c: _Case) -> Floats:
 def _expert_bytes(c: _Case) -> tuple[Floats, Floats]:
     """Bytes of one pass's two all-to-alls in a layer: inside NVLink domains, and across them.
 
-    A token goes to a rank once, however many of its experts live there, and to a domain once: ranks are hit with
-    probability 1 - (1 - 1/n)^k for n of them and top-k routing. Experts that are split over ranks exchange whole rows.
+    Where tokens are sent once to a rank, however many of their experts live there, and once to a domain, ranks are hit
+    with probability 1 - (1 - 1/n)^k for n of them and top-k routing; a node limit is taken as one of domains. Experts
+    that are split over ranks exchange whole rows.
     """
     experts, ranks, split = c.model.experts, c.layouts.expert, c.layouts.expert_tensor
     if experts is None:
         return np.zeros(len(c.layouts)), np.zeros(len(c.layouts))
+    k = experts.top_k
     domain = np.maximum(1, c.runtime.device.scale_up_ranks // split)
     inside, domains = np.minimum(ranks, domain), np.ceil(ranks / domain)
     sent = c.tokens / c.layouts.tensor * (2.0 * c.sizes.hidden * c.element)
-    near = domains * (1 - (1 - 1 / ranks) ** experts.top_k) * (inside - 1) + experts.top_k * (split - 1)
-    far = (1 - (1 - 1 / domains) ** experts.top_k) * (domains - 1)
-    return sent * near, sent * far
+    if c.runtime.habits.sends_copies:
+        near, far = k * (inside - 1) / ranks, k * (ranks - inside) / ranks
+    else:
+        near = domains * (1 - (1 - 1 / ranks) ** k) * (inside - 1)
+        reached = np.minimum(domains * (1 - (1 - 1 / domains) ** k), experts.node_limit or k)
+        far = reached * (domains - 1) / domains
+    return sent * (near + k * (split - 1)), sent * far

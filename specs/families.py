@@ -39,6 +39,8 @@ class Experts(Document):
     """Whether a learned gate weighs the shared experts' output."""
     router_bias: bool = False
     """Whether the router has a bias an expert (balancing without an auxiliary loss)."""
+    node_limit: Count | None = None
+    """Nodes that the experts of one token lie on at most (node-limited routing)."""
     dense_layers: Annotated[int, Field(ge=0)] = 0
     """First layers with a dense feed-forward instead."""
 

@@ -42,7 +42,7 @@ class StepFamily(Document):
     memory: Share
     """Memory-bound modules: share of memory bandwidth."""
     scale_up: Share
-    """Collectives inside an NVLink domain: share of link bandwidth."""
+    """Large collectives inside an NVLink domain: share of link bandwidth."""
     network: Share
     """Collectives across nodes: share of network bandwidth."""
     expert_matmul: Share
@@ -57,10 +57,18 @@ class StepFamily(Document):
     """Fixed cost of one layer's pass in one micro-batch."""
     expert_overhead_s: Annotated[float, Field(ge=0)]
     """Further fixed cost of a layer with experts: routing, sorting, many small kernels."""
+    graph_overhead: Share
+    """Share of that which is left where whole steps are one CUDA graph."""
+    launch_s: Annotated[float, Field(ge=0)]
+    """Least time of one layer's pass: the host's, to launch its kernels."""
+    collective_s: Annotated[float, Field(ge=0)]
+    """Latency of an all-reduce inside an NVLink domain."""
     step_overhead_s: Annotated[float, Field(ge=0)]
     """Fixed cost of a step."""
     exposed_tensor: Share
     """Share of tensor-parallel collectives that compute does not hide."""
+    exposed_dispatch: Share
+    """Share of the tokens' way to experts and back that is waited for where it is to run behind compute."""
     exposed_data: Share
     """Share of the gradients' and parameters' collectives that is waited for however long compute takes."""
     exposed_gather: Share

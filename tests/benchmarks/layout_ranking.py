@@ -10,7 +10,7 @@ the one measured fastest, in per cent. Sweeps of fewer layouts are counted apart
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -50,26 +50,37 @@ def judged_sweep(rows: list[Judged]) -> dict[str, float]:
     }
 
 
+def sweeps_of(rows: Iterable[Judged]) -> tuple[dict[str, dict[str, float]], int]:
+    """Every sweep of at least ``FEWEST`` layouts by name, and how many were smaller."""
+    groups: dict[str, list[Judged]] = defaultdict(list)
+    for one in rows:
+        groups[", ".join(one.row[column] for column in SAME)].append(one)
+    found = {name: judged_sweep(each) for name, each in sorted(groups.items()) if len(each) >= FEWEST}
+    return found, len(groups) - len(found)
+
+
+def ranking(rows: Iterable[Judged]) -> dict[str, float]:
+    """The means over sweeps."""
+    figures = list(sweeps_of(rows)[0].values())
+    if not figures:
+        return {"n": 0}
+    return {
+        "n": len(figures),
+        "spearman": round(mean(one["spearman"] for one in figures), 3),
+        "median_spearman": round(median(one["spearman"] for one in figures), 3),
+        "regret": round(mean(one["regret"] for one in figures), 2),
+    }
+
+
 def report(found: Truth) -> dict[str, Any]:
     """Every sweep, and the means over sweeps."""
-    groups: dict[str, list[Judged]] = defaultdict(list)
-    for one in found.judged:
-        groups[", ".join(one.row[column] for column in SAME)].append(one)
-    sweeps = {name: judged_sweep(rows) for name, rows in sorted(groups.items()) if len(rows) >= FEWEST}
-    means: dict[str, float] = {}
-    if sweeps:
-        figures = list(sweeps.values())
-        means = {
-            "spearman": round(mean(one["spearman"] for one in figures), 3),
-            "median_spearman": round(median(one["spearman"] for one in figures), 3),
-            "regret": round(mean(one["regret"] for one in figures), 2),
-        }
+    sweeps, too_small = sweeps_of(found.judged)
     return {
         "used": sum(one["layouts"] for one in sweeps.values()),
         "refused": found.refused,
         "left_out": dict(found.left_out),
-        "too_small_sweeps": len(groups) - len(sweeps),
-        "overall": {"n": len(sweeps), **means},
+        "too_small_sweeps": too_small,
+        "overall": ranking(found.judged),
         "sweeps": sweeps,
     }
 

@@ -36,6 +36,15 @@ OLD = ("Megatron-DeepSpeed", "Megatron-LM")
 """Programs whose rows were measured before flash attention and before gradients were reduced behind compute."""
 
 
+PACKED = 256
+"""Tokens of the documents that fine-tuning rows are packed of (``packed_sequence`` in the recipes of Megatron-Bridge's
+scripts/performance, on SQuAD's short paragraphs): an assumption, since so little attention costs next to nothing."""
+OVERLAPPED = {("qwen3-235b-a22b", "H100-SXM"), ("deepseek-v3", "H100-SXM")}
+"""Recipes with ``moe_a2a_overlap`` (Megatron-Bridge, scripts/performance/configs)."""
+COPIES = {("qwen3-235b-a22b", gpu) for gpu in ("H100-SXM", "B200", "B300")}
+"""Recipes with the dispatcher ``alltoall`` (the same)."""
+
+
 class RefusedError(Exception):
     """A row the model cannot be held against; the message says why."""
 
@@ -190,16 +199,28 @@ def _recomputation(text: str) -> tuple[bool, int, list[Module]]:
     return False, 0, sorted(found)
 
 
+def _graphed(row: Row) -> bool:
+    """Whether Megatron-Bridge ran experts in whole-step CUDA graphs: from 26.06 on in MXFP8 on NVL72, but Kimi K2."""
+    recent = row["date_or_release"][:5] >= "26.06" and row["gpu"] in ("GB200", "GB300")
+    return recent and row["arch"] == "moe" and "MXFP8" in row["precision"] and not row["model"].startswith("kimi")
+
+
 def _habits(row: Row) -> Habits:
     framework, kernel = row["framework"], row["attn_kernel"]
-    old = framework.startswith(OLD)
+    old, bridge = framework.startswith(OLD), framework.startswith("Megatron-Bridge")
     te = "TE" in kernel or framework.startswith("NeMo (")
+    packs = row["task"] in ("lora", "sft") and framework.startswith(("NeMo (", "Megatron-Bridge"))
+    graphed, recipe = bridge and _graphed(row), (row["model"], row["gpu"])
     return Habits(
         fused_attention="unfused" not in kernel and not (old and not kernel),
         flash2=not te,
         sharded_weights=number(row, "zero", 0) == 3,
         sharded_optimizer=number(row, "zero", 0) >= 1,
         overlaps=not old,
-        gradient_bytes=2 if old else 4,
+        gradient_bytes=2 if old or bridge else 4,
+        document_tokens=PACKED if packs else None,
+        hides_dispatch=graphed or "A2A overlap" in row["notes"] or (bridge and recipe in OVERLAPPED),
+        sends_copies="A2A dispatcher" in row["notes"] or (bridge and recipe in COPIES),
+        graphed=graphed,
         adapters=row["task"] == "lora",
     )

@@ -186,3 +186,41 @@ def test_llama_3_405b_is_near_its_published_mfu():
     found = total(DEEP, split | {"embedding_as_layer": True}, 2048)
     flops = training_flops(DEEP, 8192, "full").model * 8192 * 2048
     assert 0.35 < flops / (16384 * where().device.peak_flops["bf16"] * found) < 0.5
+
+
+def test_a_layer_takes_no_less_than_its_launches_unless_a_graph_replays_them():
+    tiny = DENSE.model_copy(update={"hidden": 256, "heads": 4, "kv_heads": 4, "ffn": 768, "vocab": 1000})
+    eager, graphed = (total(tiny, {}, 1, 128, where(graphed=g)) for g in (False, True))
+    assert eager > 3 * tiny.layers * where().family.launch_s > graphed
+
+
+def test_attention_that_ends_with_documents_costs_less_on_long_sequences():
+    whole, packed = (
+        total(split={"data": 8}, batch=8, sequence=32_768, on=where(document_tokens=d)) for d in (None, 512)
+    )
+    assert packed < whole
+    assert total(sequence=512, on=where(document_tokens=4096)) == total(sequence=512)
+
+
+def test_tokens_that_travel_behind_compute_cost_a_share_of_their_way():
+    open_, hidden = (seconds(SPARSE, WIDE, 4096, 4096, where(hides_dispatch=h)) for h in (False, True))
+    assert hidden.expert_parallel == pytest.approx(open_.expert_parallel * where().family.exposed_dispatch)
+
+
+def test_a_token_sent_to_each_expert_alone_is_sent_more_often():
+    once, copies = (work(SPARSE, layouts(**WIDE), 4096, where(sends_copies=s)) for s in (False, True))
+    assert copies.expert_network_bytes > once.expert_network_bytes
+
+
+def test_routing_to_a_few_nodes_spares_the_network():
+    free = SPARSE.model_copy(update={"experts": SPARSE.experts.model_copy(update={"node_limit": None})})
+    limited, anywhere = (work(model, layouts(**WIDE), 4096, where()) for model in (SPARSE, free))
+    assert limited.expert_network_bytes < anywhere.expert_network_bytes
+    assert limited.expert_scale_up_bytes == anywhere.expert_scale_up_bytes
+
+
+def test_tensor_parallel_collectives_of_tiny_messages_cost_their_latency():
+    split = {"tensor": 2, "sequence_parallel": True}
+    found = seconds(split=split, batch=1, sequence=128, on=where()).tensor_parallel
+    family = where().family
+    assert found > 4 * DENSE.layers * family.collective_s * family.exposed_tensor
