@@ -24,12 +24,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sixnd.planner.step_seconds import relative_error
-from tests.benchmarks.step_rows import RefusedError, Row, configuration
+from tests.benchmarks.step_rows import RefusedError, Row, configuration, products
 
-BETWEEN, WITHIN = 0.10, 0.13
-"""Standard deviations of log predicted over measured step time of sources held out: of their means, and inside one."""
-TRUST = BETWEEN**2 / (BETWEEN**2 + WITHIN**2)
-"""Share of one row's deviation that is its source's, as far as one row tells (the best linear estimate)."""
+ALIKE, APART = 0.5, 0.15
+"""Share of one row's deviation that other rows of its source have too: those of the same accelerator, precision, kind
+of model and task, and those of the same kind of model alone. With whole sources held out they leave the least error."""
 
 
 class Judged(NamedTuple):
@@ -109,16 +108,26 @@ def truth(path: Path, predict: Callable[[Row], Judged] = general) -> Truth:
 
 
 def calibrated(rows: Iterable[Judged]) -> list[Judged]:
-    """Rows but for the first of each source, scaled by its measured over predicted time, shrunk."""
-    factors: dict[str, float] = {}
+    """Rows but for the first of each source, scaled by what its measured over predicted time tells of them."""
+    first: dict[str, Judged] = {}
     found = []
     for one in rows:
         source = one.row["source"]
-        if source in factors:
-            found.append(one._replace(predicted_s=one.predicted_s * factors[source]))
+        if source in first:
+            given = first[source]
+            factor = (given.measured_s / given.predicted_s) ** shared_share(given.row, one.row)
+            found.append(one._replace(predicted_s=one.predicted_s * factor))
         else:
-            factors[source] = (one.measured_s / one.predicted_s) ** TRUST
+            first[source] = one
     return found
+
+
+def shared_share(given: Row, other: Row) -> float:
+    """Share of a row's deviation that another row of its source is taken to have."""
+    if given["arch"] != other["arch"]:
+        return 0.0
+    same = all(given[column] == other[column] for column in ("gpu", "task"))
+    return ALIKE if same and products(given["precision"]) == products(other["precision"]) else APART
 
 
 def summary(rows: Iterable[Judged]) -> dict[str, float]:

@@ -91,7 +91,7 @@ def device(name: str) -> Device:
 def _runtime(row: Row, families: dict[str, StepFamily] | None) -> Runtime:
     chips, name = DEVICES[row["gpu"]]
     family = (families or {}).get(chips) or catalog.step_family(chips)
-    chip, precision = device(name), _precision(row["precision"])
+    chip, precision = device(name), products(row["precision"])
     if precision not in chip.peak_flops:
         raise RefusedError(f"no peak of {row['gpu']} in {row['precision']} could be cited")
     rate = number(row, "internode_gbps_per_gpu") / 8 * 1e9
@@ -100,7 +100,7 @@ def _runtime(row: Row, families: dict[str, StepFamily] | None) -> Runtime:
     return Runtime(family, chip, precision, _habits(row))
 
 
-def _precision(text: str) -> Products:
+def products(text: str) -> Products:
     """Scaled FP8 of all kinds multiplies at the FP8 peak, FP16 at that of BF16."""
     lower = text.lower()
     if "fp4" in lower:
