@@ -5,12 +5,10 @@
 prints JSON: for none, one, three and five rows given, the mean absolute relative error of step time in per cent of the
 source's other rows on the same accelerator, in the same precision and with the same habits of its program, dense and
 mixture of experts apart, and the share of them inside their 80 % interval. The rows given are drawn at random. Each
-source is first left out of the fit of the catalog's constants, to first order: their prior and the weights of rows are
-those of the catalog's fit (head of ``step-families.yaml``).
+source is first left out of the fit of the catalog's constants (``step_fit``); the intervals are the catalog's.
 """
 
 import argparse
-import csv
 import json
 import math
 from collections import defaultdict
@@ -21,95 +19,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sixnd.planner.calibration import WIDTHS, Calibrated, MeasuredStep, calibrated, constants, log_slopes
-from sixnd.planner.candidates import Floats
-from sixnd.planner.runtime import Runtime, with_constants
+from sixnd.planner.calibration import Calibrated, MeasuredStep, calibrated
+from sixnd.planner.runtime import Runtime
 from sixnd.planner.step_seconds import relative_error
-from tests.benchmarks.cost_truth import number, unfair
-from tests.benchmarks.step_rows import DEVICES, RefusedError, Row, configuration
+from tests.benchmarks.step_columns import Columns, read
+from tests.benchmarks.step_fit import Fit
+from tests.benchmarks.step_rows import configuration
 
 GIVEN = (0, 1, 3, 5)
-COMMON = (
-    "network", "scale_up", "misaligned", "cast", "bytes_per_logit", "step_overhead_s", "exposed_data", "exposed_gather"
-)  # fmt: skip
-"""Constants that the catalog's fit takes to be the same in all families."""
-FIT_ERROR = 0.08
-"""Standard deviation of log step time in the catalog's fit."""
-_REWEIGHTINGS = 5
 
 
 class Case(NamedTuple):
-    """A published row: measured step and where it ran."""
+    """A published row: the measured step, and where it ran by constants that do not know its source."""
 
     source: str
-    chips: str
-    pretraining: bool
     step: MeasuredStep
     runtime: Runtime
 
-    def off(self) -> float:
-        """Logarithm of measured over predicted step time."""
-        return math.log(self.step.seconds / self.step.predicted_s(self.runtime))
 
-
-def cases(path: Path) -> list[Case]:
-    """The fair rows of a file that the model takes."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [found for row in csv.DictReader(file) if not unfair(row) for found in _case(row)]
-
-
-def _case(row: Row) -> Iterator[Case]:
-    seconds = number(row, "iter_time_s")
-    if not seconds > 0:
-        return
-    try:
-        found = configuration(row)
-    except RefusedError:
-        return
-    step = MeasuredStep(found.model, found.layouts, found.sequence, found.global_batch, seconds)
-    yield Case(row["source"], DEVICES[row["gpu"]][0], row["task"] == "pretrain", step, found.runtime)
-
-
-def left_out(found: Sequence[Case]) -> list[Case]:
-    """The rows with the constants that the rows of other sources alone would give, to first order."""
-    keys = sorted({_key(one, name) for one in found for name in constants(one.runtime.family)})
-    place = {key: i for i, key in enumerate(keys)}
-    J, e = np.zeros((len(found), len(keys))), np.array([one.off() for one in found])
-    for i, one in enumerate(found):
-        names = list(constants(one.runtime.family))
-        J[i, [place[_key(one, name)] for name in names]] = log_slopes([one.step], one.runtime, names)[0]
-    sources = [one.source for one in found]
-    even = len(found) / len(set(sources))
-    weights = np.array([math.sqrt(even / sources.count(s)) for s in sources]) / FIT_ERROR
-    weights *= [one.pretraining for one in found]
-    width = np.array([WIDTHS[name.partition(".")[0]] for _, name in keys])
-    shifts = {
-        source: dict(zip(keys, _fit(J, e, weights * [s != source for s in sources], width), strict=True))
-        for source in set(sources)
+def left_out(columns: Columns) -> list[Case]:
+    """Every row, with the constants that the rows of other sources give."""
+    fit = Fit.of(columns)
+    families = {
+        source: fit.families_at(fit.fitted(columns.source != source)) for source in sorted(set(columns.source.tolist()))
     }
-    return [one._replace(runtime=_shifted(one, shifts[one.source])) for one in found]
-
-
-def _key(one: Case, name: str) -> tuple[str, str]:
-    return ("all" if name in COMMON else one.chips, name)
-
-
-def _fit(J: Floats, e: Floats, weights: Floats, width: Floats) -> list[float]:
-    """Shifts of the constants' logarithms: least squares with a soft L1 loss and the prior's widths."""
-    A, b = J * weights[:, None], e * weights
-    pull, x = np.ones(len(b)), np.zeros(J.shape[1])
-    for _ in range(_REWEIGHTINGS):
-        x = np.linalg.solve(np.diag(width**-2.0) + A.T @ (pull[:, None] * A), A.T @ (pull * b))
-        pull = 1 / np.sqrt(1 + (b - A @ x) ** 2)
-    return [float(value) for value in x]
-
-
-def _shifted(one: Case, shift: dict[tuple[str, str], float]) -> Runtime:
-    family = one.runtime.family
-    values = {name: value * math.exp(shift[_key(one, name)]) for name, value in constants(family).items()}
-    free = ("cast", "bytes_per_logit", "misaligned")
-    shares = {name: value if name in free else min(value, 1.0) for name, value in values.items()}
-    return replace(one.runtime, family=with_constants(family, shares))
+    found = []
+    for row, log_s in zip(columns.rows, columns.log_seconds.tolist(), strict=True):
+        one = configuration(row, families[row["source"]])
+        step = MeasuredStep(one.model, one.layouts, one.sequence, one.global_batch, math.exp(log_s))
+        found.append(Case(row["source"], step, one.runtime))
+    return found
 
 
 def judged(group: Sequence[Case], given: Sequence[int]) -> Iterator[tuple[bool, float, bool]]:
@@ -163,7 +102,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--draws", type=int, default=6, help="random choices of the rows given, for each source")
     given = parser.parse_args()
-    print(json.dumps(report(left_out(cases(given.file)), given.draws), indent=2))
+    print(json.dumps(report(left_out(read(given.file)), given.draws), indent=2))
 
 
 if __name__ == "__main__":
