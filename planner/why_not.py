@@ -2,6 +2,7 @@
 
 import re
 
+from sixnd.planner.candidates import MODULES
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.planner.layout import Costed, Space, explore, nearest_to_lawful, no_memory, step_time, usable_memory
 from sixnd.planner.rules import Setting, problems
@@ -19,7 +20,9 @@ _DEGREES = {
     "MBS": "micro_batch",
 }
 _TERM = re.compile(r"(?P<name>VPP|ETP|MBS|TP|PP|CP|EP|DP)\s*=?\s*(?P<degree>\d+)", re.IGNORECASE)
-_RECOMPUTE = re.compile(r"recompute-(?P<level>none|selective|full)(:[\w+]+)?", re.IGNORECASE)
+_RECOMPUTE = re.compile(
+    rf"recompute-(?P<what>none|selective|full|(?:{'|'.join(MODULES)})(?=[\s,+]|$))[\w+:]*", re.IGNORECASE
+)
 _NOTABLE = 1e-3
 """Differences of step time below this share are not told."""
 
@@ -30,9 +33,9 @@ def asked_layout(text: str) -> Layout | None:
     Of recomputation the level is pinned; its modules or layers are free.
     """
     pins: dict[str, object] = {_DEGREES[t["name"].upper()]: int(t["degree"]) for t in _TERM.finditer(text)}
-    levels = [match["level"].lower() for match in _RECOMPUTE.finditer(text)]
-    if levels:
-        pins["recompute"] = levels[-1]
+    again = [match["what"].lower() for match in _RECOMPUTE.finditer(text)]
+    if again:
+        pins["recompute"] = "selective" if again[-1] in MODULES else again[-1]
     rest = _TERM.sub("", _RECOMPUTE.sub("", text))
     return None if not pins or rest.strip(" ,×x") else Layout.model_validate(pins)
 

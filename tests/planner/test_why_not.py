@@ -75,6 +75,12 @@ def test_a_label_is_read_as_the_degrees_it_names(text, pins):
     assert asked_layout(text) == Layout.model_validate(pins)
 
 
-@pytest.mark.parametrize("text", ["loss", "estimates.loss", "TP", "layout", "TP8 and more"])
+def test_modules_of_a_label_pin_the_level_of_recomputation():
+    for text in ("TP8 recompute-selective", "TP8 recompute-moe_act", "recompute-layernorm+mlp TP8"):
+        assert asked_layout(text) == Layout.model_validate({"tensor": 8, "recompute": "selective"})
+    assert asked_layout("TP8 recompute-full:2") == Layout.model_validate({"tensor": 8, "recompute": "full"})
+
+
+@pytest.mark.parametrize("text", ["loss", "estimates.loss", "TP", "layout", "TP8 and more", "TP8 recompute-nothing"])
 def test_other_names_are_no_layouts(text):
     assert asked_layout(text) is None
