@@ -79,7 +79,7 @@ def rates_of(model: Architecture, runtime: Runtime) -> Rates:
     return Rates(
         product=product * (family.misaligned if misaligned(model) else 1.0),
         wide_product=wide_product,
-        expert_product=product / family.expert_matmul,
+        expert_product=product / family.expert_share(runtime.precision),
         score=share / (peaks[wide] * attention) if habits.fused_attention else wide_product,
         score_backward=_FUSED_BACKWARD if habits.fused_attention else 2.0,
         product_passes=2.0 if habits.adapters else 3.0,

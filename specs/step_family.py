@@ -45,8 +45,8 @@ class StepFamily(Document):
     """Large collectives inside an NVLink domain: share of link bandwidth."""
     network: Share
     """Collectives across nodes: share of network bandwidth."""
-    expert_matmul: Share
-    """Grouped products of experts: share of the speed of ordinary products."""
+    expert_matmul: dict[Products, Share]
+    """Grouped products of experts: share of the speed of ordinary products of the same precision."""
     misaligned: Annotated[float, Field(ge=1)]
     """How much longer products take where a head's width is no multiple of 8."""
     cast: Annotated[float, Field(ge=0)]
@@ -82,3 +82,10 @@ class StepFamily(Document):
     def matmul_share(self, precision: Products) -> float:
         """Share of peak that products of a precision reach; FP32, which no row has on GPUs, is taken as BF16's."""
         return self.matmul["bf16" if precision == "fp32" and precision not in self.matmul else precision]
+
+    def expert_share(self, precision: Products) -> float:
+        """Share of ordinary products' speed that experts' reach; of FP4, which no row has, FP8's."""
+        for known in (precision, "fp8" if precision == "fp4" else "bf16", "bf16"):
+            if known in self.expert_matmul:
+                return self.expert_matmul[known]
+        raise AssertionError(precision)
