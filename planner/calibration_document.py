@@ -144,8 +144,8 @@ def _notes(found: Calibrated, measurements: Sequence[Measurement]) -> list[str]:
     if noisy:
         most = max(one.noise for one in noisy)
         notes.append(
-            f"{len(noisy)} of {len(measurements)} medians are uncertain by more than {_NOISY:.0%} (up to {most:.0%}): "
-            "the machine was not quiet, or training was not steady"
+            f"medians uncertain by more than {_NOISY:.0%}: {len(noisy)} of {len(measurements)}, up to {most:.0%}; the "
+            "machine was not quiet, or training was not steady"
         )
     if found.posterior.excess > 1:
         notes.append(

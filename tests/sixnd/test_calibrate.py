@@ -1,6 +1,7 @@
 """`sixnd calibrate` as a user calls it, and a spec that is planned by what it wrote."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +213,16 @@ def test_a_plan_is_stale_once_its_calibration_was_changed(spec, tmp_path, capsys
     plan.write_text(text.replace(f"value: {value}", f"value: {value * 0.9}", 1), "utf-8")
     capsys.readouterr()
     assert main(["run", str(plan), "--runs-dir", str(tmp_path / "runs")]) == 5
+
+
+@pytest.mark.slow
+def test_a_profile_of_this_machine_predicts_its_own_steps(tmp_path, capsys):
+    quickstart = Path(__file__).parents[2] / "specs" / "examples" / "quickstart.yaml"
+    assert calibrate(quickstart, "--measure", "--seconds", "16", "--json") == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert len(found["evidence"]) == 4
+    assert "half its width" in err
+    assert found["relative_error"] < found["relative_error_before"]
+    for row in found["evidence"]:
+        assert row["predicted_s"] == pytest.approx(row["measured_s"], rel=0.35)
