@@ -6,7 +6,7 @@ from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.failures import DALY
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import known_stops
-from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.layout_search import MEMORY_MARGIN
 from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
 from sixnd.planner.training_decisions import decided, training_decisions

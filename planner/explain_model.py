@@ -3,7 +3,7 @@
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flop_conventions import CONVENTIONS
-from sixnd.planner.layout import MEMORY_MARGIN
+from sixnd.planner.layout_search import MEMORY_MARGIN
 from sixnd.planner.model import summary
 from sixnd.planner.model_flops import forward_flops
 from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded

@@ -19,8 +19,8 @@ from sixnd.planner.goodput import run_estimates
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
 from sixnd.planner.law_choices import law_choices
-from sixnd.planner.layout import usable_memory
 from sixnd.planner.layout_cost import with_run_cost
+from sixnd.planner.layout_search import usable_memory
 from sixnd.planner.loss import loss_estimate, worth_estimate
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import peak_memory

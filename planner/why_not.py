@@ -4,7 +4,8 @@ import re
 
 from sixnd.planner.candidates import MODULES
 from sixnd.planner.explanation import Explanation, Facts, Step
-from sixnd.planner.layout import Costed, Space, explore, nearest_to_lawful, no_memory, step_time, usable_memory
+from sixnd.planner.layout import nearest_to_lawful, no_memory, step_time
+from sixnd.planner.layout_search import Costed, Space, explore, usable_memory
 from sixnd.planner.rules import Setting, problems
 from sixnd.specs.budget import Layout
 from sixnd.specs.plan import PlannedLayout

@@ -26,7 +26,7 @@ def searched(family: str, accelerators: str, sequences: int) -> dict[str, object
     """One search in this process."""
     import time
 
-    from sixnd.planner.layout import explore
+    from sixnd.planner.layout_search import explore
     from sixnd.planner.layout_space import recomputed
     from sixnd.planner.rules import Setting
     from sixnd.planner.vocabulary import padded

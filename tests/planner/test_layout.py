@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.planner import layout
-from sixnd.planner.layout import SHOWN, explore, lawful, search, usable_memory
+from sixnd.planner import layout_search
+from sixnd.planner.layout import search
+from sixnd.planner.layout_search import SHOWN, explore, lawful, usable_memory
 from sixnd.planner.layout_space import micro_batched, recomputed, splits
 from sixnd.planner.memory import memory_terms
 from sixnd.planner.rules import Setting
@@ -144,7 +145,7 @@ def test_sixteen_thousand_accelerators_are_searched_exhaustively():
 )
 def test_what_the_bounds_leave_out_is_neither_the_fastest_nor_on_the_front(monkeypatch, model, accelerators, batch):
     """The search against every variant of every lawful split."""
-    monkeypatch.setattr(layout, "_CHUNK", 20)  # small steps, so that the bounds have much to leave out
+    monkeypatch.setattr(layout_search, "_CHUNK", 20)  # small steps, so that the bounds have much to leave out
     one = setting(model, accelerators, batch)
     found, space = search(one, AUTO), explore(one, AUTO)
     every = lawful(one, recomputed(one, AUTO, space.bounds.layouts))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from sixnd.planner.layout import usable_memory
+from sixnd.planner.layout_search import usable_memory
 from sixnd.planner.machine import machine_of
 from sixnd.planner.plan import make_plan
 from tests.planner.building import spec

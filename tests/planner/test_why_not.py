@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.planner.explain import explain
-from sixnd.planner.layout import usable_memory
+from sixnd.planner.layout_search import usable_memory
 from sixnd.planner.plan import make_plan
 from sixnd.planner.why_not import asked_layout
 from sixnd.specs.budget import Layout
