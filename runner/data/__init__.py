@@ -1,0 +1,1 @@
+"""From raw text to the documents that are trained on: readers, stages, deduplication."""
