@@ -7,7 +7,7 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import Question, compute_for_loss, params_for_compute, tokens_for_loss
 from sixnd.planner.laws import Interval, Numbers, Surface
-from sixnd.planner.question import repetition
+from sixnd.planner.mix import repetition
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.errors import InfeasibleError, SixndError
 from sixnd.specs.laws import NamedLaw, SurfaceLaw

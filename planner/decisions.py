@@ -7,6 +7,8 @@ from sixnd.planner.failures import DALY
 from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout_search import MEMORY_MARGIN
+from sixnd.planner.mix import planned_data
+from sixnd.planner.mix_decisions import sources_decision
 from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
 from sixnd.planner.training_decisions import decided, training_decisions
@@ -38,6 +40,7 @@ def decisions(
         _vocabulary(drafter, draft),
         _tied(drafter, draft),
         _tokens(drafter, draft),
+        sources_decision(drafter.spec, planned_data(drafter.spec, draft.tokens)),
         *training_decisions(drafter, draft, trained),
         _precision(drafter, precisions),
         _layout(drafter, draft),

@@ -7,7 +7,7 @@ the plan's own sentence stand.
 import difflib
 from collections.abc import Callable
 
-from sixnd.planner import explain_cost, explain_estimates, explain_model, explain_size, explain_training
+from sixnd.planner import explain_cost, explain_estimates, explain_mix, explain_model, explain_size, explain_training
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.planner.why_not import asked_layout, why_not
 from sixnd.specs.errors import SixndError
@@ -24,6 +24,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "model.vocab_size": explain_model.vocabulary,
     "model.tied_embeddings": explain_model.tied,
     "data.tokens": explain_size.tokens,
+    "data.sources": explain_mix.sources,
     "training.global_batch": explain_training.batch,
     "training.learning_rate": explain_training.learning_rate,
     "training.schedule": explain_training.schedule,
@@ -61,6 +62,7 @@ _SHORT = {
     "compute": "budget.compute_flops",
     "params": "model.params",
     "tokens": "data.tokens",
+    "mix": "data.sources",
     "shape": "model.shape",
     "vocabulary": "model.vocab_size",
     "flops": "model.flops_per_token",

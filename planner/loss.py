@@ -4,7 +4,8 @@ import numpy as np
 
 from sixnd.planner import laws
 from sixnd.planner.draft import Drafter
-from sixnd.planner.question import REPETITION_LAW, drawn_question
+from sixnd.planner.mix import REPETITION_LAW
+from sixnd.planner.question import drawn_question
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.plan import Estimate
 

@@ -24,7 +24,7 @@ from sixnd.planner.layout_search import usable_memory
 from sixnd.planner.loss import loss_estimate, worth_estimate
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import peak_memory
-from sixnd.planner.mix import planned_data
+from sixnd.planner.mix import check_epochs, planned_data
 from sixnd.planner.pipeline_schedule import planned_pipeline
 from sixnd.planner.precision import in_best_precision
 from sixnd.planner.runtime import runtime
@@ -47,6 +47,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
     model, data = _model(draft), planned_data(spec, draft.tokens)
+    check_epochs(spec, data)
     steps = draft.steps
     point = drafter.point(draft.candidate, draft.tokens)
     trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)

@@ -7,13 +7,11 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.allocation import FullWorth, Question, Worth, served_tokens
 from sixnd.planner.laws import Array, Numbers, Surface
+from sixnd.planner.mix import chosen, repetition
 from sixnd.planner.repetition import Repetition
-from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import price_usd_per_hour
-from sixnd.specs.laws import NamedLaw, RepetitionConstants, RepetitionLaw
 
-REPETITION_LAW = "muennighoff-2023"
 _SEED = 20230525
 _Z95 = NormalDist().inv_cdf(0.975)
 
@@ -38,22 +36,14 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     if any(tokens is None for tokens in unique):
         return FullWorth()
     law = repetition(spec.planning_law)
-    weights = np.array([source.weight for source in spec.data.sources])
     generator = np.random.default_rng(_SEED)
     return Repetition(
-        weights / weights.sum(),
+        chosen(spec.data).shares,
         np.array(unique, dtype=float),
         _drawn(law.repeated_tokens, law.repeated_tokens_interval, draws, generator),
         _drawn(law.excess_params, law.excess_params_interval, draws, generator),
         surface,
     )
-
-
-def repetition(named: NamedLaw) -> RepetitionLaw | RepetitionConstants:
-    """What repeated data is worth: by the law's own runs, else by the catalog."""
-    found = named.repetition or catalog.law(REPETITION_LAW)
-    assert isinstance(found, RepetitionLaw | RepetitionConstants)
-    return found
 
 
 def _drawn(center: float, interval: list[float], count: int, generator: np.random.Generator) -> Numbers:

@@ -10,6 +10,13 @@ import numpy as np
 from sixnd.planner.laws import Array, Numbers, Surface
 
 
+def worth_of(seen: Numbers, unique: Numbers, repeated_tokens: Numbers) -> Numbers:
+    """Unique tokens that ``seen`` ones of a source are worth: the first epoch in full, later ones less and less."""
+    repeats = np.maximum(seen / unique - 1, 0)
+    worth: Numbers = np.minimum(seen, unique) - unique * repeated_tokens * np.expm1(-repeats / repeated_tokens)
+    return worth
+
+
 @dataclass(frozen=True)
 class Repetition:
     """The worth of tokens and parameters on limited sources."""
@@ -27,9 +34,8 @@ class Repetition:
 
     def tokens(self, tokens: Numbers) -> Numbers:
         """Unique tokens that ``tokens`` read are worth: the first epoch in full, later ones less and less."""
-        seen, unique, repeats = self._seen(tokens)
-        worth = np.minimum(seen, unique) - unique * self.repeated_tokens * np.expm1(-repeats / self.repeated_tokens)
-        total: Numbers = worth.sum(axis=0)[()]
+        seen, unique, _ = self._seen(tokens)
+        total: Numbers = np.asarray(worth_of(seen, unique, self.repeated_tokens)).sum(axis=0)[()]
         return total
 
     def log_tokens_slope(self, tokens: Numbers) -> Numbers:

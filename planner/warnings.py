@@ -5,7 +5,7 @@ import math
 from sixnd.planner import laws
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import range_broken
-from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW
+from sixnd.planner.mix_decisions import mix_warnings
 from sixnd.planner.sites import sites_warnings
 from sixnd.specs import catalog
 from sixnd.specs.plan import Estimates, PlannedData
@@ -26,7 +26,7 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_deviations(drafter, draft),
         *_experts(draft),
         *_quantised(drafter),
-        *_repetition(data, estimates),
+        *mix_warnings(drafter.spec, data, estimates),
         *_margins(drafter, draft, estimates),
         *_failures(drafter, draft, estimates),
         *sites_warnings(drafter.spec),
@@ -108,23 +108,6 @@ def _quantised(drafter: Drafter) -> list[str]:
     return [
         f"training.precision: no law here knows what products in {precision} do to the loss; the predicted loss is "
         "that of BF16, and `sixnd run` does not train in it"
-    ]
-
-
-def _repetition(data: PlannedData, estimates: Estimates) -> list[str]:
-    worth = estimates.tokens_worth
-    told = (
-        ""
-        if worth is None
-        else f"; the {data.tokens:.3g} tokens read are worth {worth.value:.3g} unique ones (80 % {worth.low:.3g} to "
-        f"{worth.high:.3g})"
-    )
-    unseen = ", which the law's loss does not see as not every source says how much it holds" if worth is None else told
-    return [
-        f"source '{source.name}' is read {source.epochs:.1f} times; beyond {EPOCHS_AS_GOOD_AS_NEW} epochs repeated "
-        f"data is worth clearly less than new data (Muennighoff et al. 2023){unseen}"
-        for source in data.sources
-        if source.epochs is not None and source.epochs > EPOCHS_AS_GOOD_AS_NEW
     ]
 
 

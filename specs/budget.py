@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from sixnd.specs import catalog
 from sixnd.specs.calibration import Calibration
 from sixnd.specs.document import Document, Name
-from sixnd.specs.laws import NamedLaw
+from sixnd.specs.laws import LAW_FILES, NamedLaw
+from sixnd.specs.mixes import MIX_RULES, Kind, MixLaw
 from sixnd.specs.quantity import (
     WHOLE,
     AcceleratorCount,
@@ -181,10 +182,16 @@ class Source(Document):
     """A recipe of the catalog (`sixnd catalog sources`) that gathers the text on this machine."""
     path: str | None = None
     """Files to read: a glob of text files or JSON lines (`{"text": …}`), relative to the spec."""
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Share of training tokens, relative to the other sources' weights."""
+    kind: Kind | None = None
+    """What the text is about: by it a source finds its domain in a published mix."""
+    weight: AutoNumber = 1.0
+    """Share of training tokens, relative to the other sources' weights; `auto` lets `data.mix` choose. Beside `auto`
+    sources a number is the share itself, e.g. `0.1`, and they divide the rest."""
     unique_tokens: Tokens | None = None
     """Tokens the source holds, if known: repetition (epochs) is planned and flagged from it."""
+    quality: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """What one of its tokens is worth to the loss, in tokens of a source of quality 1, as you hold it to be: no law
+    here knows. Only `sixnd explain SPEC mix` counts with it; the predicted loss does not."""
 
     @field_validator("recipe")
     @classmethod
@@ -197,10 +204,28 @@ class Data(Document):
 
     sources: Annotated[list[Source], Field(min_length=1)]
     """Sources and their weights."""
+    mix: str | MixLaw | None = None
+    """How weights of `auto` are chosen: `proportional` to unique tokens (the default), by `temperature`, as in a
+    published mix (`sixnd catalog mixes`), or by a file that `sixnd fit --mix` wrote."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """With `mix: temperature`, needed: weights grow as unique tokens to the power 1/temperature. 1 is proportional;
+    the larger, the more alike sources weigh. mT5 took 3.33 for its languages (Xue et al. 2021)."""
+    max_epochs: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Most times that any source may be read over: a plan that needs more is refused with what would allow it. No
+    limit by default, as the law of repetition prices it; up to 4 repeats are nearly as good as new data."""
     tokens: AutoTokens = None
     """Training tokens D, e.g. `2T tokens`; `auto` follows from the budget and N."""
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     """Share of each source's documents held out for validation."""
+
+    @field_validator("mix")
+    @classmethod
+    def _known_mix(cls, value: str | MixLaw | None) -> str | MixLaw | None:
+        if not isinstance(value, str) or value in MIX_RULES:
+            return value
+        if value.endswith(LAW_FILES):
+            raise ValueError("name a file that `sixnd fit --mix` wrote")
+        return catalog.checked_mix(value)
 
 
 class Training(Document):

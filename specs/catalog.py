@@ -14,6 +14,7 @@ from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import SixndError
 from sixnd.specs.families import ModelFamily
 from sixnd.specs.laws import Law, LawEntry, NamedLaw, SurfaceLaw
+from sixnd.specs.mixes import MIX_RULES, Mix
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
 from sixnd.specs.step_family import Device, StepFamily
@@ -131,6 +132,7 @@ _MODELS: dict[str, Any] = {
     "laws": Law,
     "hyperparameter-laws": HyperparameterLaw,
     "sources": SourceRecipe,
+    "mixes": Mix,
     "grids": Grid,
     "published-runs": PublishedRun,
     "published-mfu": PublishedMfu,
@@ -161,7 +163,15 @@ def kinds() -> list[str]:
 
 def checked_name(kind: str, name: str) -> str:
     """Return ``name`` if the catalog has it; else raise ``ValueError`` with the nearest one."""
-    known = names(kind)
+    return _checked(kind, name, names(kind))
+
+
+def checked_mix(name: str) -> str:
+    """The same for a mix, which may be chosen by a rule as well."""
+    return _checked("mixes", name, [*MIX_RULES, *names("mixes")])
+
+
+def _checked(kind: str, name: str, known: list[str]) -> str:
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, 1, 0.4)
@@ -226,6 +236,11 @@ def hyperparameter_law(name: str) -> HyperparameterLaw:
 def source(name: str) -> SourceRecipe:
     """The text recipe of that name."""
     return _of_kind("sources", name, SourceRecipe)
+
+
+def mix(name: str) -> Mix:
+    """The published data mix of that name."""
+    return _of_kind("mixes", name, Mix)
 
 
 def grid(name: str) -> Grid:

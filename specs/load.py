@@ -24,6 +24,7 @@ T = TypeVar("T", bound=Document)
 if TYPE_CHECKING:
     from sixnd.specs.calibration import Calibration
     from sixnd.specs.law_document import LawDocument
+    from sixnd.specs.mix_document import MixDocument
 
 
 def load_budget(path: str | Path) -> BudgetSpec:
@@ -41,6 +42,13 @@ def load_law(path: str | Path) -> "LawDocument":
     from sixnd.specs.law_document import LawDocument
 
     return load(path, LawDocument)
+
+
+def load_mix(path: str | Path) -> "MixDocument":
+    """Read a fitted mixing law; raise ``InvalidDocumentError`` with every mistake found."""
+    from sixnd.specs.mix_document import MixDocument
+
+    return load(path, MixDocument)
 
 
 def load_calibration(path: str | Path) -> "Calibration":
@@ -70,15 +78,17 @@ def _model_of(kind: str) -> type[Document]:
     """The document whose version begins so; models that planning does not need are read in when they are."""
     if kind == "plan":
         return Plan
-    if kind not in ("law", "ladder", "claim", "calibration"):
+    if kind not in ("law", "mix-law", "ladder", "claim", "calibration"):
         return BudgetSpec
     from sixnd.specs.calibration import Calibration
     from sixnd.specs.claim import Claim
     from sixnd.specs.ladder import Ladder
     from sixnd.specs.law_document import LawDocument
+    from sixnd.specs.mix_document import MixDocument
 
     rest: dict[str, type[Document]] = {
         "law": LawDocument,
+        "mix-law": MixDocument,
         "ladder": Ladder,
         "claim": Claim,
         "calibration": Calibration,
@@ -141,7 +151,11 @@ def _files_read(marked: Marked) -> list[Problem]:
         found = load_law(path)
         return NamedLaw(name=found.name, law=found.law, repetition=found.repetition)
 
-    return [*_file_read(marked, ("law",), law), *_file_read(marked, ("cluster", "calibration"), load_calibration)]
+    return [
+        *_file_read(marked, ("law",), law),
+        *_file_read(marked, ("cluster", "calibration"), load_calibration),
+        *_file_read(marked, ("data", "mix"), lambda path: load_mix(path).mix),
+    ]
 
 
 def _file_read(marked: Marked, path: DocPath, read: Callable[[Path], Document]) -> list[Problem]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.families import Architecture
+from sixnd.specs.mixes import Kind
 
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -110,6 +111,10 @@ class PlannedSource(Document):
     """Tokens it holds, as declared; unknown before the data is prepared."""
     epochs: NonNegative | None
     """Times it is read over; unknown where `unique_tokens` is."""
+    kind: Kind | None = None
+    """What it is about, as the spec says."""
+    tokens_worth: NonNegative | None = None
+    """Unique tokens that its tokens are worth by the law of repetition; unknown where `unique_tokens` is."""
 
 
 class PlannedData(Document):
@@ -416,7 +421,7 @@ class Plan(Document):
         """Eight hex digits of what changes the model: where and on what it runs stays out."""
         parts = {
             "model": self.model.plain(),
-            "data": self.data.plain(),
+            "data": self.data.model_dump(mode="json", exclude={"sources": {"__all__": {"kind", "tokens_worth"}}}),
             "training": self.training.plain(),
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }

@@ -16,6 +16,8 @@ from sixnd.specs.calibration import Calibration
 from sixnd.specs.claim import Claim
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
+from sixnd.specs.mix_document import MixDocument
+from sixnd.specs.mixes import MIX_RULES
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event
 
@@ -50,6 +52,10 @@ def _law() -> dict[str, Any]:
     return _tidied(LawDocument.model_json_schema(mode="validation"))
 
 
+def _mix_law() -> dict[str, Any]:
+    return _tidied(MixDocument.model_json_schema(mode="validation"))
+
+
 def _calibration() -> dict[str, Any]:
     return _tidied(Calibration.model_json_schema(mode="validation"))
 
@@ -71,6 +77,7 @@ _MAKERS = {
     "budget-spec": _budget_spec,
     "plan": _plan,
     "law": _law,
+    "mix-law": _mix_law,
     "claim": _claim,
     "calibration": _calibration,
     "ladder": _ladder,
@@ -125,6 +132,9 @@ def _with_catalogs(made: dict[str, Any]) -> dict[str, Any]:
     options.insert(1, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd fit` wrote."})
     options = made["$defs"]["Cluster"]["properties"]["calibration"]["anyOf"]
     options.insert(0, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd calibrate` wrote."})
+    options = made["$defs"]["Data"]["properties"]["mix"]["anyOf"]
+    options[0]["enum"] = [*MIX_RULES, *catalog.names("mixes")]
+    options.insert(1, {"type": "string", "pattern": r"\.ya?ml$", "description": "A file that `sixnd fit --mix` wrote."})
     return made
 
 
