@@ -18,6 +18,7 @@ from sixnd.specs.mixes import MIX_RULES, Mix
 from sixnd.specs.published_runs import PublishedMfu, PublishedRun
 from sixnd.specs.running_costs import DrawnPower, Grid, Price, Reliability
 from sixnd.specs.step_family import Device, StepFamily
+from sixnd.specs.text_filters import TextFilter, TextProfile
 from sixnd.specs.yaml_reader import read_yaml
 
 D = TypeVar("D", bound=Document)
@@ -138,9 +139,11 @@ _MODELS: dict[str, Any] = {
     "published-mfu": PublishedMfu,
     "model-families": ModelFamily,
     "step-families": StepFamily,
+    "text-filters": TextFilter,
+    "text-profiles": TextProfile,
 }
-_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families")
-"""Catalogs that no plan depends on: the audit's, and the published models."""
+_NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families", "text-filters", "text-profiles")
+"""Catalogs that no plan depends on: the audit's, the published models, and filters, whose settings a plan holds."""
 
 
 @cache
@@ -266,6 +269,16 @@ def model_family(name: str) -> ModelFamily:
 def step_family(name: str) -> StepFamily:
     """The family of chips of that name, as the general step-time model sees it."""
     return _of_kind("step-families", name, StepFamily)
+
+
+def text_filter(name: str) -> TextFilter:
+    """The filter of text of that name."""
+    return _of_kind("text-filters", name, TextFilter)
+
+
+def text_profile(name: str) -> TextProfile:
+    """The profile of stages of that name."""
+    return _of_kind("text-profiles", name, TextProfile)
 
 
 def sha256() -> str:
