@@ -1,0 +1,45 @@
+"""The same work on batches of documents, by one process or several, its results in the order of the documents."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 3  # batches handed out beyond those at work: enough to keep workers busy, few enough to bound memory
+
+
+def map_in_order(act: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """``act`` of every item, in order; with several workers at most a few items each are in memory.
+
+    ``act`` must be picklable and depend on nothing but its item: then the number of workers changes no result.
+    """
+    if workers <= 1:
+        yield from map(act, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    # not forked: the parent may hold threads of torch or rensa
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for item in items:
+            waiting.append(pool.submit(act, item))
+            if len(waiting) > workers * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def batches(documents: Iterable[tuple[str, str]], count: int, most_bytes: int) -> Iterator[list[tuple[str, str]]]:
+    """Documents in lists of up to ``count`` that hold about ``most_bytes`` characters at most (one may hold more)."""
+    batch: list[tuple[str, str]] = []
+    size = 0
+    for document in documents:
+        if batch and (len(batch) == count or size + len(document[1]) > most_bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(document)
+        size += len(document[1])
+    if batch:
+        yield batch
