@@ -133,6 +133,10 @@ class SourceShare(Document):
     unique_tokens: Figure | None
     """Declared by the plan, or counted when the data was prepared."""
     epochs: Figure | None
+    kind: str = ""
+    """What the text is about, where the spec says so."""
+    worth: Figure | None = None
+    """Unique tokens that its tokens are worth, as planned."""
     realised: Figure | None = None
     sequences: Figure | None = None
     documents: Figure | None = None

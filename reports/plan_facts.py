@@ -200,6 +200,8 @@ def _source(source: PlannedSource) -> SourceShare:
         tokens=exact("count", source.tokens),
         unique_tokens=None if source.unique_tokens is None else exact("count", source.unique_tokens),
         epochs=None if source.epochs is None else exact("number", source.epochs),
+        kind=source.kind or "",
+        worth=exact("count", source.tokens_worth) if source.tokens_worth and (source.epochs or 0) > 1 else None,
     )
 
 

@@ -209,23 +209,28 @@ def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
 
 def _sources(sources: list[SourceShare]) -> Table:
     drawn = any(source.realised for source in sources)
-    columns = "Source|#Planned" + ("|#Realised|#Sequences" if drawn else "") + "|#Tokens|#Unique tokens|#Epochs"
+    kinds, worth = any(source.kind for source in sources), any(source.worth for source in sources)
+    columns = "Source" + ("|Kind" if kinds else "") + "|#Planned" + ("|#Realised|#Sequences" if drawn else "")
+    columns += "|#Tokens|#Unique tokens|#Epochs" + ("|#Worth" if worth else "")
     lines = [
         Line(
             (
                 source.name,
+                *((source.kind or NONE,) if kinds else ()),
                 source.planned.text,
                 *((_text(source.realised), _text(source.sequences)) if drawn else ()),
                 source.tokens.text,
                 _text(source.unique_tokens),
                 _text(source.epochs),
+                *((_text(source.worth),) if worth else ()),
             )
         )
         for source in sources
     ]
     counted = any(source.documents for source in sources)
     unique = "unique tokens as counted in the prepared text" if counted else "unique tokens as declared"
-    return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both.")
+    told = "; worth: the unique tokens that tokens read over are worth, as planned" if worth else ""
+    return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both{told}.")
 
 
 def _prepared(sources: list[SourceShare]) -> Table:

@@ -63,6 +63,8 @@ def _is_number(word: str) -> bool:
 @click.option("--draws", type=click.IntRange(min=400), default=4000, show_default=True, help="Draws behind intervals.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--against", multiple=True, metavar="LAW", help="Say whether the runs agree with this law (repeatable).")
+@click.option("--mix", is_flag=True, help="RUNS differ in their data mix (weight:NAME, loss:NAME): find the best mix.")
+@click.option("--target", metavar="NAME=PART,…", help="With --mix: what each loss counts, e.g. web=1,code=2.")
 @click.option("--skip-refused", is_flag=True, help="Fit without the rows that are no runs, and count that as done.")
 @click.option("--width", type=click.IntRange(min=40), help="Columns of the printed report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -72,6 +74,8 @@ def fit(
     at: tuple[str, ...],
     output: Path | None,
     against: tuple[str, ...],
+    mix: bool,
+    target: str | None,
     skip_refused: bool,
     approach: str,
     width: int | None,
@@ -83,6 +87,10 @@ def fit(
     RUNS is a CSV or JSON-lines file with N, D (or C) and the loss of each run, or a folder of run folders. Rows that
     are no runs are named; unless --skip-refused says so, the law is then not written, and the exit code is 3.
     """
+    if mix:
+        return _fit_mix(runs, options, target, output, skip_refused, width, as_json)
+    if target is not None:
+        raise click.UsageError("--target says what the losses count of runs that differ in their mix: add --mix")
     from sixnd.planner.fitting.fit import Options, fit_law
     from sixnd.specs.run_table import parse_columns, read_runs
 
@@ -109,6 +117,26 @@ def fit(
         write_text(output, document.to_yaml())
         tell(f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html")
     return _INVALID if refused else 0
+
+
+def _fit_mix(runs: Path, options: dict[str, Any], target: str | None, *how: Any) -> int:
+    from sixnd.mix_fit import fit_mix_file
+
+    given = click.get_current_context().get_parameter_source
+    output, skip_refused, width, as_json = how
+    for name in ("columns", "at", "form", "approach", "estimator", "delta", "draws", "against"):
+        if given(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} means nothing with --mix")
+    return fit_mix_file(
+        runs,
+        name=options["name"],
+        target=target,
+        seed=options["seed"],
+        output=output,
+        skip_refused=skip_refused,
+        width=width,
+        as_json=as_json,
+    )
 
 
 def _held_against(name: str, table: "RunTable") -> dict[str, Any]:

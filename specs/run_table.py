@@ -86,10 +86,14 @@ def read_runs(path: Path, columns: dict[str, str] | None = None) -> RunTable:
     if path.is_dir():
         return _checked(_from_records(path))
     text = read_text(path)
-    lines = _json_lines(text, path) if path.suffix in (".jsonl", ".json", ".ndjson") else _csv_lines(text, path)
-    rows = list(lines)
+    rows = list(table_lines(text, path))
     named = _columns([key for _, row in rows for key in row] if rows else [], columns or {}, path, text)
     return _checked(_table(path.name, text, rows, named))
+
+
+def table_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and cells of each row, of JSON lines or CSV by the file's suffix."""
+    return _json_lines(text, path) if path.suffix in (".jsonl", ".json", ".ndjson") else _csv_lines(text, path)
 
 
 def _csv_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
