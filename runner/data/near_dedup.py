@@ -223,8 +223,8 @@ def _by_document(places: Array, buckets: Array) -> Iterator[tuple[int, list[int]
     order = np.argsort(places, kind="stable")
     places, buckets = places[order], buckets[order]
     starts = np.flatnonzero(np.diff(places, prepend=-1))
-    for start, end in zip(starts, np.append(starts[1:], len(places)), strict=True):
-        yield int(places[start]), buckets[start:end].tolist()
+    for start, own in zip(starts, np.split(buckets, starts[1:]), strict=False):  # no document, one empty piece
+        yield int(places[start]), own.tolist()
 
 
 def jaccard(one: Hashes, other: Hashes, least: float = 0.0) -> float:
