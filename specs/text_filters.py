@@ -81,7 +81,7 @@ class C4(Document):
 
     stage: Literal["c4"] = "c4"
     end_marks: list[str]
-    """A line is kept if it ends in one of them."""
+    """A line is kept if it ends in one of them and in no ellipsis; with an empty list, however it ends."""
     min_line_words: Count
     """Words between spaces."""
     max_word_characters: Count

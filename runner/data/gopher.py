@@ -1,0 +1,109 @@
+"""Gopher's filters (Rae et al. 2021, arXiv:2112.11446, appendix A.1.1 and table A1)."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.ngrams import NGrams
+from sixnd.runner.data.stage import Kept, Removed, above, below
+from sixnd.runner.data.words import described, words_of
+from sixnd.specs.text_filters import GopherQuality, GopherRepetition
+
+_BLANK_LINES = re.compile(r"\n{2,}")
+_LINE_ENDS = re.compile(r"\n+")
+_HAS_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True)
+class GopherQualityStage:
+    """Documents that do not read like prose are removed."""
+
+    chosen: GopherQuality
+    name: str = "gopher-quality"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings and the word pattern."""
+        return described(self.chosen.plain())
+
+    def apply(self, document: Document) -> Kept | Removed:
+        """The first rule that is broken, in the paper's order, removes the document."""
+        words = words_of(document.text, self.chosen.words)
+        checks = chain(self._lengths(words), self._symbols(document.text, words), self._vocabulary(words))
+        return next(filter(None, checks), None) or Kept(document)
+
+    def _lengths(self, words: list[str]) -> Iterator[Removed | None]:
+        real = [word for word in words if word.isalnum() or any(map(str.isalnum, word))]
+        yield below("too few words", len(real), max(self.chosen.min_words, 1))
+        yield above("too many words", len(real), self.chosen.max_words)
+        mean = sum(map(len, real)) / len(real)
+        yield below("words too short", mean, self.chosen.min_mean_word_length)
+        yield above("words too long", mean, self.chosen.max_mean_word_length)
+
+    def _symbols(self, text: str, words: list[str]) -> Iterator[Removed | None]:
+        most = self.chosen.max_symbols_per_word
+        yield above("hash marks", text.count("#") / len(words), most)
+        yield above("ellipses", (text.count("...") + text.count("…")) / len(words), most)
+        lines = [line.strip() for line in text.splitlines()]
+        bullets = sum(line.startswith(("•", "-")) for line in lines)
+        yield above("bullet lines", bullets / len(lines), self.chosen.max_bullet_lines)
+        ellipses = sum(line.endswith(("...", "…")) for line in lines)
+        yield above("lines that end in an ellipsis", ellipses / len(lines), self.chosen.max_ellipsis_lines)
+
+    def _vocabulary(self, words: list[str]) -> Iterator[Removed | None]:
+        with_letters = sum(1 for word in words if word.isalpha() or _HAS_LETTER.search(word))
+        yield below("words without letters", with_letters / len(words), self.chosen.min_alphabetic_words)
+        found = len(set(self.chosen.stop_words).intersection(words))
+        yield below("too few stop words", found, self.chosen.min_stop_words)
+
+
+@dataclass(frozen=True)
+class GopherRepetitionStage:
+    """Documents that repeat themselves are removed."""
+
+    chosen: GopherRepetition
+    name: str = "gopher-repetition"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings and the word pattern."""
+        return described(self.chosen.plain())
+
+    def apply(self, document: Document) -> Kept | Removed:
+        """The first rule that is broken removes the document; an empty one has nothing to repeat and goes."""
+        text = document.text
+        if not text.strip():
+            return Removed("empty")
+        checks = chain(self._pieces(text), self._ngrams(text))
+        return next(filter(None, checks), None) or Kept(document)
+
+    def _pieces(self, text: str) -> Iterator[Removed | None]:
+        chosen = self.chosen
+        paragraphs = _BLANK_LINES.split(text.strip())
+        repeated, characters = repeats(paragraphs)
+        yield above("repeated paragraphs", repeated / len(paragraphs), chosen.max_duplicate_paragraphs)
+        share = characters / len(text)
+        yield above("characters in repeated paragraphs", share, chosen.max_duplicate_paragraph_characters)
+        lines = _LINE_ENDS.split(text)
+        repeated, characters = repeats(lines)
+        yield above("repeated lines", repeated / len(lines), chosen.max_duplicate_lines)
+        yield above("characters in repeated lines", characters / len(text), chosen.max_duplicate_line_characters)
+
+    def _ngrams(self, text: str) -> Iterator[Removed | None]:
+        ngrams = NGrams(words_of(text, self.chosen.words))
+        for n, most in self.chosen.max_top_ngram_characters.items():
+            yield above(f"most frequent {n}-gram", ngrams.top_characters(n) / len(text), most)
+        for n, most in self.chosen.max_duplicate_ngram_characters.items():
+            yield above(f"repeated {n}-grams", ngrams.repeated_characters(n) / len(text), most)
+
+
+def repeats(pieces: list[str]) -> tuple[int, int]:
+    """How many pieces were there before, and their characters."""
+    counts = Counter(pieces)
+    if len(counts) == len(pieces):
+        return 0, 0
+    return len(pieces) - len(counts), sum(len(piece) * (count - 1) for piece, count in counts.items() if count > 1)

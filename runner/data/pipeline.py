@@ -1,0 +1,143 @@
+"""Documents through stages, one at a time, with an account of what each stage removed and why."""
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sixnd.runner.data.damage import DamageLog
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.stage import Kept, Removed, Stage, digest
+from sixnd.specs.data_result import Example, RemovedFor, StageResult, StagesResult
+from sixnd.specs.document import sha256_of
+
+_EXCERPT_CHARACTERS = 300
+
+
+@dataclass
+class _Reason:
+    """What one stage removed for one reason, with the examples whose digests are the smallest.
+
+    Those are an even draw without replacement, and the same one in whatever order documents come.
+    """
+
+    documents: int = 0
+    bytes: int = 0
+    drawn: list[tuple[int, str, Example]] = field(default_factory=list)
+
+    def add(self, document: Document, size: int, removed: Removed, seed: int, most: int) -> None:
+        self.documents += 1
+        self.bytes += size
+        digest_of = hashlib.blake2b(f"{seed}\0{document.id}".encode(), digest_size=8).digest()
+        rank = -int.from_bytes(digest_of, "big")
+        if len(self.drawn) == most and (not most or rank <= self.drawn[0][0]):
+            return
+        example = Example(id=document.id, detail=removed.detail, excerpt=document.text[:_EXCERPT_CHARACTERS])
+        add = heapq.heappush if len(self.drawn) < most else heapq.heapreplace
+        add(self.drawn, (rank, document.id, example))
+
+    def result(self, reason: str) -> RemovedFor:
+        examples = [example for _, _, example in sorted(self.drawn, key=lambda one: (-one[0], one[1]))]
+        return RemovedFor(reason=reason, documents=self.documents, bytes=self.bytes, examples=examples)
+
+
+@dataclass
+class _Tally:
+    """Counts of one stage."""
+
+    documents_in: int = 0
+    bytes_in: int = 0
+    documents_out: int = 0
+    bytes_out: int = 0
+    edits: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, _Reason] = field(default_factory=dict)
+
+
+class Pipeline:
+    """Stages in order, and counts of all that went through them so far.
+
+    ``examples`` documents are kept for each stage and reason, drawn by ``seed``.
+    """
+
+    def __init__(self, stages: Sequence[Stage], examples: int = 3, seed: int = 0) -> None:
+        self._stages = list(stages)
+        self._tallies = [_Tally() for _ in stages]
+        self._examples, self._seed = examples, seed
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what decides every verdict: all stages' settings, in order."""
+        return sha256_of([digest(stage) for stage in self._stages])
+
+    def documents(self, found: Iterable[Document]) -> Iterator[Document]:
+        """The documents that every stage keeps, as they are then."""
+        for document in found:
+            kept = self._through(document)
+            if kept is not None:
+                yield kept
+
+    def result(self, source: str, damage: DamageLog | None = None) -> StagesResult:
+        """The account of all documents so far."""
+        stages = [self._stage_result(*pair) for pair in zip(self._stages, self._tallies, strict=True)]
+        found = damage.found() if damage else []
+        return StagesResult(source=source, settings_sha256=self.digest, seed=self._seed, stages=stages, damage=found)
+
+    def _through(self, document: Document) -> Document | None:
+        size = _bytes(document)
+        for stage, tally in zip(self._stages, self._tallies, strict=True):
+            tally.documents_in += 1
+            tally.bytes_in += size
+            outcome = stage.apply(document)
+            if isinstance(outcome, Removed):
+                reason = tally.reasons.setdefault(outcome.reason, _Reason())
+                reason.add(document, size, outcome, self._seed, self._examples)
+                return None
+            document, size = outcome.document, self._size_after(document, size, outcome)
+            tally.documents_out += 1
+            tally.bytes_out += size
+            tally.edits.update(outcome.edits)
+        return document
+
+    @staticmethod
+    def _size_after(before: Document, size: int, outcome: Kept) -> int:
+        return size if outcome.document.text is before.text else _bytes(outcome.document)
+
+    @staticmethod
+    def _stage_result(stage: Stage, tally: _Tally) -> StageResult:
+        most_first = sorted(tally.reasons.items(), key=lambda pair: (-pair[1].documents, pair[0]))
+        return StageResult(
+            name=stage.name,
+            settings_sha256=digest(stage),
+            settings=stage.settings,
+            documents_in=tally.documents_in,
+            bytes_in=tally.bytes_in,
+            documents_out=tally.documents_out,
+            bytes_out=tally.bytes_out,
+            edits=dict(sorted(tally.edits.items())),
+            removed=[reason.result(name) for name, reason in most_first],
+        )
+
+
+def _bytes(document: Document) -> int:
+    text = document.text
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def table(result: StagesResult) -> str:
+    """The account as a table of plain text: documents and megabytes by stage, then reasons and damage."""
+    lines = [f"{'stage':<22}{'documents in':>14}{'out':>12}{'kept':>9}{'MB in':>12}{'MB out':>12}"]
+    for stage in result.stages:
+        lines.append(
+            f"{stage.name:<22}{stage.documents_in:>14,}{stage.documents_out:>12,}{_share(stage):>9}"
+            f"{stage.bytes_in / 1e6:>12,.2f}{stage.bytes_out / 1e6:>12,.2f}"
+        )
+        lines += [f"  {gone.reason}: {gone.documents:,}" for gone in stage.removed]
+        lines += [f"  {what}: {count:,} (changed)" for what, count in stage.edits.items()]
+    for damage in result.damage:
+        lines.append(f"could not be read: {damage.kind}: {damage.count:,} (first: {damage.first[0]})")
+    return "\n".join(lines) + "\n"
+
+
+def _share(stage: StageResult) -> str:
+    return f"{stage.documents_out / stage.documents_in:.1%}" if stage.documents_in else "-"
