@@ -82,9 +82,16 @@ def unfair(row: Row) -> str | None:
     )
 
 
+def _positive(cell: str) -> bool:
+    try:
+        return 0 < float(cell) < float("inf")
+    except ValueError:
+        return False
+
+
 def general(row: Row) -> Judged:
     """A row as the general model predicts it; raises ``RefusedError``."""
-    if np.isnan(number(row, "iter_time_s")):
+    if not _positive(row["iter_time_s"]):
         raise RefusedError("no step time")
     found = configuration(row)
     error = relative_error(found.model, found.runtime.family)

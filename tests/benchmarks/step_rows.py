@@ -36,6 +36,15 @@ OLD = ("Megatron-DeepSpeed", "Megatron-LM")
 """Programs whose rows were measured before flash attention and before gradients were reduced behind compute."""
 
 
+MAY_BE_ZERO = ("ep", "ffn_hidden", "shared_ffn", "gated_mlp", "mla", "seq_parallel", "zero", "internode_gbps_per_gpu")
+NUMBERS = (
+    *("layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "num_experts", "topk", "moe_ffn"),
+    *("seq_len", "tp", "pp", "vpp", "cp", "etp", "dp", "micro_batch", "global_batch"),
+    *MAY_BE_ZERO,
+)
+"""Columns that hold a number or nothing."""
+HUGE = 1e8
+"""No such number is as large."""
 PACKED = 256
 """Tokens of the documents that fine-tuning rows are packed of (``packed_sequence`` in the recipes of Megatron-Bridge's
 scripts/performance, on SQuAD's short paragraphs): an assumption, since so little attention costs next to nothing."""
@@ -66,12 +75,34 @@ class Configuration(NamedTuple):
 
 def configuration(row: Row, families: dict[str, StepFamily] | None = None) -> Configuration:
     """The row's model, layout and runtime; raises ``RefusedError``."""
-    if row["gpu"] not in DEVICES:
-        raise RefusedError("the accelerator's figures could not be cited")
+    reason = _unreadable(row)
+    if reason:
+        raise RefusedError(reason)
     model, layouts = _architecture(row), _layouts(row)
     micro_batches = max(1, round(number(row, "global_batch") / float(layouts.data[0] * layouts.micro_batch[0])))
     batch = micro_batches * float(layouts.data[0] * layouts.micro_batch[0])
     return Configuration(model, layouts, int(number(row, "seq_len")), batch, _runtime(row, families))
+
+
+def _unreadable(row: Row) -> str | None:
+    """Why a row says nothing the model could predict, or none."""
+    if row["gpu"] not in DEVICES:
+        return "the accelerator's figures could not be cited"
+    if row["arch"] not in ("dense", "moe"):
+        return f"an architecture that is not modelled: {row['arch']}"
+    for column in NUMBERS:
+        cell = row.get(column)
+        if cell and not _is_number(cell, 0 if column in MAY_BE_ZERO else 1):
+            return f"{column} is {cell}"
+    missing = [column for column in ("global_batch", "seq_len") if not row[column]]
+    return f"the row does not state {missing[0]}" if missing else None
+
+
+def _is_number(cell: str, least: int) -> bool:
+    try:
+        return least <= float(cell) < HUGE
+    except ValueError:
+        return False
 
 
 @cache

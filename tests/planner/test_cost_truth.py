@@ -1,3 +1,5 @@
+import contextlib
+import csv
 import math
 
 import pytest
@@ -5,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.benchmarks import layout_ranking
-from tests.benchmarks.cost_truth import ALIKE, APART, Judged, Truth, calibrated, report, summary, truth
+from tests.benchmarks.cost_truth import ALIKE, APART, Judged, Truth, calibrated, general, report, summary, truth, unfair
 from tests.benchmarks.layout_ranking import judged_sweep, spearman
+from tests.benchmarks.step_rows import NUMBERS, RefusedError
 from tests.planner.shared_data import shared
 
 
@@ -82,3 +85,12 @@ def test_small_sweeps_are_counted_apart():
     found = layout_ranking.report(Truth([Judged(one, float(i), float(i), 0.2) for i in (1, 2)]))
     assert found["overall"] == {"n": 0}
     assert found["too_small_sweeps"] == 1
+
+
+@pytest.mark.parametrize("cell", ["", "0", "-1", "nan", "abc", "inf", "7.5"])
+def test_a_cell_that_cannot_be_is_a_reason_to_refuse_and_no_crash(cell):
+    with shared("truth/throughput.csv").open(newline="", encoding="utf-8") as file:
+        good = next(one for one in csv.DictReader(file) if not unfair(one) and one["arch"] == "moe")
+    for column in (*NUMBERS, "iter_time_s", "gpu", "arch"):
+        with contextlib.suppress(RefusedError):
+            assert 0 < general(good | {column: cell}).predicted_s < math.inf
