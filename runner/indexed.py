@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import replaced_atomically, write_atomically
 
 Array = np.ndarray[Any, Any]
@@ -29,12 +29,6 @@ _UINT16_BELOW = 65_500
 """Entries from which Megatron stores int32 (``DType.optimal_dtype``): a little below 2^16."""
 _FORMAT = "indexed/1"
 _CHUNK_BYTES = 1 << 22
-
-
-class InvalidDataError(SixndError):
-    """Text, a tokenizer or indexed data that cannot be taken; the message names the file."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ SixndError
 ├── ContradictionError     exit 3: two values of a spec that only a plan shows to disagree
 ├── UnfitRunsError         exit 3: runs that the law or form asked for cannot be fitted to
 ├── UntrainablePlanError   exit 3: a plan of what our runner does not train
+├── InvalidDataError       exit 3: text, a tokenizer or indexed data that cannot be taken
 ├── InfeasibleError        exit 4: no plan can exist; says what would make it feasible
 ├── StalePlanError         exit 5: the plan's spec or catalogs have changed since
 └── RunFailedError         exit 6: the training run ended without finishing
@@ -85,6 +86,12 @@ class UnfitRunsError(SixndError):
 
 class UntrainablePlanError(SixndError):
     """A plan whose model or layout is planned on paper only; the message says what our runner does not train."""
+
+    exit_code = 3
+
+
+class InvalidDataError(SixndError):
+    """Text, a tokenizer or indexed data that cannot be taken; the message names the file."""
 
     exit_code = 3
 

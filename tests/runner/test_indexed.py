@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from megatron.core.datasets.indexed_dataset import DType, IndexedDataset, IndexedDatasetBuilder
 
-from sixnd.runner.indexed import InvalidDataError, indexed_writer, token_dtype, verified, with_suffix
+from sixnd.runner.indexed import indexed_writer, token_dtype, verified, with_suffix
+from sixnd.specs.errors import InvalidDataError
 
 Documents = list[np.ndarray[Any, Any]]
 
