@@ -77,7 +77,8 @@ def _by_mix(data: Data, mix: Mix | MixLaw, sources: list[Source]) -> Chosen:
     for domain, members in groups.items():
         found[members] = weights[domain] * _within([sources[i] for i in members])
     lost = {name: weight for name, weight in weights.items() if name not in groups and weight > 0}
-    how = f"mix {mix_name(data)}, sources matched by kind" + _lost_in_words(lost)
+    by = "kind" if isinstance(mix, Mix) else "name or kind"
+    how = f"mix {mix_name(data)}, sources matched by {by}" + _lost_in_words(lost)
     return Chosen(found / found.sum(), how, mix.source, lost)
 
 

@@ -33,7 +33,18 @@ def catalog_text(found: Entries, *, width: int, whole: bool) -> str:
 
 def _summary(name: str, entry: dict[str, Any], width: int) -> str:
     lines = [entry.get("description") or entry.get("counts", "")]
+    if "domains" in entry:
+        lines.append(_weights(entry["domains"]))
     lines += [f"{label}: {entry[label]}" for label in ("weakness", "licence", "source") if entry.get(label)]
     wrap = textwrap.TextWrapper(width, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
     body = [wrap.fill(line) for line in lines]
     return "\n".join([f"  {name}", *body])
+
+
+def _weights(domains: list[dict[str, Any]]) -> str:
+    """Weights of a published mix as printed, by kind, the largest first."""
+    found: dict[str, float] = {}
+    for domain in domains:
+        found[domain["kind"]] = found.get(domain["kind"], 0.0) + domain["weight"]
+    ordered = sorted(found.items(), key=lambda item: -item[1])
+    return "weights: " + ", ".join(f"{kind} {weight:.1%}" for kind, weight in ordered)
