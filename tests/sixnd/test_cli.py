@@ -364,6 +364,7 @@ def test_schemas_are_printed_and_written(tmp_path, capsys):
         "claim.json",
         "ladder.json",
         "law.json",
+        "mix-law.json",
         "plan.json",
         "run-record.json",
     ]
