@@ -4,7 +4,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,13 +22,26 @@ def map_in_order(act: Callable[[Item], Result], items: Iterable[Item], workers: 
         return
     waiting: deque[Future[Result]] = deque()
     # not forked: the parent may hold threads of torch or rensa
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_take, initargs=(act,)) as pool:
         for item in items:
-            waiting.append(pool.submit(act, item))
+            waiting.append(pool.submit(_act, item))
             if len(waiting) > workers * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+_taken: list[Callable[..., Any]] = []
+
+
+def _take(act: Callable[..., Any]) -> None:
+    """In a worker: hold what is to be done, so that it is sent once and not with every item."""
+    _taken.append(act)
+
+
+def _act(item: Any) -> Any:
+    return _taken[-1](item)
 
 
 def batches(documents: Iterable[tuple[str, str]], count: int, most_bytes: int) -> Iterator[list[tuple[str, str]]]:

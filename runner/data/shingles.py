@@ -1,8 +1,9 @@
 """Words of a text as 64-bit numbers, and n-grams of words as sets of such numbers.
 
-A word is a run of letters, digits and underscores of the lower-cased text; in scripts written without spaces (Han,
-Kana, Thai, Lao, Khmer, Burmese) every character is a word, since a whole clause would be one otherwise. Punctuation
-is ignored, as in GPT-3's decontamination (arXiv:2005.14165, appendix C).
+A word is a run of letters, digits and underscores of the lower-cased text (several words, if it has more than 2^18
+characters); in scripts written without spaces (Han, Kana, Thai, Lao, Khmer, Burmese) every character is a word, since
+a whole clause would be one otherwise. Punctuation is ignored, as in GPT-3's decontamination (arXiv:2005.14165,
+appendix C).
 
 A word's number is the polynomial of its characters' random numbers at an odd K, modulo 2^64, mixed. Differences of
 prefix sums give it for all words of a text at once, in array operations only. An n-gram's number is the sum of its
@@ -42,8 +43,12 @@ def lowered(text: str) -> str:
 
 
 def word_places(text: str) -> Iterator[tuple[int, int]]:
-    """Where each word of a text begins and ends (a word of more than 2^18 characters may be several to the hashes)."""
-    return (match.span() for match in _WORD.finditer(lowered(text)))
+    """Where each word of a text begins and ends."""
+    at = 0
+    for piece in _pieces(lowered(text)):
+        for match in _WORD.finditer(piece):
+            yield at + match.start(), at + match.end()
+        at += len(piece)
 
 
 def word_hashes(texts: Iterable[str]) -> tuple[Hashes, Offsets]:
