@@ -70,11 +70,19 @@ def _walk(root: Path, damage: DamageLog) -> Iterator[Path]:
             continue
         folders = []
         for entry in entries:
-            if entry.is_dir():
+            if _is_folder(entry):
                 folders.append(Path(entry.path))
             else:
                 yield Path(entry.path)
         waiting += reversed(folders)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; what cannot be told, such as a link to itself, is left for its reader to name."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _kind_of(error: OSError) -> str:

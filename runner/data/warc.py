@@ -17,10 +17,13 @@ def warc_pages(path: Path, longest_bytes: int, damage: DamageLog) -> Iterator[tu
     with path.open("rb") as file:
         records = warc.ArchiveIterator(file, record_types=warc.WarcRecordType.response, parse_http=True)
         for record in records:
+            offset, name = record.stream_pos, str(record.record_id)
+            stated = record.content_length
+            body = record.reader.read(longest_bytes + 1)
+            if len(body) < min(stated, longest_bytes):  # fastwarc ends silently where a file is cut off
+                raise EOFError(f"record at byte {offset} has {len(body):,} of {stated:,} bytes")
             if not (record.http_content_type or "").startswith(_HTML):
                 continue
-            offset, name = record.stream_pos, str(record.record_id)
-            body = record.reader.read(longest_bytes + 1)
             if len(body) > longest_bytes:
                 damage.note(f"longer than {longest_bytes:,} bytes", f"{path}, byte {offset}")
                 continue
