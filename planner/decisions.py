@@ -4,7 +4,6 @@ from sixnd.planner import laws
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.failures import DALY
-from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout_search import MEMORY_MARGIN
 from sixnd.planner.mix import planned_data
@@ -85,7 +84,7 @@ def _law(drafter: Drafter, draft: Draft) -> Decision:
 
 
 def _flop_convention(draft: Draft) -> Decision:
-    exact, params = training_flops_per_token(draft.candidate.model), draft.candidate.model.active_params
+    exact, params = draft.candidate.model.training_flops, draft.candidate.model.active_params
     return Decision(
         what="model.flops_per_token",
         value=f"{exact:.4g} FLOPs",
@@ -205,12 +204,16 @@ def _layout(drafter: Drafter, draft: Draft) -> Decision:
     found = draft.found
     pins = [name for name, value in drafter.spec.layout.plain().items() if value != "auto"]
     fixed = f"; the spec fixes {', '.join(pins)}" if pins else ""
+    fastest = (
+        f"fastest of {found.allowed:,} layouts that obey every rule, {found.fitting:,} of which fit with some recomputation"
+        if found.allowed > 1
+        else "the only layout that obeys every rule"
+    )
     return Decision(
         what="layout",
         value=found.layout.label(),
         reason=(
-            f"fastest of {found.allowed:,} layouts that obey every rule, {found.fitting:,} of which fit with some "
-            f"recomputation, of {found.considered:,} splits considered; {MEMORY_MARGIN:.0%} of memory kept free{fixed}"
+            f"{fastest}, of {found.considered:,} splits considered; {MEMORY_MARGIN:.0%} of memory kept free{fixed}"
         ),
         source="exhaustive search with the step-time and memory models; rules of Megatron-core 0.16",
         pinned=bool(pins),

@@ -8,7 +8,7 @@ import numpy as np
 
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate, candidates, nearest, of_family, with_vocab
-from sixnd.planner.flops import flops_6nd, training_flops_per_token
+from sixnd.planner.flops import flops_6nd
 from sixnd.planner.goodput import WallClock, steps_within
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
@@ -98,13 +98,13 @@ class Drafter:
     def mfu(self, draft: Draft) -> float:
         """Exact model FLOPs a second over the cluster's dense peak."""
         model, machine = draft.candidate.model, self.machine.planned
-        flops = draft.batch.sequences * model.sequence * training_flops_per_token(model)
+        flops = draft.batch.sequences * model.sequence * model.training_flops
         return flops / (machine.count * machine.peak_flops * draft.step_time_s)
 
     def flops_per_token(self, candidate: Candidate) -> float:
         """FLOPs a training token costs, as the budget counts them."""
         exact = self.spec.budget.counting == "exact"
-        return training_flops_per_token(candidate.model) if exact else 6.0 * candidate.model.active_params
+        return candidate.model.training_flops if exact else 6.0 * candidate.model.active_params
 
     @property
     def model_pinned(self) -> bool:

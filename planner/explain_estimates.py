@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
-from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.layout import step_time
 from sixnd.planner.memory import peak_memory
 from sixnd.planner.rules import Setting
@@ -53,7 +52,7 @@ def tokens_per_s(facts: Facts) -> list[Step]:
 def mfu(facts: Facts) -> list[Step]:
     """Exact model FLOPs over peak."""
     cluster, batch = facts.plan.cluster, facts.plan.training.global_batch * facts.model.sequence
-    flops, step_s = training_flops_per_token(facts.model), _step_s(facts)
+    flops, step_s = facts.model.training_flops, _step_s(facts)
     formula = f"{batch:,} × {flops:.5g} FLOPs / ({cluster.count} × {cluster.peak_flops:.4g} FLOP/s × {step_s:.5g} s)"
     value = batch * flops / (cluster.count * cluster.peak_flops * step_s)
     return with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)
@@ -63,7 +62,7 @@ def hfu(facts: Facts) -> list[Step]:
     """MFU, with what is computed twice."""
     planned, model = facts.plan.estimates.hfu, facts.model
     assert planned is not None, "only explained where the plan has it"
-    once = training_flops_per_token(model)
+    once = model.training_flops
     twice = recomputed_flops(model.architecture, model.sequence, "causal", facts.plan.layout)
     steps = mfu(facts)
     share = number(steps)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.planner import flops
+from sixnd.planner.flops import flops_6nd
 from sixnd.planner.transformer import Transformer
 
 Array = NDArray[np.float64]
@@ -57,7 +57,7 @@ CONVENTIONS: dict[str, Callable[[Transformer], float]] = {
     "deepseek": deepseek_flops,
     "hoffmann-table-a4": lambda model: hoffmann_flops(model, with_vocabulary=False),
     "hoffmann-appendix-f": lambda model: hoffmann_flops(model, with_vocabulary=True),
-    "exact": flops.training_flops_per_token,
+    "exact": lambda model: model.training_flops,
 }
 """Training FLOPs a token of a dense model, by the convention's name."""
 
@@ -84,6 +84,6 @@ def off_6nd(params: Array, tokens: Array, compute: Array, factor: float = 1.5) -
 
     Exact counts lie within 1.1× of 6ND in table A4 of Hoffmann et al. 2022; a slip of a digit is 10×.
     """
-    implied = np.array([flops.flops_6nd(n, d) for n, d in zip(params, tokens, strict=True)])
+    implied = np.array([flops_6nd(n, d) for n, d in zip(params, tokens, strict=True)])
     away = np.abs(np.log(np.asarray(compute) / implied)) > np.log(factor)
     return tuple(Mismatch(int(i), float(compute[i]), float(implied[i])) for i in np.flatnonzero(away))

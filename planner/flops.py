@@ -1,12 +1,4 @@
-"""Training FLOPs by the two countings a budget may use: exact matrix products, and C = 6ND."""
-
-from sixnd.planner.model_flops import training_flops
-from sixnd.planner.transformer import Transformer
-
-
-def training_flops_per_token(model: Transformer) -> float:
-    """Model FLOPs of forward and backward, a token: what MFU counts, causal attention as half, nothing twice."""
-    return training_flops(model.architecture, model.sequence, "causal").model
+"""C = 6ND, the counting of compute that most budgets use; exact FLOPs are ``model_flops``'s."""
 
 
 def flops_6nd(params: float, tokens: float) -> float:

@@ -14,7 +14,6 @@ from sixnd.planner.cost import (
 )
 from sixnd.planner.decisions import decisions
 from sixnd.planner.draft import Draft, Drafter
-from sixnd.planner.flops import training_flops_per_token
 from sixnd.planner.goodput import run_estimates
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
@@ -94,7 +93,7 @@ def _model(draft: Draft) -> PlannedModel:
         params=m.params,
         active_params=m.active_params,
         params_non_embedding=m.params_non_embedding,
-        flops_per_token=training_flops_per_token(m),
+        flops_per_token=m.training_flops,
     )
 
 

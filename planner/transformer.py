@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sixnd.planner import model as counts
+from sixnd.planner.model_flops import training_flops
 from sixnd.specs.budget import Shape
 from sixnd.specs.families import Architecture
 
@@ -87,6 +88,11 @@ class Transformer:
     def params_non_embedding(self) -> int:
         """All but token embedding and head."""
         return self.params - (1 if self.tied else 2) * self.embedding_params
+
+    @cached_property
+    def training_flops(self) -> float:
+        """Model FLOPs of forward and backward, a token: what MFU counts, causal attention as half, nothing twice."""
+        return training_flops(self.architecture, self.sequence, "causal").model
 
     @cached_property
     def params(self) -> int:

@@ -1,6 +1,6 @@
 import pytest
 
-from sixnd.planner.flops import flops_6nd, training_flops_per_token
+from sixnd.planner.flops import flops_6nd
 from tests.planner.building import LLAMA_2_7B, LLAMA_3_8B, LLAMA_3_70B, LLAMA_3_405B, dense
 
 
@@ -28,7 +28,7 @@ def test_flops_are_six_a_weight_and_half_of_the_scores(model):
     """PaLM, appendix B: 6N + 12·L·h·s a token over the matrices, with the causal half of the scores."""
     weights = model.params - model.layers * 2 * model.hidden - model.hidden - model.embedding_params
     scores = 12 * model.layers * model.hidden * model.sequence / 2
-    assert training_flops_per_token(model) == pytest.approx(6 * weights + scores, rel=1e-12)
+    assert model.training_flops == pytest.approx(6 * weights + scores, rel=1e-12)
 
 
 def test_six_nd_of_llama_3_is_close_to_its_printed_compute():
