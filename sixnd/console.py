@@ -14,6 +14,8 @@ _EXTRA_OF = {
     "megatron": "run",
     "sentencepiece": "run",
     "tensorboard": "run",
+    "tiktoken": "run",
+    "tokenizers": "run",
     "psutil": "run",
     "altair": "report",
     "pandas": "report",
