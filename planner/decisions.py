@@ -205,7 +205,8 @@ def _layout(drafter: Drafter, draft: Draft) -> Decision:
     pins = [name for name, value in drafter.spec.layout.plain().items() if value != "auto"]
     fixed = f"; the spec fixes {', '.join(pins)}" if pins else ""
     fastest = (
-        f"fastest of {found.allowed:,} layouts that obey every rule, {found.fitting:,} of which fit with some recomputation"
+        f"fastest of {found.allowed:,} layouts that obey every rule, {found.fitting:,} of which fit with some "
+        "recomputation"
         if found.allowed > 1
         else "the only layout that obeys every rule"
     )
