@@ -24,19 +24,28 @@ def true_jaccard(one: str, other: str, n: int) -> float:
     return len(a & b) / len(a | b)
 
 
+def word(number: int) -> str:
+    """A word of four letters or more, another for every number (no digits: some tools make all digits alike)."""
+    letters = ""
+    while number or len(letters) < 4:
+        number, letter = divmod(number, 26)
+        letters += chr(ord("a") + letter)
+    return letters
+
+
 def planted(originals: int, levels: list[float], words: int = 240, n: int = 5, seed: int = 0) -> Planted:
     """``originals`` random texts, each with one edited copy near one of the levels (in turn), in random order.
 
     A copy has evenly spread words replaced by words found nowhere else. Similarities are counted, not assumed.
     """
     rng = random.Random(seed)  # noqa: S311
-    vocabulary = [f"w{i}" for i in range(20_000)]
+    vocabulary = [word(i) for i in range(20_000)]
     texts: list[tuple[int, str]] = []
     for number in range(originals):
         text = rng.choices(vocabulary, k=words)
         level = levels[number % len(levels)]
         texts.append((number, " ".join(text)))
-        texts.append((number, " ".join(_edited(text, level, n, f"{number}", rng))))
+        texts.append((number, " ".join(_edited(text, level, n, number, rng))))
     rng.shuffle(texts)
     documents = [(f"doc{i}", text) for i, (_, text) in enumerate(texts)]
     places: dict[int, list[int]] = {}
@@ -46,7 +55,7 @@ def planted(originals: int, levels: list[float], words: int = 240, n: int = 5, s
     return Planted(documents, pairs)
 
 
-def _edited(text: list[str], level: float, n: int, mark: str, rng: random.Random) -> list[str]:
+def _edited(text: list[str], level: float, n: int, mark: int, rng: random.Random) -> list[str]:
     """The text with as many words replaced as bring it nearest to a Jaccard similarity of ``level``."""
     shingles = len(text) - n + 1
     lost = shingles * (1 - level) / (1 + level)  # k shingles changed: (S - k) / (S + k)
@@ -54,5 +63,5 @@ def _edited(text: list[str], level: float, n: int, mark: str, rng: random.Random
     step = len(text) / edits
     edited = list(text)
     for i in range(edits):
-        edited[int(i * step + rng.random() * (step - 1))] = f"new{mark}x{i}"
+        edited[int(i * step + rng.random() * (step - 1))] = f"new{word(mark)}{word(i)}"
     return edited
