@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.corpus import Document, documents
+from sixnd.runner.corpus import documents
+from sixnd.runner.data.document import Document
 from sixnd.runner.indexed import indexed_writer, token_dtype
 from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.tokenizer import Tokenizer, train_tokenizer
