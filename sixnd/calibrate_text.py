@@ -3,6 +3,7 @@
 import math
 import textwrap
 
+from sixnd.console import text_table
 from sixnd.reports import format as fmt
 from sixnd.specs.calibration import CalibratedConstant, Calibration, Evidence
 
@@ -15,9 +16,9 @@ def calibration_text(made: Calibration, width: int) -> str:
     interval = f"80 % interval of step time: a factor {1 + before:.3g} before, {1 + after:.3g} for runs like these"
     parts = [
         textwrap.fill(f"{made.name}: {made.accelerator} in {made.precision}. {interval}.", width),
-        _table("Measured", [_EVIDENCE, *(_evidence(i, one) for i, one in enumerate(made.evidence, 1))]),
+        text_table("Measured", [_EVIDENCE, *(_evidence(i, one) for i, one in enumerate(made.evidence, 1))]),
         "\n".join(_wrapped(f"{i}. ", _told(one), width) for i, one in enumerate(made.evidence, 1)),
-        _table("Constants", [_CONSTANTS, *map(_constant, made.constants)]),
+        text_table("Constants", [_CONSTANTS, *map(_constant, made.constants)]),
     ]
     parts += ["\n".join(["Notes", *(_wrapped("- ", note, width) for note in made.notes)])] if made.notes else []
     return "\n\n".join(parts)
@@ -47,17 +48,6 @@ def _constant(one: CalibratedConstant) -> Row:
         f"{math.exp(one.spread):.2f}",
         f"{math.exp(one.spread_before):.2f}",
     )
-
-
-def _table(title: str, rows: list[Row]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
 
 
 def _wrapped(bullet: str, text: str, width: int) -> str:

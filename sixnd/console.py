@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,18 @@ def text_width(asked: int | None = None) -> int:
 def use_color() -> bool:
     """Whether results may be coloured: a terminal that did not ask for none (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def text_table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows under a title, the first column to the left and the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    ]
+    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
 
 
 def print_result(text: str) -> None:

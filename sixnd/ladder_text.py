@@ -2,6 +2,7 @@
 
 import textwrap
 
+from sixnd.console import text_table
 from sixnd.reports import format as fmt
 from sixnd.specs.ladder import DesignOption, Expected, Ladder, Rung
 from sixnd.specs.plan import Estimate
@@ -14,10 +15,10 @@ def ladder_text(ladder: Ladder, width: int) -> str:
     """The ladder, ``width`` columns wide."""
     parts = [
         f"{ladder.name}: a ladder of {len(ladder.rungs)} runs",
-        _section(f"Its cost, of {fmt.share(ladder.share)} allowed", _cost(ladder)),
-        _section("What it tells (95 % intervals)", [_head(), *_knowledge(ladder)]),
-        _section("At equal cost (95 % intervals)", [_head(), *(_option(ladder, o) for o in ladder.options)]),
-        _section("Rungs", [_RUNG_HEAD, *map(_rung, ladder.rungs)]),
+        text_table(f"Its cost, of {fmt.share(ladder.share)} allowed", _cost(ladder)),
+        text_table("What it tells (95 % intervals)", [_head(), *_knowledge(ladder)]),
+        text_table("At equal cost (95 % intervals)", [_head(), *(_option(ladder, o) for o in ladder.options)]),
+        text_table("Rungs", [_RUNG_HEAD, *map(_rung, ladder.rungs)]),
         _list("Notes", [f"Intervals: {ladder.basis}.", _noise(ladder), *_breaks(ladder), *ladder.notes], width),
     ]
     return "\n\n".join(parts)
@@ -82,17 +83,6 @@ def _breaks(ladder: Ladder) -> list[str]:
 
 def _noise(ladder: Ladder) -> str:
     return f"Noise of a run's loss: {fmt.percent(ladder.noise_sd)} ({ladder.noise_source})."
-
-
-def _section(title: str, rows: list[Row]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return "\n".join([title, *(f"  {line}".rstrip() for line in lines)])
 
 
 def _list(title: str, lines: list[str], width: int) -> str:
