@@ -56,11 +56,8 @@ def _fixes_compute(spec: BudgetSpec) -> Path | None:
         return ("budget", "compute")
     if spec.budget.loss is not None:
         return ("budget", "loss")
-    model = spec.model
-    pinned = any(value is not None for value in (model.params, model.shape, model.family))
-    return ("data", "tokens") if spec.data.tokens is not None and pinned else None
+    return ("data", "tokens") if spec.data.tokens is not None and spec.model.decided_by else None
 
 
 def _model_path(spec: BudgetSpec) -> Path:
-    names = ("shape", "family", "params")
-    return ("model", next(name for name in names if getattr(spec.model, name) is not None))
+    return ("model", spec.model.decided_by[0])

@@ -17,6 +17,7 @@ from sixnd.planner.machine import Machine
 from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
 from sixnd.planner.sites import over_sites, with_link
+from sixnd.planner.transformer import Transformer
 from sixnd.planner.vocabulary import padding_multiple
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
@@ -109,8 +110,7 @@ class Drafter:
     @property
     def model_pinned(self) -> bool:
         """Whether the spec decides N."""
-        model = self.spec.model
-        return model.shape is not None or model.params is not None or model.family is not None
+        return bool(self.spec.model.decided_by)
 
     def wall_seconds(self) -> float:
         """Seconds of wall-clock that the budget's hours pay for."""
@@ -206,16 +206,18 @@ class Drafter:
                 f"the budget pays for {tokens:.3g} tokens, one step of {batch.sequences} sequences takes "
                 f"{batch.sequences * model.sequence:.3g}; raise the budget or lower training.global_batch"
             )
-        sites = self.spec.cluster.sites
-        setting = Setting(model, self.machine, batch.sequences, sites.count if sites else 1)
-        found, time = self._layout(setting)
+        found, time = self._layout(self.setting(model, batch.sequences))
         return Draft(candidate, batch, steps, found, time)
+
+    def setting(self, model: Transformer, sequences: int) -> Setting:
+        """What a layout is chosen for, with steps of so many sequences."""
+        sites = self.spec.cluster.sites
+        return Setting(model, self.machine, sequences, sites.count if sites else 1)
 
     def point(self, candidate: Candidate, tokens: float) -> Point:
         """What the laws of learning rate and batch are functions of, for that model on so many tokens."""
         model = candidate.model
-        inner = model.params_non_embedding - (model.params - model.active_params)
-        return Point(inner, tokens, self.loss(model.active_params, tokens))
+        return Point(model.active_params_non_embedding, tokens, self.loss(model.active_params, tokens))
 
     def _layout(self, setting: Setting) -> tuple[Found, TimeBreakdown]:
         params = setting.model.params

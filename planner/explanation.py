@@ -84,8 +84,7 @@ class Facts:
     @cached_property
     def setting(self) -> Setting:
         """What a layout is chosen for."""
-        sites = self.spec.cluster.sites
-        return Setting(self.model, self.machine, self.plan.training.global_batch, sites.count if sites else 1)
+        return self.drafter.setting(self.model, self.plan.training.global_batch)
 
     @cached_property
     def clock(self) -> WallClock:
@@ -119,8 +118,7 @@ class Facts:
     @property
     def point(self) -> Point:
         """Where the laws of learning rate and batch were asked."""
-        inner = self.model.params_non_embedding - (self.model.params - self.N)
-        return Point(inner, self.D, self.drafter.loss(self.N, self.D))
+        return Point(self.model.active_params_non_embedding, self.D, self.drafter.loss(self.N, self.D))
 
     def params_intervals(self, compute: float) -> dict[str, Interval | None]:
         """Of the law's own N*."""

@@ -6,14 +6,13 @@ import numpy as np
 
 from sixnd.planner.candidates import Layouts
 from sixnd.planner.layout_search import (
-    SHOWN,
     SLOWEST,
     Costed,
     Space,
     explore,
+    fastest_of_splits,
     lawful,
     memory_bytes,
-    split_columns,
     usable_memory,
 )
 from sixnd.planner.layout_space import leanest, micro_batched, recomputed, splits
@@ -76,8 +75,7 @@ def step_time(setting: Setting, layout: PlannedLayout) -> TimeBreakdown:
 
 def _ranking(costed: Costed) -> list[LayoutOption]:
     """The fastest, and the best of the rest that differ in how ranks are split."""
-    _, first = np.unique(split_columns(costed.layouts), axis=1, return_index=True)
-    return [_option(costed, int(i), chosen=i == 0) for i in np.sort(first)[:SHOWN]]
+    return [_option(costed, int(i), chosen=i == 0) for i in fastest_of_splits(costed)]
 
 
 def _option(costed: Costed, i: int, why_not: str | None = None, *, chosen: bool = False) -> LayoutOption:

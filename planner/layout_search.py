@@ -75,7 +75,7 @@ def explore(setting: Setting, pins: Layout) -> Space:
     broken = violations(setting, every)
     bare = lawful(setting, micro_batched(setting, pins, every.pick(~broken.any(axis=0))))
     bounds = Costed(bare, _time_s(setting, bare), memory_bytes(setting, leanest(bare)))
-    costed = _none(bounds)
+    costed = bounds.pick(slice(0, 0))
     left = bounds.pick(bounds.memory_bytes <= usable_memory(setting.machine))
     evaluated = len(bare)
     while len(left.layouts):
@@ -97,10 +97,6 @@ def lawful(setting: Setting, layouts: Layouts) -> Layouts:
 
 def _cost(setting: Setting, layouts: Layouts) -> Costed:
     return Costed(layouts, _time_s(setting, layouts), memory_bytes(setting, layouts))
-
-
-def _none(costed: Costed) -> Costed:
-    return costed.pick(slice(0, 0))
 
 
 def _time_s(setting: Setting, layouts: Layouts) -> Floats:
@@ -132,8 +128,7 @@ def _that_matter(costed: Costed) -> Costed:
     costed = costed.pick(np.lexsort(keys))
     lean = np.minimum.accumulate(costed.memory_bytes)
     matters = np.append(True, costed.memory_bytes[1:] < lean[:-1])[: len(lean)]
-    _, first = np.unique(split_columns(costed.layouts), axis=1, return_index=True)
-    matters[np.sort(first)[:SHOWN]] = True
+    matters[fastest_of_splits(costed)] = True
     return costed.pick(matters)
 
 
@@ -141,8 +136,7 @@ def _may_matter(bounds: Costed, costed: Costed) -> Bools:
     """Whose variants may be among the shown or on the front."""
     if not len(costed.layouts):
         return np.ones(len(bounds.layouts), dtype=bool)
-    _, first = np.unique(split_columns(costed.layouts), axis=1, return_index=True)
-    shown = np.sort(first)[:SHOWN]
+    shown = fastest_of_splits(costed)
     slowest_shown = costed.time_s[shown[-1]] if len(shown) == SHOWN else np.inf
     lean = np.append(np.inf, np.minimum.accumulate(costed.memory_bytes))
     beaten = lean[np.searchsorted(costed.time_s, bounds.time_s, side="right")] <= bounds.memory_bytes
@@ -150,10 +144,12 @@ def _may_matter(bounds: Costed, costed: Costed) -> Bools:
     return np.asarray(on_front | (bounds.time_s < slowest_shown))
 
 
-def split_columns(layouts: Layouts) -> Ints:
-    """What tells splits apart for a reader: (degrees, layouts)."""
+def fastest_of_splits(costed: Costed) -> Ints:
+    """Of layouts in order of time, the first of each of the ``SHOWN`` fastest splits, told apart as a reader does."""
     names = ("tensor", "pipeline", "context", "expert", "expert_tensor")
-    return np.stack([getattr(layouts, name) for name in names])
+    columns = np.stack([getattr(costed.layouts, name) for name in names])
+    _, first = np.unique(columns, axis=1, return_index=True)
+    return np.sort(first)[:SHOWN]
 
 
 def usable_memory(machine: Machine) -> float:

@@ -30,11 +30,6 @@ class Machine:
         return 4 if self.precision == "fp32" else 2
 
     @property
-    def memory_bytes_per_s(self) -> float:
-        """Memory bandwidth of one rank; the ranks of a shared host divide its bandwidth."""
-        return self.accelerator.memory_bytes_per_s / self.sharers
-
-    @property
     def sharers(self) -> int:
         """Ranks that share one device: all of them on a shared host, else one."""
         return self.planned.count if self.planned.shared_host else 1

@@ -89,6 +89,11 @@ class Transformer:
         """All but token embedding and head."""
         return self.params - (1 if self.tied else 2) * self.embedding_params
 
+    @property
+    def active_params_non_embedding(self) -> int:
+        """Of those the ones a token passes through: what laws of learning rate and batch count."""
+        return self.params_non_embedding - (self.params - self.active_params)
+
     @cached_property
     def training_flops(self) -> float:
         """Model FLOPs of forward and backward, a token: what MFU counts, causal attention as half, nothing twice."""

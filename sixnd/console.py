@@ -5,9 +5,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from sixnd.specs.law_document import LawDocument
+    from sixnd.specs.mix_document import MixDocument
 
 _EXTRA_OF = {
     "torch": "run",
@@ -87,6 +91,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     with replaced_atomically(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_accepted(
+    output: Path | None, document: "LawDocument | MixDocument", refused: int, skip_refused: bool, use: str
+) -> int:
+    """Write what was fitted unless rows were refused and that was not accepted; returns the exit code."""
+    from sixnd.specs.errors import InvalidDocumentError
+
+    if refused and not skip_refused:
+        tell(f"{refused} rows are no runs and were left out; --skip-refused accepts that")
+        return InvalidDocumentError.exit_code
+    if output is not None:
+        write_text(output, document.to_yaml())
+        tell(f"wrote {output}; {use}")
+    return 0
 
 
 def checked_name(_: click.Context, __: click.Parameter, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sixnd.console import checked_name, print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.console import checked_name, print_json, print_result, tell, text_width, use_color, write_accepted
 
 if TYPE_CHECKING:
     from sixnd.planner.answers import Answer, Asked
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sixnd.specs.run_table import RunTable
 
 _FILE = click.Path(path_type=Path)
-_INVALID = 3
 _REFUSED_BELOW = 0.05
 
 
@@ -110,13 +109,8 @@ def fit(
         print_result(law_text(document, fitted.at(budgets), text_width(width), color=use_color()))
         for one in held:
             print_result(textwrap.fill(one["told"], text_width(width)))
-    refused = bool(table.refused) and not skip_refused
-    if refused:
-        tell(f"{len(table.refused)} rows are no runs and were left out; --skip-refused accepts that")
-    elif output is not None:
-        write_text(output, document.to_yaml())
-        tell(f"wrote {output}; plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html")
-    return _INVALID if refused else 0
+    use = f"plan by it: `law: {output.name}` in a spec; draw it: sixnd report {output} -o fit.html" if output else ""
+    return write_accepted(output, document, len(table.refused), skip_refused, use)
 
 
 def _fit_mix(runs: Path, options: dict[str, Any], target: str | None, *how: Any) -> int:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sixnd.console import print_json, print_result, tell, text_width, write_text
+from sixnd.console import print_json, print_result, tell, text_width, write_accepted
 
 if TYPE_CHECKING:
     from sixnd.specs.mix_document import MixDocument
-
-_INVALID = 3
 
 
 def fit_mix_file(
@@ -38,13 +36,8 @@ def fit_mix_file(
         print_json(document.plain())
     else:
         print_result(mix_text(document, text_width(width)))
-    refused = bool(table.refused) and not skip_refused
-    if refused:
-        tell(f"{len(table.refused)} rows are no runs and were left out; --skip-refused accepts that")
-    elif output is not None:
-        write_text(output, document.to_yaml())
-        tell(f"wrote {output}; plan by it: `mix: {output.name}` under data in a spec, its sources with `weight: auto`")
-    return _INVALID if refused else 0
+    use = f"plan by it: `mix: {output.name}` under data in a spec, its sources with `weight: auto`" if output else ""
+    return write_accepted(output, document, len(table.refused), skip_refused, use)
 
 
 def _parts(text: str) -> dict[str, float]:

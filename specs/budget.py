@@ -141,11 +141,16 @@ class ModelRequest(Document):
     tied_embeddings: AutoSwitch = None
     """Share input and output embeddings; `auto` ties them where they would exceed a fifth of N."""
 
+    @property
+    def decided_by(self) -> tuple[str, ...]:
+        """Which of the fields that each decide N are given."""
+        return tuple(name for name in ("params", "shape", "family") if getattr(self, name) is not None)
+
     @model_validator(mode="before")
     @classmethod
     def _sequence_of_the_family(cls, data: Any) -> Any:
         name = data.get("family") if isinstance(data, dict) else None
-        if name not in catalog.names("model-families") or "sequence_length" in data:
+        if name is None or name not in catalog.names("model-families") or "sequence_length" in data:
             return data
         return {**data, "sequence_length": catalog.model_family(name).sequence}
 

@@ -131,7 +131,7 @@ def _compute_is_possible(spec: BudgetSpec, hours: dict[str, float]) -> list[Prob
 def _model_consistent(spec: BudgetSpec) -> list[Problem]:
     problems = []
     model = spec.model
-    deciding = [name for name in ("params", "shape", "family") if getattr(model, name) is not None]
+    deciding = model.decided_by
     if len(deciding) > 1:
         message = f"{' and '.join(deciding)} each decide the model; keep one of them"
         others: tuple[Path, ...] = tuple(("model", name) for name in deciding[1:])
