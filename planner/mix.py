@@ -8,6 +8,7 @@ from sixnd.planner.laws import Array
 from sixnd.planner.repetition import worth_of
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec, Data, Source
+from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InfeasibleError, Problem
 from sixnd.specs.laws import NamedLaw, RepetitionConstants, RepetitionLaw
 from sixnd.specs.mix_checks import autos, known_mix, mix_name
@@ -115,6 +116,8 @@ def planned_data(spec: BudgetSpec, tokens: int) -> PlannedData:
         ],
         tokens=tokens,
         validation_fraction=spec.data.validation_fraction,
+        across=resolved(spec.data.across or []),
+        tokenizer=spec.data.tokenizer,
     )
 
 
@@ -130,6 +133,9 @@ def _planned(source: Source, share: float, tokens: int, repeated_tokens: float) 
         epochs=None if unique is None else seen / unique,
         kind=source.kind,
         tokens_worth=None if unique is None else float(worth_of(np.array(seen), np.array(unique), repeated_tokens)),
+        text_field=source.text_field,
+        licence=source.licence,
+        stages=resolved(source.stages or []),
     )
 
 

@@ -5,10 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from sixnd.specs import catalog
+from sixnd.specs.annealing import Anneal
 from sixnd.specs.calibration import Calibration
+from sixnd.specs.data_stages import Stages, checked
 from sixnd.specs.document import Document, Name
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.mixes import MIX_RULES, Kind, MixLaw
+from sixnd.specs.prepared import PreparedData
 from sixnd.specs.quantity import (
     WHOLE,
     AcceleratorCount,
@@ -27,6 +30,7 @@ from sixnd.specs.quantity import (
     Usd,
 )
 from sixnd.specs.running_costs import Pricing
+from sixnd.specs.tokenizers import TokenizerChoice
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -186,7 +190,15 @@ class Source(Document):
     recipe: str | None = None
     """A recipe of the catalog (`sixnd catalog sources`) that gathers the text on this machine."""
     path: str | None = None
-    """Files to read: a glob of text files or JSON lines (`{"text": …}`), relative to the spec."""
+    """Files to read: a file, folder or glob of JSON lines (`.jsonl`, `.gz`, `.zst`), Parquet, WARC or plain text,
+    relative to the spec."""
+    text_field: str = "text"
+    """Where a record of JSON lines or Parquet has its text."""
+    licence: str | None = None
+    """Of documents that do not state their own under `licence`."""
+    stages: Stages | None = None
+    """What is done to its text before it is tokenised: a profile (`sixnd catalog text-profiles`), or filters and
+    deduplication in order (`sixnd catalog text-filters`). By default it is taken as it is."""
     kind: Kind | None = None
     """What the text is about: by it a source finds its domain in a published mix."""
     weight: AutoNumber = 1.0
@@ -202,6 +214,11 @@ class Source(Document):
     @classmethod
     def _known_recipe(cls, value: str | None) -> str | None:
         return value if value is None else catalog.checked_name("sources", value)
+
+    @field_validator("stages")
+    @classmethod
+    def _known_stages(cls, value: Stages | None) -> Stages | None:
+        return checked(value)
 
 
 class Data(Document):
@@ -222,6 +239,27 @@ class Data(Document):
     """Training tokens D, e.g. `2T tokens`; `auto` follows from the budget and N."""
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     """Share of each source's documents held out for validation."""
+    across: Stages | None = None
+    """Deduplication over all sources together, after each one's own stages; what an earlier source has, stays there."""
+    anneal: Anneal | None = None
+    """Another blend for the last share of training."""
+    tokenizer: TokenizerChoice = TokenizerChoice()
+    """Which tokenizer is trained, or the file of one."""
+    prepared: PreparedData | None = None
+    """A file that `sixnd data prepare` wrote: its measured tokens take the place of `unique_tokens`, and the run takes
+    the prepared text."""
+
+    @field_validator("across")
+    @classmethod
+    def _known_stages(cls, value: Stages | None) -> Stages | None:
+        return checked(value)
+
+    @field_validator("prepared", mode="before")
+    @classmethod
+    def _prepared_is_a_file(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError("name a file that `sixnd data prepare` wrote, ending in .yaml")
+        return value
 
     @field_validator("mix")
     @classmethod

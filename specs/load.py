@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sixnd.specs.calibration import Calibration
     from sixnd.specs.law_document import LawDocument
     from sixnd.specs.mix_document import MixDocument
+    from sixnd.specs.prepared import PreparedData
 
 
 def load_budget(path: str | Path) -> BudgetSpec:
@@ -58,6 +59,13 @@ def load_calibration(path: str | Path) -> "Calibration":
     return load(path, Calibration)
 
 
+def load_prepared(path: str | Path) -> "PreparedData":
+    """Read what a data preparation measured; raise ``InvalidDocumentError`` with every mistake found."""
+    from sixnd.specs.prepared import PreparedData
+
+    return load(path, PreparedData)
+
+
 def load_document(path: str | Path) -> BudgetSpec | Plan:
     """Read a budget spec or a plan, whichever the file's ``version`` says it is."""
     found = load_any(path)
@@ -78,13 +86,14 @@ def _model_of(kind: str) -> type[Document]:
     """The document whose version begins so; models that planning does not need are read in when they are."""
     if kind == "plan":
         return Plan
-    if kind not in ("law", "mix-law", "ladder", "claim", "calibration"):
+    if kind not in ("law", "mix-law", "ladder", "claim", "calibration", "prepared"):
         return BudgetSpec
     from sixnd.specs.calibration import Calibration
     from sixnd.specs.claim import Claim
     from sixnd.specs.ladder import Ladder
     from sixnd.specs.law_document import LawDocument
     from sixnd.specs.mix_document import MixDocument
+    from sixnd.specs.prepared import PreparedData
 
     rest: dict[str, type[Document]] = {
         "law": LawDocument,
@@ -92,6 +101,7 @@ def _model_of(kind: str) -> type[Document]:
         "ladder": Ladder,
         "claim": Claim,
         "calibration": Calibration,
+        "prepared": PreparedData,
     }
     return rest[kind]
 
@@ -155,6 +165,7 @@ def _files_read(marked: Marked) -> list[Problem]:
         *_file_read(marked, ("law",), law),
         *_file_read(marked, ("cluster", "calibration"), load_calibration),
         *_file_read(marked, ("data", "mix"), lambda path: load_mix(path).mix),
+        *_file_read(marked, ("data", "prepared"), load_prepared),
     ]
 
 

@@ -8,6 +8,8 @@ from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
+from sixnd.specs.text_filters import StageSettings
+from sixnd.specs.tokenizers import TokenizerChoice
 
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -115,6 +117,12 @@ class PlannedSource(Document):
     """What it is about, as the spec says."""
     tokens_worth: NonNegative | None = None
     """Unique tokens that its tokens are worth by the law of repetition; unknown where `unique_tokens` is."""
+    text_field: str = "text"
+    """Where a record has its text."""
+    licence: str | None = None
+    """Of documents that do not state their own."""
+    stages: Annotated[list[StageSettings], Field(default_factory=list)]
+    """What is done to its text, in order."""
 
 
 class PlannedData(Document):
@@ -124,6 +132,9 @@ class PlannedData(Document):
     tokens: Count
     """Training tokens D = steps × global batch × sequence length."""
     validation_fraction: float
+    across: Annotated[list[StageSettings], Field(default_factory=list)]
+    """What is done over all sources together, after their own stages."""
+    tokenizer: TokenizerChoice = TokenizerChoice()
 
 
 class PlannedMup(Document):
