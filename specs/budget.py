@@ -249,6 +249,20 @@ class Data(Document):
     """A file that `sixnd data prepare` wrote: its measured tokens take the place of `unique_tokens`, and the run takes
     the prepared text."""
 
+    @property
+    def unique_tokens(self) -> list[float | None]:
+        """Tokens that each source holds: as measured where data was prepared, else as declared."""
+        return [declared if found is None else found for found, declared in self._measured_and_declared()]
+
+    @property
+    def measured(self) -> list[bool]:
+        """Whether the tokens of each source were counted after its deduplication."""
+        return [found is not None for found, _ in self._measured_and_declared()]
+
+    def _measured_and_declared(self) -> list[tuple[float | None, float | None]]:
+        found = {source.name: source.tokens for source in self.prepared.sources} if self.prepared else {}
+        return [(found.get(source.name), source.unique_tokens) for source in self.sources]
+
     @field_validator("across")
     @classmethod
     def _known_stages(cls, value: Stages | None) -> Stages | None:

@@ -6,6 +6,7 @@ from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mix_checks import mix_problems
+from sixnd.specs.prepared_checks import prepared_problems
 from sixnd.specs.running_costs import Offer
 
 _TOLERANCE = 0.01  # two ways to say one budget may differ by rounding, not by more
@@ -23,6 +24,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_shape_divides(spec),
         *_sources(spec),
         *mix_problems(spec),
+        *prepared_problems(spec),
         *_inference(spec),
     ]
 

@@ -33,6 +33,14 @@ def load_budget(path: str | Path) -> BudgetSpec:
     return load(path, BudgetSpec)
 
 
+def load_unprepared(path: str | Path) -> BudgetSpec:
+    """The same without the prepared data it may name: that of a spec whose data is about to be prepared anew."""
+    marked = read_yaml(read_text(path), str(path))
+    if isinstance(marked.data, dict) and isinstance(marked.data.get("data"), dict):
+        marked.data["data"].pop("prepared", None)
+    return _checked(marked, BudgetSpec)
+
+
 def load_plan(path: str | Path) -> Plan:
     """Read a plan; raise ``InvalidDocumentError`` with every mistake found."""
     return load(path, Plan)

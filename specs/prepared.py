@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sixnd.specs.document import Document, Name
+from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.tokenizers import TokenizerKind
 
 Count = Annotated[int, Field(ge=0)]
@@ -51,3 +51,11 @@ class PreparedData(Document):
     """Entries of the tokenizer."""
     sources: Annotated[list[PreparedSource], Field(min_length=1)]
     """What each source of the spec holds."""
+
+    def source(self, name: str) -> PreparedSource | None:
+        """The source of that name."""
+        return next((source for source in self.sources if source.name == name), None)
+
+    def content_sha256(self) -> str:
+        """SHA-256 of what was measured and made: wherever it lies, and whatever version wrote it down."""
+        return sha256_of(self.model_dump(mode="json", exclude={"sixnd_version", "name", "folder"}))
