@@ -125,7 +125,7 @@ def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | Non
     if data is not None:
         changes["documents"] = exact("integer", data.documents)
         changes["unique_tokens"] = exact("count", data.train_tokens)
-        changes["licence"] = data.licence
+        changes["licence"] = "; ".join(data.licences)
         changes["worth"] = None  # the plan's, of the unique tokens that were declared
         if data.train_tokens and source.tokens.value is not None:
             changes["epochs"] = exact("number", source.tokens.value / data.train_tokens)

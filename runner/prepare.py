@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,14 +89,14 @@ class _Encoded:
     validation: _Split = field(default_factory=_Split)
     documents: int = 0
     bytes: int = 0
-    licences: set[str] = field(default_factory=set)
+    licences: Counter[str] = field(default_factory=Counter)
 
     def summary(self, name: str) -> SourceData:
         return SourceData(
             name=name,
-            licence="; ".join(sorted(self.licences)),
             documents=self.documents,
             bytes=self.bytes,
+            licences=dict(sorted(self.licences.items())),
             train_tokens=self.train.total,
             validation_tokens=self.validation.total,
             sha256=_sha256(itertools.chain(self.validation.tokens, self.train.tokens)),
@@ -145,7 +146,7 @@ def _encode_source(
             split.tokens.append(np.array(ids, dtype=dtype))
             part.documents += 1
             part.bytes += len(document.text.encode())
-            part.licences.add(document.licence)
+            part.licences[document.licence] += 1
     _check_enough(source, part, plan.model.sequence_length)
     return part
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
 
@@ -37,9 +38,18 @@ class SourceData(Document):
     """What became of one source when the data was prepared."""
 
     name: str
-    licence: str
     documents: int
+    """After all stages, as `bytes` and what follows."""
     bytes: int
+    """Of UTF-8."""
+    licences: dict[str, int]
+    """Documents by licence."""
+    languages: Annotated[dict[str, int], Field(default_factory=dict)]
+    """Documents by language, where one is stated or was identified."""
+    stages: Annotated[list[StageResult], Field(default_factory=list)]
+    """What each stage removed and why, in order, those across sources last."""
+    damage: Annotated[list[DamageFound], Field(default_factory=list)]
+    """What could not be read."""
     train_tokens: int
     validation_tokens: int
     sha256: str

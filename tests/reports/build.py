@@ -440,9 +440,9 @@ class Story:
         sources = [
             SourceData(
                 name=source.name,
-                licence=self.licence,
                 documents=1200 + 10 * i,
                 bytes=9_000_000,
+                licences={self.licence: 1200 + 10 * i},
                 train_tokens=2_400_000 - 500_000 * i,
                 validation_tokens=24_000,
                 sha256=f"{i}" * 64,

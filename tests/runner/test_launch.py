@@ -20,7 +20,9 @@ def test_a_plan_for_gpus_that_are_not_here_is_refused_before_anything_is_written
 
 
 def prepared(digest: str) -> DataPrepared:
-    source = SourceData(name="s", licence="l", documents=1, bytes=1, train_tokens=1, validation_tokens=1, sha256=digest)
+    source = SourceData(
+        name="s", licences={"l": 1}, documents=1, bytes=1, train_tokens=1, validation_tokens=1, sha256=digest
+    )
     return DataPrepared(
         tokenizer_sha256="t", vocab_size=8, bytes_per_token=1, sources=[source], unigram_loss=1, seconds=1
     )
