@@ -21,10 +21,12 @@ from sixnd.runner.corpus import documents
 from sixnd.runner.data.document import Document
 from sixnd.runner.indexed import indexed_writer, token_dtype
 from sixnd.runner.job import JobFolder, SourceFiles
-from sixnd.runner.tokenizer import Tokenizer, train_tokenizer
+from sixnd.runner.tokenizer import Tokenizer
+from sixnd.runner.tokenizer_file import write_tokenizer
+from sixnd.runner.tokenizer_training import train
 from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import replaced_atomically, write_atomically
+from sixnd.specs.files import write_atomically
 from sixnd.specs.plan import Plan, PlannedSource
 from sixnd.specs.record import DataPrepared, SourceData
 
@@ -111,8 +113,8 @@ def _tokenizer(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, s
         _first_bytes(documents(source, base_dir, cache_dir), source.weight * _TOKENIZER_TEXT_BYTES)
         for source in plan.data.sources
     )
-    with replaced_atomically(path) as temporary:
-        train_tokenizer(texts, plan.model.vocab_size, temporary, _threads())
+    kind = plan.data.tokenizer.kind
+    write_tokenizer(path, kind, train(kind, texts, plan.model.vocab_size, _threads()))
     return path
 
 

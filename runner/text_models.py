@@ -9,15 +9,14 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from sixnd.specs.errors import InvalidDataError
+from sixnd.specs.tokenizers import TokenizerKind
 
 Array = np.ndarray[Any, Any]
-Kind = Literal["sp-bpe", "sp-unigram", "byte-bpe", "wordpiece"]
-"""SentencePiece BPE or Unigram with byte fallback; byte-level BPE; WordPiece."""
 
 END_OF_DOCUMENT, PADDING, UNKNOWN = 0, 1, 2
 END_OF_DOCUMENT_PIECE, PADDING_PIECE = "<|endoftext|>", "<|padding|>"
@@ -27,14 +26,24 @@ SPACE_MARK = "\u2581"
 _MOST_BLANKS = 200_000
 """Blanks in a row that tiktoken is given: its regex engine runs out of stack on 800,000 and not on 400,000."""
 _LONG_BLANK = re.compile(rf"\s{{{_MOST_BLANKS}}}")
+_JUDGED_CHARACTERS = 1 << 16
+"""Of the first texts that an encoder is judged by: 25 ms of `tokenizers`."""
+_SLOW = (
+    "tiktoken's ids differ from those of `tokenizers` on this text, so `tokenizers` encodes, about four times slower; "
+    "the tokens are the same"
+)
 
 
 class TextModel(Protocol):
     """A trained tokenizer."""
 
-    kind: Kind
+    kind: TokenizerKind
     lossless: bool
     """Whether decoding gives any text back unchanged."""
+
+    @property
+    def note(self) -> str | None:
+        """What a user must know of how it encodes, if anything."""
 
     @property
     def vocab_size(self) -> int:
@@ -58,11 +67,12 @@ class SentencePieceModel:
     """
 
     lossless = True
+    note: str | None = None
 
-    def __init__(self, data: bytes, kind: Kind) -> None:
+    def __init__(self, data: bytes, kind: TokenizerKind) -> None:
         import sentencepiece
 
-        self.kind: Kind = kind
+        self.kind: TokenizerKind = kind
         self._model = sentencepiece.SentencePieceProcessor(model_proto=data)
         marks = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in SPACE_MARK.encode()]
         ends = (self._model.eos_id(), self._model.pad_id())
@@ -132,8 +142,12 @@ class WordPieceModel(_HuggingFaceModel):
     text hardly had comes back as [UNK].
     """
 
-    kind: Kind = "wordpiece"
+    kind: TokenizerKind = "wordpiece"
     lossless = False
+    note: str | None = (
+        "WordPiece is lossy: what stood between two words comes back as one space, and words with rare characters as "
+        "[UNK]; the other kinds give any text back unchanged"
+    )
 
     def encode(self, texts: Sequence[str], threads: int = 1) -> list[Array]:
         """Ids of each text, without an end-of-document mark."""
@@ -147,7 +161,7 @@ class WordPieceModel(_HuggingFaceModel):
 class ByteLevelModel(_HuggingFaceModel):
     """Byte-level BPE trained by `tokenizers`, encoded by tiktoken from the same ranks while their ids are equal."""
 
-    kind: Kind = "byte-bpe"
+    kind: TokenizerKind = "byte-bpe"
     lossless = True
 
     def __init__(self, data: bytes) -> None:
@@ -161,11 +175,16 @@ class ByteLevelModel(_HuggingFaceModel):
         ranks = {piece: i for i, piece in self._bytes.items()}
         self._fast = tiktoken.Encoding("sixnd", pat_str=pattern, mergeable_ranks=ranks, special_tokens=marks)
         self._bytes |= {i: mark.encode() for mark, i in marks.items()}
-        self.fast = True
-        """Whether tiktoken encodes; `tokenizers` does, if not."""
+        self.fast: bool | None = None
+        """Whether tiktoken encodes, or `tokenizers`; not known before both were given the same text."""
 
     def encode(self, texts: Sequence[str], threads: int = 1) -> list[Array]:
-        """Ids of each text, without an end-of-document mark."""
+        """Ids of each text, without an end-of-document mark.
+
+        The first texts are given to both encoders, and tiktoken is trusted if its ids are those of `tokenizers`.
+        """
+        if self.fast is None:
+            self.judge(_sample(texts))
         if not self.fast:
             return self._encode(texts, threads)
         if threads == 1:
@@ -178,6 +197,16 @@ class ByteLevelModel(_HuggingFaceModel):
             return self._encode([text], 1)[0]
         return self._fast.encode_to_numpy(text, disallowed_special=()).astype(np.int32)
 
+    def judge(self, texts: Sequence[str]) -> None:
+        """Let tiktoken encode from now on if it gives the ids of `tokenizers` on these texts, else `tokenizers`."""
+        if any(texts):
+            self.fast = self.first_difference(texts) is None
+
+    @property
+    def note(self) -> str | None:
+        """Said once `tokenizers` has to encode."""
+        return _SLOW if self.fast is False else None
+
     def first_difference(self, texts: Sequence[str]) -> str | None:
         """The first text that tiktoken and `tokenizers` encode to different ids, if there is one."""
         for text, slow in zip(texts, self._encode(texts, 1), strict=True):
@@ -188,6 +217,17 @@ class ByteLevelModel(_HuggingFaceModel):
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; bytes that are no UTF-8 become U+FFFD."""
         return b"".join(self._bytes[int(i)] for i in ids).decode("utf-8", errors="replace")
+
+
+def _sample(texts: Sequence[str]) -> list[str]:
+    """The first texts, as many as an encoder is judged by, the last one cut."""
+    found, left = [], _JUDGED_CHARACTERS
+    for text in texts:
+        found.append(text[:left])
+        left -= len(text)
+        if left <= 0:
+            break
+    return found
 
 
 @functools.cache
@@ -202,7 +242,7 @@ def _as_bytes(piece: str) -> bytes:
     return bytes(_bytes_of_characters()[character] for character in piece)
 
 
-def text_model(kind: Kind, data: bytes, name: str) -> TextModel:
+def text_model(kind: TokenizerKind, data: bytes, name: str) -> TextModel:
     """The tokenizer of ``kind`` in ``data`` (its library's own format); ``name`` is the file told in errors."""
     try:
         if kind == "byte-bpe":

@@ -1,8 +1,8 @@
 """What a spec says of its tokenizer: a kind that is trained on the run's own text, or a file with one that is."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from sixnd.specs.document import Document
 
@@ -23,3 +23,16 @@ class TokenizerChoice(Document):
         if self.file is not None and "kind" in self.model_fields_set:
             raise ValueError("a file says itself of which kind it is; leave kind out")
         return self
+
+
+class TokenizerHeader(Document):
+    """What a tokenizer file says of itself, in its first line."""
+
+    version: Literal["tokenizer/1"] = "tokenizer/1"
+    """Version of the file's format."""
+    kind: TokenizerKind
+    """What the data after the first line is."""
+    vocab_size: Annotated[int, Field(ge=1)]
+    """Entries, marks included."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the data after the first line."""
