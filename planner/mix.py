@@ -68,19 +68,27 @@ def _by_size(data: Data, sources: list[Source]) -> Chosen:
 
 
 def _by_mix(data: Data, mix: Mix | MixLaw, sources: list[Source]) -> Chosen:
-    """Each domain's weight to the sources that have it; what no source has goes to all in proportion."""
+    shares, lost = shares_in_mix(mix, sources)
+    by = "kind" if isinstance(mix, Mix) else "name or kind"
+    how = f"mix {mix_name(data)}, sources matched by {by}" + lost_in_words(lost)
+    return Chosen(shares, how, mix.source, lost)
+
+
+def shares_in_mix(mix: Mix | MixLaw, sources: list[Source]) -> tuple[Array, dict[str, float]]:
+    """Shares by the weights of the sources' domains, and the weights of domains that no source has.
+
+    Those go to all in proportion. A source of no domain gets nothing; checks have seen to it that one has some.
+    """
     weights, groups = mix.weights(), dict[str, list[int]]()
     for i, source in enumerate(sources):
         domain = mix.domain_of(source.name, source.kind)
-        assert domain is not None, "checked when the spec was read"
-        groups.setdefault(domain, []).append(i)
+        if domain is not None:
+            groups.setdefault(domain, []).append(i)
     found = np.zeros(len(sources))
     for domain, members in groups.items():
         found[members] = weights[domain] * _within([sources[i] for i in members])
     lost = {name: weight for name, weight in weights.items() if name not in groups and weight > 0}
-    by = "kind" if isinstance(mix, Mix) else "name or kind"
-    how = f"mix {mix_name(data)}, sources matched by {by}" + _lost_in_words(lost)
-    return Chosen(found / found.sum(), how, mix.source, lost)
+    return found / found.sum(), lost
 
 
 def _within(sources: list[Source]) -> Array:
@@ -91,7 +99,8 @@ def _within(sources: list[Source]) -> Array:
     return shares_by_size(np.array(sizes, dtype=float), 1.0)
 
 
-def _lost_in_words(lost: dict[str, float]) -> str:
+def lost_in_words(lost: dict[str, float]) -> str:
+    """The same for a sentence, from its semicolon on."""
     if not lost:
         return ""
     names = ", ".join(f"{name} ({weight:.3g})" for name, weight in lost.items())

@@ -6,8 +6,9 @@ import numpy as np
 
 from sixnd.planner import laws
 from sixnd.planner.allocation import FullWorth, Question, Worth, served_tokens
+from sixnd.planner.annealing import overall_shares
 from sixnd.planner.laws import Array, Numbers, Surface
-from sixnd.planner.mix import chosen, repetition
+from sixnd.planner.mix import repetition
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import price_usd_per_hour
@@ -38,7 +39,7 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     law = repetition(spec.planning_law)
     generator = np.random.default_rng(_SEED)
     return Repetition(
-        chosen(spec.data).shares,
+        overall_shares(spec.data),
         np.array(unique, dtype=float),
         _drawn(law.repeated_tokens, law.repeated_tokens_interval, draws, generator),
         _drawn(law.excess_params, law.excess_params_interval, draws, generator),

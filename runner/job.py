@@ -30,8 +30,12 @@ class SourceFiles(Document):
 
     name: str
     weight: float
+    """Share of the validation blend, which is that of the main phase."""
     train_prefix: str
+    """Of the main phase."""
     validation_prefix: str
+    anneal_prefix: str | None = None
+    """Of annealing; none where it reads nothing of the source, or there is none."""
 
 
 class Job(Document):

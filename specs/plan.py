@@ -8,7 +8,7 @@ from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
-from sixnd.specs.text_filters import StageSettings
+from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
 from sixnd.specs.tokenizers import TokenizerChoice
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -106,9 +106,9 @@ class PlannedSource(Document):
     recipe: str | None
     path: str | None
     weight: Annotated[float, Field(gt=0, le=1)]
-    """Share of training tokens; the shares sum to 1."""
+    """Share of training tokens, over all phases; the shares sum to 1."""
     tokens: NonNegative
-    """Training tokens taken from it."""
+    """Training tokens taken from it, over all phases."""
     unique_tokens: NonNegative | None
     """Tokens it holds, as declared; unknown before the data is prepared."""
     epochs: NonNegative | None
@@ -125,6 +125,50 @@ class PlannedSource(Document):
     """What is done to its text, in order."""
 
 
+PhaseName = Literal["main", "annealing"]
+
+
+class PhaseShare(Document):
+    """What one phase reads of one source."""
+
+    name: Name
+    """The source."""
+    share: NonNegative
+    """Of the phase's tokens; the shares of a phase sum to 1."""
+    tokens: NonNegative
+    """Read in the phase."""
+    unique_tokens: NonNegative | None = None
+    """Tokens of the documents it may read: those held apart for it, or all; unknown where the source's are."""
+    epochs: NonNegative | None = None
+    """Times they are read over in the phase."""
+
+
+class PlannedPhase(Document):
+    """A stretch of steps that read one blend."""
+
+    name: PhaseName
+    first_step: Count
+    """From 1."""
+    last_step: Count
+    tokens: Count
+    sources: Annotated[list[PhaseShare], Field(min_length=1)]
+    """Every source, in the plan's order."""
+
+    @property
+    def steps(self) -> int:
+        """How many there are."""
+        return self.last_step - self.first_step + 1
+
+
+class PlannedAnneal(Document):
+    """Two phases in place of one: the blend switches between two whole steps."""
+
+    repeat: bool
+    """Whether annealing may read documents of the main phase again."""
+    phases: Annotated[list[PlannedPhase], Field(min_length=2, max_length=2)]
+    """Main, then annealing."""
+
+
 class PlannedData(Document):
     """What the model reads."""
 
@@ -132,9 +176,11 @@ class PlannedData(Document):
     tokens: Count
     """Training tokens D = steps × global batch × sequence length."""
     validation_fraction: float
-    across: Annotated[list[StageSettings], Field(default_factory=list)]
+    across: Annotated[list[CorpusStageSettings], Field(default_factory=list)]
     """What is done over all sources together, after their own stages."""
     tokenizer: TokenizerChoice = TokenizerChoice()
+    anneal: PlannedAnneal | None = None
+    """Where the last share of training reads another blend."""
 
 
 class PlannedMup(Document):
@@ -427,6 +473,24 @@ class Plan(Document):
     """None with one stage, and on a shared host, where nobody idles."""
     warnings: list[str]
     """What a reader must know before signing: extrapolation, repetition, thin margins."""
+
+    @property
+    def phases(self) -> list[PlannedPhase]:
+        """Stretches of steps that read one blend: one, or with annealing two."""
+        if self.data.anneal is not None:
+            return self.data.anneal.phases
+        shares = [
+            PhaseShare(
+                name=source.name,
+                share=source.weight,
+                tokens=source.tokens,
+                unique_tokens=source.unique_tokens,
+                epochs=source.epochs,
+            )
+            for source in self.data.sources
+        ]
+        steps = self.training.steps
+        return [PlannedPhase(name="main", first_step=1, last_step=steps, tokens=self.data.tokens, sources=shares)]
 
     def fingerprint(self) -> str:
         """Eight hex digits of what changes the model: where and on what it runs stays out."""
