@@ -12,7 +12,16 @@ from sixnd.runner.data.stage import Kept, Removed, Stage, digest
 from sixnd.specs.data_result import Example, RemovedFor, StageResult, StagesResult
 from sixnd.specs.document import sha256_of
 
+EXAMPLES = 3
+"""Removed documents shown for each stage and reason."""
 _EXCERPT_CHARACTERS = 300
+
+
+def draw(identifier: str, seed: int) -> int:
+    """Lot of a document: those with the smallest are shown. They are an even draw, in whatever order documents come."""
+    return int.from_bytes(
+        hashlib.blake2b(f"{seed}\0{identifier}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+    )
 
 
 @dataclass
@@ -29,8 +38,7 @@ class _Reason:
     def add(self, document: Document, size: int, removed: Removed, seed: int, most: int) -> None:
         self.documents += 1
         self.bytes += size
-        digest_of = hashlib.blake2b(f"{seed}\0{document.id}".encode(), digest_size=8).digest()
-        rank = -int.from_bytes(digest_of, "big")
+        rank = -draw(document.id, seed)
         if len(self.drawn) == most and (not most or rank <= self.drawn[0][0]):
             return
         example = Example(id=document.id, detail=removed.detail, excerpt=document.text[:_EXCERPT_CHARACTERS])
@@ -60,7 +68,7 @@ class Pipeline:
     ``examples`` documents are kept for each stage and reason, drawn by ``seed``.
     """
 
-    def __init__(self, stages: Sequence[Stage], examples: int = 3, seed: int = 0) -> None:
+    def __init__(self, stages: Sequence[Stage], examples: int = EXAMPLES, seed: int = 0) -> None:
         self._stages = list(stages)
         self._tallies = [_Tally() for _ in stages]
         self._examples, self._seed = examples, seed

@@ -1,0 +1,185 @@
+"""Sources of a plan → cleaned, tokenised shards: all of them, or as many as a run reads.
+
+A source that no corpus stage sees (deduplication must read everything) is prepared only as far as it is needed: its
+inputs come in a fair order, so the first shards are a sample of the whole.
+"""
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sixnd.runner.data.accounts import account_of, damage_together
+from sixnd.runner.data.damage import DamageLog
+from sixnd.runner.data.final_documents import final_documents
+from sixnd.runner.data.inputs import listed
+from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_folder
+from sixnd.runner.data.work import Step, Work, WorkSource, begin_work, steps
+from sixnd.runner.indexed import file_sha256
+from sixnd.runner.tokenizer_file import load_tokenizer, write_tokenizer
+from sixnd.runner.tokenizer_training import train
+from sixnd.specs.data_result import DamageFound, StagesResult
+from sixnd.specs.document import sha256_of
+from sixnd.specs.errors import SixndError
+from sixnd.specs.files import replaced_atomically
+from sixnd.specs.plan import PlannedData
+
+_TOKENIZER_TEXT_BYTES = 8_000_000
+_SPARE = 1.1  # of shards ahead of an estimate from those before, so that mostly one round is enough
+
+Run = Callable[[Path, Step], None]
+"""Does all tasks of a step: on this machine, or on many."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PreparedSource:
+    """Tokens of one source, shard by shard, and what became of its documents."""
+
+    name: str
+    prefixes: list[Path]
+    """Of Megatron's indexed files, in the order of the corpus."""
+    tokens: TokenAccount
+    stages: StagesResult
+
+    @property
+    def damage(self) -> list[DamageFound]:
+        """What could not be read."""
+        return damage_together([self.stages.damage, self.tokens.damage])
+
+
+@dataclass(frozen=True)
+class PreparedTokens:
+    """Tokens of all sources."""
+
+    tokenizer: Path
+    sources: list[PreparedSource]
+
+
+@dataclass
+class Preparation:
+    """One preparation in its working folder; what is there already is taken."""
+
+    folder: Path
+    data: PlannedData
+    base_dir: Path
+    cache_dir: Path
+    run: Run
+    say: Say
+    needed: Mapping[str, float] = field(default_factory=dict)
+    """Tokens that are needed of a source; all of those that are not named."""
+
+    def prepared(self, vocab_size: int) -> PreparedTokens:
+        """Clean and tokenise; the tokenizer is trained on the way where the plan names none."""
+        work = self._begun()
+        for step in steps(work):
+            if not self._is_partial(work, _source_of(work, step)):
+                self._run(step)
+        tokenizer = self._tokenizer(work, vocab_size)
+        return PreparedTokens(tokenizer, [self._tokenised(work, source, tokenizer) for source in work.sources])
+
+    def _begun(self) -> Work:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = []
+        for source in self.data.sources:
+            damage = DamageLog()
+            found.append((listed(source, self.base_dir, self.cache_dir, damage), damage.found()))
+        return begin_work(self.data, found, self.base_dir, self.cache_dir, self.folder)
+
+    def _is_partial(self, work: Work, name: str) -> bool:
+        """Only a part of the source is needed, and a part can be had."""
+        return name in self.needed and not any(segment.signs for segment in work.segments_of(name))
+
+    def _run(self, step: Step) -> None:
+        if step.tasks:
+            self.run(self.folder, step)
+
+    def _cleaned(self, work: Work, source: WorkSource, first: int, count: int) -> None:
+        """See to it that some shards of a source are cleaned."""
+        if self._is_partial(work, source.source.name):
+            for segment in work.segments_of(source.source.name):
+                self._run(Step(f"clean:{segment.folder}", count, first))
+
+    def _tokenizer(self, work: Work, vocab_size: int) -> Path:
+        if self.data.tokenizer.file is not None:
+            return self._given_tokenizer(self.base_dir / self.data.tokenizer.file, vocab_size)
+        kind = self.data.tokenizer.kind
+        decides = [kind, vocab_size, *((s.name, s.weight, work.final_digest(s.name)) for s in self.data.sources)]
+        path = self.folder / f"tokenizer-{sha256_of(decides)[:12]}.tok"
+        if not path.is_file():
+            self.say(f"training a {kind} tokenizer of {vocab_size:,} entries on the run's own text")
+            write_tokenizer(path, kind, train(kind, self._sample(work), vocab_size, _threads()))
+        return path
+
+    def _given_tokenizer(self, path: Path, vocab_size: int) -> Path:
+        entries = load_tokenizer(path).vocab_size
+        if entries != vocab_size:
+            raise SixndError(
+                f"{path} has {entries:,} entries and the plan {vocab_size:,}; set model.vocab_size to {entries}"
+            )
+        copy = self.folder / f"tokenizer-{file_sha256(path)[:12]}.tok"
+        with replaced_atomically(copy) as temporary:
+            shutil.copyfile(path, temporary)
+        return copy
+
+    def _sample(self, work: Work) -> Iterator[str]:
+        """Text of each source in proportion to its share."""
+        for source in work.sources:
+            yield from _first_bytes(self._texts(work, source), source.source.weight * _TOKENIZER_TEXT_BYTES)
+
+    def _texts(self, work: Work, source: WorkSource) -> Iterator[str]:
+        for shard in range(source.shards):
+            self._cleaned(work, source, shard, 1)
+            for document in final_documents(self.folder, work, source, shard, DamageLog()):
+                yield document.text
+
+    def _tokenised(self, work: Work, source: WorkSource, tokenizer: Path) -> PreparedSource:
+        name = source.source.name
+        folder = self.folder / tokens_folder(work, name, tokenizer)
+        self.say(f"tokenising {name}")
+        done: list[TokenAccount] = []
+        while len(done) < source.shards and sum(part.tokens for part in done) < self.needed.get(name, math.inf):
+            count = self._next_count(source, done)
+            self._cleaned(work, source, len(done), count)
+            self._run(Step(f"tokens:{name}/{tokenizer.name}", count, len(done)))
+            done += [token_account(folder, shard) for shard in range(len(done), len(done) + count)]
+        return PreparedSource(
+            name=name,
+            prefixes=[folder / f"shard-{shard:05d}" for shard in range(len(done))],
+            tokens=TokenAccount.together(done),
+            stages=account_of(self.folder, work, source, len(done)),
+        )
+
+    def _next_count(self, source: WorkSource, done: list[TokenAccount]) -> int:
+        """How many more shards are tokenised at once."""
+        left, needed = source.shards - len(done), self.needed.get(source.source.name)
+        if needed is None:
+            return left
+        tokens = sum(part.tokens for part in done)
+        if not tokens:
+            return min(left, max(1, len(done)))
+        return max(1, min(left, math.ceil((needed / tokens - 1) * len(done) * _SPARE)))
+
+
+def _source_of(work: Work, step: Step) -> str:
+    """The source that a step is about, or one of those it searches together."""
+    kind, _, what = step.name.partition(":")
+    own = [s for s in work.segments if (s.folder if kind == "clean" else s.found_with) == what]
+    return own[0].source
+
+
+def _first_bytes(texts: Iterator[str], limit: float) -> Iterator[str]:
+    """Texts until ``limit`` bytes are reached, the last one cut, so that one long document is not all there is."""
+    left = int(limit)
+    for text in texts:
+        part = text[: max(left, 1)]
+        yield part
+        left -= len(part.encode("utf-8", "surrogatepass"))
+        if left <= 0:
+            return
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
