@@ -1,0 +1,23 @@
+"""What every worker process does first, so that none outlives the command that started it."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing import connection
+
+
+def begin() -> None:
+    """In a worker: leave Ctrl-C to the process that started it, and end as soon as that one is gone.
+
+    Without this a worker of a command that was killed waits for ever for its next task, and holds its memory.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
