@@ -10,14 +10,14 @@ import torch
 from megatron.core import parallel_state
 from megatron.core.datasets.blended_dataset import BlendedDataset
 
-from sixnd.runner.batches import Batch, StepSampler, build_datasets, micro_batches, sequences_by_source
+from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
 from sixnd.runner.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import CheckpointSaved, Mix, Step, Validation
+from sixnd.specs.record import CheckpointSaved, Step, Validation
 
 
 class Run:
@@ -52,8 +52,7 @@ class Run:
             if step % self.plan.checkpoints.every_steps == 0 or step == last:
                 self._save(step)
         if self.metrics:
-            sequences = last * self.plan.training.global_batch
-            self.metrics.write(Mix(sequences=sequences_by_source(self.train_data, self.job, sequences)))
+            self.metrics.write(self.train_data.mix())
             self.metrics.close()
 
     def _resume(self) -> int:
@@ -62,7 +61,7 @@ class Run:
             return 0
         return load_checkpoint(found[0], self.trainer.chunks, self.trainer.optimizer, self.trainer.scheduler)
 
-    def _batches(self, dataset: BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
+    def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""
         return [
             micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last))

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
+from sixnd.specs.plan import PhaseName
 
 
 class Launch(Document):
@@ -122,11 +123,21 @@ class Sample(Document):
     continuation: str
 
 
+class PhaseMix(Document):
+    """How many sequences one phase of training drew from each source that it reads."""
+
+    name: PhaseName
+    sequences: dict[str, int]
+
+
 class Mix(Document):
     """How many training sequences were really drawn from each source."""
 
     kind: Literal["mix"] = "mix"
     sequences: dict[str, int]
+    """Over all phases."""
+    phases: Annotated[list[PhaseMix], Field(default_factory=list)]
+    """By phase, in order; none in records of before there were phases."""
 
 
 class End(Document):

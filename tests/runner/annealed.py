@@ -52,6 +52,6 @@ def write_shards(folder: Path, documents: Sequence[np.ndarray], shards: int) -> 
     prefixes, edges = [], np.linspace(0, len(documents), shards + 1).astype(int)
     for number, (first, last) in enumerate(itertools.pairwise(edges)):
         prefixes.append(folder / f"shard-{number:05}")
-        with indexed_writer(prefixes[-1], np.dtype(np.uint16)) as writer:
+        with indexed_writer(prefixes[-1], documents[0].dtype) as writer:
             writer.add(documents[first:last])
     return prefixes
