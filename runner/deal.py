@@ -154,6 +154,19 @@ def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path, 
     )
 
 
+def tokens_missing(source: PlannedSource, plan: Plan, shards: Sequence[Path]) -> float:
+    """Tokens that the source's parts still lack where only ``shards`` are dealt; 0 where they have what they need."""
+    needs = _needs(source, plan)
+    needed = {"validation": needs.validation, "train": needs.main, "anneal": needs.annealing}
+    if _repeats(plan):
+        needed |= {"train": max(needs.main, needs.annealing), "anneal": 0.0}
+    if not shards:
+        return sum(needed.values())
+    documents = _Documents(shards)
+    ranges = _ranges(documents, needs, repeat=_repeats(plan), whole=False)
+    return sum(max(0.0, needed[name] - documents.total(*bounds)) for name, bounds in ranges.items())
+
+
 def _repeats(plan: Plan) -> bool:
     return plan.data.anneal is not None and plan.data.anneal.repeat
 

@@ -1,38 +1,36 @@
-"""Text → tokenizer → Megatron's indexed files, as much of each source as the plan takes.
+"""The data of a job: text → tokenizer and tokens → Megatron's indexed files, dealt to the phases of the plan.
 
 Every file is named by its content (Megatron caches indices by path, not content), and a manifest written last says
-that all of it is there: a preparation that was cut short is done again, a finished one is taken as it is.
+that all of it is there: a preparation that was cut short goes on where it was, a finished one is taken as it is.
 """
 
-import hashlib
-import itertools
 import json
 import os
+import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sixnd.runner.corpus import documents
-from sixnd.runner.data.document import Document
-from sixnd.runner.indexed import indexed_writer, token_dtype
+from sixnd.runner.data.executors import run_local
+from sixnd.runner.data.preparation import Preparation, PreparedSource, PreparedTokens
+from sixnd.runner.data.prepared_folder import prepared_in
+from sixnd.runner.data.step_progress import StepTeller
+from sixnd.runner.data.work import Step
+from sixnd.runner.deal import Dealt, Part, deal, tokens_missing
+from sixnd.runner.indexed import file_sha256
+from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
-from sixnd.runner.tokenizer import Tokenizer
-from sixnd.runner.tokenizer_file import write_tokenizer
-from sixnd.runner.tokenizer_training import train
+from sixnd.runner.tokenizer_file import load_tokenizer
 from sixnd.specs.document import sha256_of
-from sixnd.specs.errors import SixndError
-from sixnd.specs.files import write_atomically
-from sixnd.specs.plan import Plan, PlannedSource
+from sixnd.specs.files import replaced_atomically, write_atomically
+from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, SourceData
 
-_TOKENIZER_TEXT_BYTES = 8_000_000
-_DOCUMENTS_AT_ONCE = 128
-_TOKEN_SURPLUS = 1.05  # so that rounding to whole sequences never starts a second epoch
+_TOKENIZER = "tokenizer.tok"
+_COUNTED_TOKENS = 20_000_000
 
 Say = Callable[[str], None]
 
@@ -46,18 +44,6 @@ class Prepared:
     event: DataPrepared
 
 
-@dataclass
-class _Split:
-    """Tokens of one source's training or validation part."""
-
-    lengths: list[int] = field(default_factory=list)
-    tokens: list[np.ndarray[Any, Any]] = field(default_factory=list)
-
-    @property
-    def total(self) -> int:
-        return sum(self.lengths)
-
-
 def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say: Say) -> Prepared:
     """Prepare the data of a plan in its job folder; ``say`` is told what is being done."""
     manifest = folder.data_path / "manifest.json"
@@ -66,151 +52,87 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     if done is not None:
         return done
     began = time.perf_counter()
-    tokenizer_path = _tokenizer(folder, plan, base_dir, cache_dir, say)
-    tokenizer = Tokenizer(tokenizer_path)
-    parts = [_encode_source(source, plan, tokenizer, base_dir, cache_dir, say) for source in plan.data.sources]
-    files = [_write_source(folder, source, part) for source, part in zip(plan.data.sources, parts, strict=True)]
+    tokens = _tokens(folder, plan, base_dir, cache_dir, say)
+    with replaced_atomically(folder.data_path / _TOKENIZER) as temporary:
+        shutil.copyfile(tokens.tokenizer, temporary)
+    dealt = [
+        deal(source, plan, found.prefixes, folder.data_path)
+        for source, found in zip(plan.data.sources, tokens.sources, strict=True)
+    ]
     event = DataPrepared(
-        tokenizer_sha256=hashlib.sha256(tokenizer_path.read_bytes()).hexdigest(),
-        vocab_size=tokenizer.vocab_size,
-        bytes_per_token=sum(p.bytes for p in parts) / sum(p.train.total + p.validation.total for p in parts),
-        sources=[part.summary(source.name) for source, part in zip(plan.data.sources, parts, strict=True)],
-        unigram_loss=_unigram_loss(plan, parts),
+        tokenizer_sha256=file_sha256(tokens.tokenizer),
+        vocab_size=load_tokenizer(tokens.tokenizer).vocab_size,
+        bytes_per_token=sum(s.tokens.bytes for s in tokens.sources) / sum(s.tokens.tokens for s in tokens.sources),
+        sources=[_told(found, parts) for found, parts in zip(tokens.sources, dealt, strict=True)],
+        unigram_loss=_unigram_loss(plan, dealt),
         seconds=time.perf_counter() - began,
     )
-    prepared = Prepared(str(tokenizer_path.relative_to(folder.path)), files, event)
+    files = [parts.files(folder.path) for parts in dealt]
+    prepared = Prepared(str((folder.data_path / _TOKENIZER).relative_to(folder.path)), files, event)
     _write_manifest(manifest, key, prepared)
     return prepared
 
 
-@dataclass
-class _Encoded:
-    """One source, encoded."""
+def _tokens(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say: Say) -> PreparedTokens:
+    """Tokens of every source: those that were prepared before, or as many as the plan reads."""
+    if plan.spec.data.prepared is not None:
+        say(f"taking the data prepared in {plan.spec.data.prepared.folder}")
+        return prepared_in(plan.spec.data.prepared)
+    workers = len(os.sched_getaffinity(0))
+    teller = StepTeller(say)
 
-    train: _Split = field(default_factory=_Split)
-    validation: _Split = field(default_factory=_Split)
-    documents: int = 0
-    bytes: int = 0
-    licences: Counter[str] = field(default_factory=Counter)
+    def run(where: Path, step: Step) -> None:
+        run_local(where, step, workers=workers, progress=teller.tell)
 
-    def summary(self, name: str) -> SourceData:
-        return SourceData(
-            name=name,
-            documents=self.documents,
-            bytes=self.bytes,
-            licences=dict(sorted(self.licences.items())),
-            train_tokens=self.train.total,
-            validation_tokens=self.validation.total,
-            sha256=_sha256(itertools.chain(self.validation.tokens, self.train.tokens)),
-        )
+    sources = {source.name: source for source in plan.data.sources}
+
+    def missing(name: str, shards: Sequence[Path]) -> float:
+        return tokens_missing(sources[name], plan, shards)
+
+    preparation = Preparation(folder.data_path / "work", plan.data, base_dir, cache_dir, run, say, missing)
+    return preparation.prepared(plan.model.vocab_size)
 
 
-def _tokenizer(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say: Say) -> Path:
-    """Train the tokenizer on a sample of each source in proportion to its share; return its path."""
-    path = folder.data_path / "tokenizer.model"
-    say(f"training a tokenizer of {plan.model.vocab_size:,} entries on the run's own text")
-    texts = itertools.chain.from_iterable(
-        _first_bytes(documents(source, base_dir, cache_dir), source.weight * _TOKENIZER_TEXT_BYTES)
-        for source in plan.data.sources
-    )
-    kind = plan.data.tokenizer.kind
-    write_tokenizer(path, kind, train(kind, texts, plan.model.vocab_size, _threads()))
-    return path
-
-
-def _first_bytes(found: Iterator[Document], limit: float) -> Iterator[str]:
-    """Texts until ``limit`` bytes are reached, the last one cut, so that one long document is not all there is."""
-    left = int(limit)
-    for document in found:
-        text = document.text[: max(left, 1)]
-        yield text
-        left -= len(text.encode())
-        if left <= 0:
-            return
-
-
-def _encode_source(
-    source: PlannedSource, plan: Plan, tokenizer: Tokenizer, base_dir: Path, cache_dir: Path, say: Say
-) -> _Encoded:
-    """Encode documents until the plan's tokens are reached or the source ends; the first ones are held out."""
-    say(f"reading and tokenising {source.name}: {source.tokens / 1e6:,.1f}M tokens planned")
-    validation_samples = plan.evaluation.batches * plan.training.global_batch * source.weight
-    held_out = max(plan.data.validation_fraction * source.tokens, validation_samples * plan.model.sequence_length)
-    dtype, part = token_dtype(tokenizer.vocab_size), _Encoded()
-    found = documents(source, base_dir, cache_dir)
-    while part.train.total < source.tokens * _TOKEN_SURPLUS:
-        batch = list(itertools.islice(found, _DOCUMENTS_AT_ONCE))
-        if not batch:
-            break
-        for document, ids in zip(batch, tokenizer.encode_documents([d.text for d in batch], _threads()), strict=True):
-            split = part.validation if part.validation.total < held_out else part.train
-            split.lengths.append(len(ids))
-            split.tokens.append(np.array(ids, dtype=dtype))
-            part.documents += 1
-            part.bytes += len(document.text.encode())
-            part.licences[document.licence] += 1
-    _check_enough(source, part, plan.model.sequence_length)
-    return part
-
-
-def _check_enough(source: PlannedSource, part: _Encoded, sequence_length: int) -> None:
-    """Both parts must hold a sequence; less is told with what was found."""
-    least = sequence_length + 1
-    if part.train.total < least or part.validation.total < least:
-        raise SixndError(
-            f"source '{source.name}' holds {part.documents} documents: {part.train.total:,} tokens to train on and "
-            f"{part.validation.total:,} held out; each needs at least {least:,}. Give it more text or several files."
-        )
-
-
-def _write_source(folder: JobFolder, source: PlannedSource, part: _Encoded) -> SourceFiles:
-    prefixes = {
-        name: _write_indexed(folder, f"{source.name}-{name}", split)
-        for name, split in (("train", part.train), ("validation", part.validation))
-    }
-    return SourceFiles(
-        name=source.name,
-        weight=source.weight,
-        train_prefix=prefixes["train"],
-        validation_prefix=prefixes["validation"],
+def _told(found: PreparedSource, parts: Dealt) -> SourceData:
+    """What became of one source."""
+    return SourceData(
+        name=found.name,
+        documents=found.tokens.documents,
+        bytes=found.tokens.bytes,
+        licences=found.tokens.licences,
+        languages=found.tokens.languages,
+        stages=found.stages.stages,
+        damage=found.damage,
+        train_tokens=parts.train_tokens,
+        validation_tokens=parts.validation.tokens,
+        sha256=parts.sha256,
     )
 
 
-def _write_indexed(folder: JobFolder, name: str, split: _Split) -> str:
-    """Write ``.bin`` and ``.idx``; return their prefix, which carries a digest of the tokens."""
-    prefix = folder.data_path / f"{name}-{_sha256(split.tokens)[:12]}"
-    with indexed_writer(prefix, split.tokens[0].dtype) as writer:
-        for first in range(0, len(split.tokens), _DOCUMENTS_AT_ONCE):
-            writer.add(split.tokens[first : first + _DOCUMENTS_AT_ONCE])
-    return str(prefix.relative_to(folder.path))
+def _unigram_loss(plan: Plan, dealt: Sequence[Dealt]) -> float:
+    """Cross-entropy (nats) of the main phase's token frequencies on the validation blend.
 
-
-def _sha256(documents: Iterable[np.ndarray[Any, Any]]) -> str:
-    """SHA-256 of documents' tokens, one after the other."""
-    digest = hashlib.sha256()
-    for tokens in documents:
-        digest.update(tokens.tobytes())
-    return digest.hexdigest()
-
-
-def _unigram_loss(plan: Plan, parts: list[_Encoded]) -> float:
-    """Cross-entropy (nats) of the training blend's token frequencies on the validation blend.
-
-    Frequencies are smoothed by one count an entry, so that a token never seen in training has a finite loss.
+    Frequencies are of the first 20M tokens of each part at most, and smoothed by one count an entry, so that a token
+    never seen in training has a finite loss.
     """
     vocabulary = plan.model.vocab_size
-    train, validation = np.zeros(vocabulary), np.zeros(vocabulary)
-    for source, part in zip(plan.data.sources, parts, strict=True):
-        for total, split in ((train, part.train), (validation, part.validation)):
-            counts = np.bincount(np.concatenate(split.tokens), minlength=vocabulary)
-            total += source.weight * counts / counts.sum()
-    seen = sum(part.train.total for part in parts)
+    train, validation, seen = np.zeros(vocabulary), np.zeros(vocabulary), 0
+    for parts in dealt:
+        train_counts, validation_counts = (_frequencies(part, vocabulary) for part in (parts.main, parts.validation))
+        train += parts.weight * train_counts / max(train_counts.sum(), 1)
+        validation += parts.weight * validation_counts / validation_counts.sum()
+        seen += int(train_counts.sum())
     probability = (train / train.sum() * seen + 1) / (seen + vocabulary)
     return float(-(validation / validation.sum() * np.log(probability)).sum())
 
 
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))
+def _frequencies(part: Part, vocabulary: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    counts = np.zeros(vocabulary, np.int64)
+    for tokens, _lengths in IndexedReader(part.prefix).batches(0, part.documents):
+        counts += np.bincount(tokens, minlength=vocabulary)
+        if counts.sum() >= _COUNTED_TOKENS:
+            break
+    return counts
 
 
 def _key(plan: Plan) -> str:

@@ -7,8 +7,8 @@ inputs come in a fair order, so the first shards are a sample of the whole.
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sixnd.runner.data.accounts import account_of, damage_together
@@ -32,6 +32,8 @@ _SPARE = 1.1  # of shards ahead of an estimate from those before, so that mostly
 Run = Callable[[Path, Step], None]
 """Does all tasks of a step: on this machine, or on many."""
 Say = Callable[[str], None]
+Missing = Callable[[str, Sequence[Path]], float]
+"""Given a source's name and its first shards of tokens: how many tokens are still missing, 0 where they suffice."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Preparation:
     cache_dir: Path
     run: Run
     say: Say
-    needed: Mapping[str, float] = field(default_factory=dict)
-    """Tokens that are needed of a source; all of those that are not named."""
+    missing: Missing | None = None
+    """Tells when there is enough of a source; without it all sources are prepared whole."""
 
     def prepared(self, vocab_size: int) -> PreparedTokens:
         """Clean and tokenise; the tokenizer is trained on the way where the plan names none."""
@@ -90,7 +92,7 @@ class Preparation:
 
     def _is_partial(self, work: Work, name: str) -> bool:
         """Only a part of the source is needed, and a part can be had."""
-        return name in self.needed and not any(segment.signs for segment in work.segments_of(name))
+        return self.missing is not None and not any(segment.signs for segment in work.segments_of(name))
 
     def _run(self, step: Step) -> None:
         if step.tasks:
@@ -139,28 +141,33 @@ class Preparation:
         name = source.source.name
         folder = self.folder / tokens_folder(work, name, tokenizer)
         self.say(f"tokenising {name}")
+        prefixes: list[Path] = []
         done: list[TokenAccount] = []
-        while len(done) < source.shards and sum(part.tokens for part in done) < self.needed.get(name, math.inf):
-            count = self._next_count(source, done)
-            self._cleaned(work, source, len(done), count)
-            self._run(Step(f"tokens:{name}/{tokenizer.name}", count, len(done)))
-            done += [token_account(folder, shard) for shard in range(len(done), len(done) + count)]
+        while count := self._next_count(source, done, prefixes):
+            first = len(done)
+            self._cleaned(work, source, first, count)
+            self._run(Step(f"tokens:{name}/{tokenizer.name}", count, first))
+            done += [token_account(folder, shard) for shard in range(first, first + count)]
+            prefixes += [folder / f"shard-{shard:05d}" for shard in range(first, first + count)]
+        cleaned = len(done) if self._is_partial(work, name) else source.shards
         return PreparedSource(
             name=name,
-            prefixes=[folder / f"shard-{shard:05d}" for shard in range(len(done))],
+            prefixes=prefixes,
             tokens=TokenAccount.together(done),
-            stages=account_of(self.folder, work, source, len(done)),
+            stages=account_of(self.folder, work, source, cleaned),
         )
 
-    def _next_count(self, source: WorkSource, done: list[TokenAccount]) -> int:
-        """How many more shards are tokenised at once."""
-        left, needed = source.shards - len(done), self.needed.get(source.source.name)
-        if needed is None:
+    def _next_count(self, source: WorkSource, done: list[TokenAccount], prefixes: list[Path]) -> int:
+        """How many more shards are tokenised at once; none where there is enough or nothing is left."""
+        left = source.shards - len(done)
+        if self.missing is None or not left:
             return left
-        tokens = sum(part.tokens for part in done)
+        missing, tokens = self.missing(source.source.name, prefixes), sum(part.tokens for part in done)
+        if missing <= 0:
+            return 0
         if not tokens:
             return min(left, max(1, len(done)))
-        return max(1, min(left, math.ceil((needed / tokens - 1) * len(done) * _SPARE)))
+        return max(1, min(left, math.ceil(missing / tokens * len(done) * _SPARE)))
 
 
 def _source_of(work: Work, step: Step) -> str:
