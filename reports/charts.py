@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sixnd.reports.documents import Figure, RunFacts, Series
+from sixnd.reports.documents import Figure, Series
+from sixnd.reports.run_documents import RunFacts
 from sixnd.specs.errors import SixndError
 
 if TYPE_CHECKING:

@@ -140,7 +140,6 @@ class SourceShare(Document):
     realised: Figure | None = None
     sequences: Figure | None = None
     documents: Figure | None = None
-    licence: str = ""
 
 
 class CurvePoint(Document):
@@ -278,33 +277,3 @@ class Series(Document):
     """None where the value is not finite."""
     recorded: int
     """Points before thinning."""
-
-
-class RunFacts(Document):
-    """Everything a report of a run shows."""
-
-    version: Literal["run-facts/1"] = "run-facts/1"
-    name: str
-    state: State
-    state_text: str
-    verdict: str
-    rows: list[Row]
-    baseline: Baseline | None
-    sources: list[SourceShare]
-    attempts: list[Attempt]
-    checkpoints: list[Checkpoint]
-    samples: list[TextSample]
-    series: list[Series]
-    provenance: list[Pair]
-    notes: list[str]
-    """What a reader must know to read the comparison rightly."""
-    warnings: list[str]
-    plan: PlanFacts
-
-    def row(self, key: str) -> Row:
-        """The row of that name."""
-        return next(row for row in self.rows if row.key == key)
-
-    def curve_of(self, key: str) -> Series:
-        """The series of that name."""
-        return next(series for series in self.series if series.key == key)

@@ -20,7 +20,8 @@ from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
-from sixnd.reports.tables import plan_tables, run_tables
+from sixnd.reports.run_tables import run_tables
+from sixnd.reports.tables import plan_tables
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord

@@ -1,13 +1,16 @@
 """Reports as Markdown: tables that GitHub and CommonMark readers with tables show, samples in code fences."""
 
 import re
+from html import escape
 
+from sixnd.reports.data_documents import DataFacts
 from sixnd.reports.documents import TextSample
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
-from sixnd.reports.tables import Column, Line, Table, plan_tables, run_tables
+from sixnd.reports.run_tables import run_tables
+from sixnd.reports.tables import Column, Line, Table, plan_tables
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
@@ -27,7 +30,8 @@ def run_markdown(plan: Plan, record: RunRecord) -> str:
     facts = run_facts(plan, record)
     parts = [*_head(facts.name, facts.verdict, facts.state_text), *_warnings(facts.warnings)]
     *tables, provenance = run_tables(facts)
-    parts += [_drawn(table) for table in tables]
+    for table in tables:
+        parts += [_drawn(table), *(_examples(facts.data) if table.key == "removals" else [])]
     parts += ["## Samples", *(_sample(sample) for sample in facts.samples)] if facts.samples else []
     decisions = [table for table in plan_tables(facts.plan) if table.key in ("numbers", "decisions")]
     parts += [_drawn(table, prefix="Plan: ") for table in decisions]
@@ -76,6 +80,19 @@ def _line(line: Line) -> str:
 def _sample(sample: TextSample) -> str:
     title = f"From {_inline(sample.source)}: the prompt, then the model's own words."
     return f"{title}\n\n{_fenced(sample.prompt)}\n\n{_fenced(sample.continuation)}"
+
+
+def _examples(facts: DataFacts) -> list[str]:
+    """Removed documents, a few of each stage and reason, folded up."""
+    return [
+        f"<details>\n<summary>{escape(f'{source.name}, {stage.name}: {gone.reason}')}</summary>\n\n"
+        + "\n\n".join(f"{_inline(one.id)}: {_inline(one.detail)}\n\n{_fenced(one.excerpt)}" for one in gone.examples)
+        + "\n\n</details>"
+        for source in facts.sources
+        for stage in source.stages
+        for gone in stage.removed
+        if gone.examples
+    ]
 
 
 def _fenced(text: str) -> str:

@@ -2,19 +2,21 @@
 
 from sixnd.reports.attempts import attempts, end_of
 from sixnd.reports.comparison import comparison
+from sixnd.reports.data_documents import DataFacts
+from sixnd.reports.data_facts import Account, data_facts
 from sixnd.reports.documents import (
     Baseline,
     Checkpoint,
     Pair,
     PlanFacts,
     Row,
-    RunFacts,
     SourceShare,
     State,
     TextSample,
 )
 from sixnd.reports.figures import exact
 from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.series import all_series
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import CheckpointSaved, DataPrepared, Launch, Mix, RunRecord, Sample, SourceData
@@ -38,6 +40,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         rows=rows,
         baseline=baseline,
         sources=_sources(planned, record),
+        data=_data(record),
         attempts=attempts(record),
         checkpoints=[
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
@@ -115,6 +118,11 @@ def _sources(planned: PlanFacts, record: RunRecord) -> list[SourceShare]:
     return [_realised(source, drawn, found.get(source.name)) for source in planned.sources]
 
 
+def _data(record: RunRecord) -> DataFacts:
+    prepared = record.last(DataPrepared)
+    return data_facts([] if prepared is None else [Account.of_run(data) for data in prepared.sources])
+
+
 def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | None) -> SourceShare:
     changes: dict[str, object] = {}
     total = sum(drawn.values())
@@ -125,7 +133,6 @@ def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | Non
     if data is not None:
         changes["documents"] = exact("integer", data.documents)
         changes["unique_tokens"] = exact("count", data.train_tokens)
-        changes["licence"] = "; ".join(data.licences)
         changes["worth"] = None  # the plan's, of the unique tokens that were declared
         if data.train_tokens and source.tokens.value is not None:
             changes["epochs"] = exact("number", source.tokens.value / data.train_tokens)

@@ -10,8 +10,6 @@ from sixnd.reports.documents import (
     Pair,
     Part,
     PlanFacts,
-    Row,
-    RunFacts,
     SensitivityRow,
     SourceShare,
 )
@@ -57,24 +55,10 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
         _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
         pairs_table("pipeline", "Pipeline", facts.pipeline.numbers if facts.pipeline else []),
-        _sources(facts.sources),
+        sources_table(facts.sources),
         pairs_table("model", "Model", facts.model),
         pairs_table("training", "Training", facts.training),
         _decisions(facts),
-        pairs_table("provenance", "Provenance", facts.provenance),
-    ]
-    return [table for table in tables if table.lines]
-
-
-def run_tables(facts: RunFacts) -> list[Table]:
-    """Every table of a run's report that has a row; the plan's own tables are not repeated."""
-    tables = [
-        _rows(facts.rows, facts.notes),
-        _baseline(facts),
-        _sources(facts.sources),
-        _prepared(facts.sources),
-        _attempts(facts),
-        _checkpoints(facts),
         pairs_table("provenance", "Provenance", facts.provenance),
     ]
     return [table for table in tables if table.lines]
@@ -131,8 +115,8 @@ def _options(options: list[Option]) -> Table:
         Line(
             (
                 option.layout,
-                _text(option.step_time),
-                _text(option.memory),
+                figure_text(option.step_time),
+                figure_text(option.memory),
                 "chosen" if option.chosen else option.why_not,
             ),
             "chosen" if option.chosen else "",
@@ -149,10 +133,10 @@ def _pareto(options: list[Option]) -> Table:
         Line(
             (
                 option.layout,
-                _text(option.step_time),
-                _text(option.wall_time),
-                *([_text(option.money)] if paid else []),
-                _text(option.headroom),
+                figure_text(option.step_time),
+                figure_text(option.wall_time),
+                *([figure_text(option.money)] if paid else []),
+                figure_text(option.headroom),
             ),
             "chosen" if option.chosen else "",
         )
@@ -207,7 +191,8 @@ def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
     return titled(key, title, "Component|#Amount|#Share", lines, note)
 
 
-def _sources(sources: list[SourceShare]) -> Table:
+def sources_table(sources: list[SourceShare]) -> Table:
+    """Each source's share, tokens and epochs, as planned and after a run as realised."""
     drawn = any(source.realised for source in sources)
     kinds, worth = any(source.kind for source in sources), any(source.worth for source in sources)
     columns = "Source" + ("|Kind" if kinds else "") + "|#Planned" + ("|#Realised|#Sequences" if drawn else "")
@@ -218,11 +203,11 @@ def _sources(sources: list[SourceShare]) -> Table:
                 source.name,
                 *((source.kind or NONE,) if kinds else ()),
                 source.planned.text,
-                *((_text(source.realised), _text(source.sequences)) if drawn else ()),
+                *((figure_text(source.realised), figure_text(source.sequences)) if drawn else ()),
                 source.tokens.text,
-                _text(source.unique_tokens),
-                _text(source.epochs),
-                *((_text(source.worth),) if worth else ()),
+                figure_text(source.unique_tokens),
+                figure_text(source.epochs),
+                *((figure_text(source.worth),) if worth else ()),
             )
         )
         for source in sources
@@ -233,13 +218,6 @@ def _sources(sources: list[SourceShare]) -> Table:
     return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both{told}.")
 
 
-def _prepared(sources: list[SourceShare]) -> Table:
-    lines = [
-        Line((source.name, source.documents.text, source.licence)) for source in sources if source.documents is not None
-    ]
-    return titled("prepared", "Text as prepared", "Source|#Documents|Licence", lines)
-
-
 def _decisions(facts: PlanFacts) -> Table:
     lines = [
         Line((c.what, c.value, c.reason, f"{c.source} (pinned by the spec)" if c.pinned else c.source))
@@ -248,60 +226,11 @@ def _decisions(facts: PlanFacts) -> Table:
     return titled("decisions", "Decisions", "Decision|Choice|Why|Source", lines)
 
 
-def _rows(rows: list[Row], notes: list[str]) -> Table:
-    lines = [
-        Line(
-            (row.label, row.planned.full, _text(row.actual, "not measured"), row.difference or NONE, row.status_text),
-            row.status,
-        )
-        for row in rows
-    ]
-    remarks = [f"{row.label}: {row.note}." for row in rows if row.note]
-    columns = "Quantity|#Planned|#Actual|#Difference|Status"
-    return titled("rows", "Planned and actual", columns, lines, *notes, *remarks)
-
-
-def _baseline(facts: RunFacts) -> Table:
-    b = facts.baseline
-    lines = [] if b is None else [Line(("Unigram model of the same tokens", b.unigram.text))]
-    if b is not None and b.validation is not None and b.gain is not None:
-        lines += [
-            Line((f"Validation loss at step {b.step:,}", b.validation.text)),
-            Line(("Nats by which the model is better", b.gain.text)),
-        ]
-    return titled("baseline", "Against the simplest model", "Model|#Loss", lines)
-
-
-def _attempts(facts: RunFacts) -> Table:
-    places = {f"{a.machine}, {a.layout}" for a in facts.attempts}
-    lines = [
-        Line(
-            (
-                f"{a.number}",
-                a.started,
-                NONE if a.wall_time is None else a.wall_time.full,
-                f"{a.resumed_from_step:,}",
-                NONE if a.last_step is None else f"{a.last_step:,}",
-                f"{a.outcome}: {a.cause}" if a.cause else a.outcome,
-                *([f"{a.machine}, {a.layout}"] if len(places) > 1 else []),
-            )
-        )
-        for a in facts.attempts
-    ]
-    columns = "Attempt|Started|#Wall time|#From step|#To step|End" + ("|Where" if len(places) > 1 else "")
-    notes = [f"{place}." for place in places] if len(places) == 1 else []
-    return titled("attempts", "Attempts", columns, lines, *notes)
-
-
-def _checkpoints(facts: RunFacts) -> Table:
-    lines = [Line((f"{c.step:,}", c.seconds.text, c.path)) for c in facts.checkpoints]
-    return titled("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines)
-
-
 def pairs_table(key: str, title: str, pairs: list[Pair]) -> Table:
     """Labels and their texts."""
     return titled(key, title, "What|Value", [Line((pair.label, pair.text)) for pair in pairs])
 
 
-def _text(figure: Figure | None, absent: str = NONE) -> str:
+def figure_text(figure: Figure | None, absent: str = NONE) -> str:
+    """The value, or what stands where there is none."""
     return absent if figure is None else figure.text

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sixnd.reports.documents import TextSample
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
-from sixnd.reports.tables import Table, plan_tables, run_tables
+from sixnd.reports.run_tables import run_tables
+from sixnd.reports.tables import Table, plan_tables
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sixnd.specs.law_document import Frontier, LawDocument
 
 _PLAN_TABLES = ("numbers", "laws", "options", "pareto", "sensitivity", "memory", "time", "data")
+_IN_FILES_ONLY = ("removals", "changes", "licences", "languages", "curves")
+"""Of a run's tables: what a terminal has no room for beside the rest. `sixnd data stats` prints it."""
 _STYLES = {
     "chosen": "bold",
     "within": "green",
@@ -51,7 +54,7 @@ def tables_text(tables: list[Table], width: int = 80, *, color: bool = False) ->
 def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = False) -> str:
     """What happened against what was planned, ``width`` columns wide."""
     facts = run_facts(plan, record)
-    tables = [_shortened(table) for table in run_tables(facts)]
+    tables = [_shortened(table) for table in run_tables(facts) if table.key not in _IN_FILES_ONLY]
     samples = [part for sample in facts.samples for part in _sample(sample)]
     head = _head(facts.name, facts.verdict, facts.state_text)
     body = [*_tables(tables[:-1]), *samples, *_tables(tables[-1:])]

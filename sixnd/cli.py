@@ -15,6 +15,7 @@ from sixnd import __version__
 from sixnd.audit_verbs import audit
 from sixnd.calibrate_verbs import calibrate
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
+from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
 from sixnd.law_verbs import allocate, fit
@@ -35,8 +36,8 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["validate", "plan", "explain", "allocate", "audit", "run", "status", "report", "calibrate", "ladder", "fit"]
-_ORDER += ["catalog", "schema", "doctor"]
+_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "run", "status", "report", "calibrate", "ladder"]
+_ORDER += ["fit", "catalog", "schema", "doctor"]
 
 
 class _InOrder(click.Group):
@@ -293,6 +294,7 @@ app.add_command(allocate)
 app.add_command(explain)
 app.add_command(ladder)
 app.add_command(calibrate)
+app.add_command(data)
 
 if __name__ == "__main__":
     raise SystemExit(main())

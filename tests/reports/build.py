@@ -6,6 +6,7 @@ from typing import Any
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.data_result import DamageFound, Example, RemovedFor, StageResult
 from sixnd.specs.plan import (
     Decision,
     Estimate,
@@ -408,6 +409,36 @@ HOSTILE = (
 """What a document could hold to become script, markup, a template, Markdown or terminal control."""
 
 
+def stages(excerpt: str, left: int) -> list[StageResult]:
+    """What a filter and near-deduplication did to 1,500 documents of 6 kB; ``excerpt`` is a text that was removed."""
+
+    def stage(name: str, before: int, after: int, why: str, **settings: object) -> StageResult:
+        gone = RemovedFor(
+            reason=why,
+            documents=before - after,
+            bytes=(before - after) * 6000,
+            examples=[Example(id=f"{name}/17.txt", detail=f"31, at least 50 {excerpt}", excerpt=f"{excerpt} and more")],
+        )
+        return StageResult(
+            name=name,
+            settings_sha256="0" * 64,
+            settings=settings,
+            documents_in=before,
+            bytes_in=before * 6000,
+            documents_out=after,
+            bytes_out=after * 6000,
+            edits={"addresses replaced": 12} if name == "scrub-pii" else {},
+            removed=[gone] if gone.documents else [],
+        )
+
+    near = {"ngram": 5, "bands": 16, "rows": 6, "threshold": 0.8, "seed": 1}
+    return [
+        stage("gopher-quality", 1500, 1290, "too few words"),
+        stage("scrub-pii", 1290, 1290, ""),
+        stage("near-dedup", 1290, left, "near-duplicate", **near),
+    ]
+
+
 class Story:
     """Writes the events of a run step by step, as the runner would."""
 
@@ -441,8 +472,11 @@ class Story:
             SourceData(
                 name=source.name,
                 documents=1200 + 10 * i,
-                bytes=9_000_000,
+                bytes=6000 * (1200 + 10 * i),
                 licences={self.licence: 1200 + 10 * i},
+                languages={"en": 1100, "de": 100 + 10 * i} if i else {},
+                stages=stages(self.licence, 1200 + 10 * i) if i else [],
+                damage=[DamageFound(kind="cut off", count=2, first=[self.licence])] if i else [],
                 train_tokens=2_400_000 - 500_000 * i,
                 validation_tokens=24_000,
                 sha256=f"{i}" * 64,
