@@ -20,8 +20,8 @@ from sixnd.runner.data.pipeline import Pipeline
 from sixnd.runner.data.shards import SUFFIX, read_shard, shard_writer
 from sixnd.runner.data.stage import Stage
 from sixnd.runner.data.stages import built
-from sixnd.runner.data.token_shards import write_tokens
-from sixnd.runner.data.work import Segment, Work, WorkSource, read_work
+from sixnd.runner.data.token_shards import account_path, tokens_folder, write_tokens
+from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
 from sixnd.specs.text_filters import CorpusStageSettings
@@ -47,8 +47,31 @@ def run_task(folder: Path, step: str, task: int, workers: int = 1) -> None:
             raise SixndError(f"there is no step '{step}'")
 
 
+def marks(folder: Path, step: Step) -> list[Path]:
+    """For each task of a step the file that it writes last: where that is, the task is done."""
+    work = read_work(folder)
+    kind, _, what = step.name.partition(":")
+    tasks = range(step.first, step.first + step.tasks)
+    if kind == "clean":
+        return [_cleaned(folder, work.segment_in(what), task) for task in tasks]
+    if kind == "find":
+        return [_found(folder, work, what)]
+    name, _, tokenizer = what.partition("/")
+    into = folder / tokens_folder(work, name, folder / tokenizer)
+    return [account_path(into, task) for task in tasks]
+
+
+def _cleaned(folder: Path, segment: Segment, shard: int) -> Path:
+    return _base(folder, segment, shard, ".json")
+
+
+def _found(folder: Path, work: Work, name: str) -> Path:
+    first = next(segment for segment in work.segments if segment.found_with == name)
+    return folder / first.folder / f"{name.rpartition('/')[2]}.done"
+
+
 def _clean(folder: Path, work: Work, segment: Segment, shard: int) -> None:
-    done = _base(folder, segment, shard, ".json")
+    done = _cleaned(folder, segment, shard)
     if done.is_file():
         return
     (folder / segment.folder).mkdir(parents=True, exist_ok=True)
@@ -92,7 +115,7 @@ def _corpus_stage(settings: CorpusStageSettings, base_dir: Path) -> CorpusStage:
 def _find(folder: Path, work: Work, name: str, workers: int) -> None:
     segments = [segment for segment in work.segments if segment.found_with == name]
     shards = [(segment, shard) for segment in segments for shard in range(segment.shards)]
-    done = folder / segments[0].folder / f"{name.rpartition('/')[2]}.done"
+    done = _found(folder, work, name)
     if done.is_file():
         return
     settings = segments[0].signs

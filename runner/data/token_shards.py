@@ -60,7 +60,7 @@ def tokens_folder(work: Work, name: str, tokenizer: Path) -> str:
 def write_tokens(folder: Path, work: Work, name: str, tokenizer: Path, shard: int) -> None:
     """Tokenise one shard, unless that is done."""
     into = folder / tokens_folder(work, name, tokenizer)
-    done = into / f"shard-{shard:05d}.account.json"
+    done = account_path(into, shard)
     if done.is_file():
         return
     into.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,12 @@ def write_tokens(folder: Path, work: Work, name: str, tokenizer: Path, shard: in
 
 def token_account(folder: Path, shard: int) -> TokenAccount:
     """What is in one shard of a folder of tokens."""
-    return TokenAccount.model_validate_json((folder / f"shard-{shard:05d}.account.json").read_bytes())
+    return TokenAccount.model_validate_json(account_path(folder, shard).read_bytes())
+
+
+def account_path(folder: Path, shard: int) -> Path:
+    """Where the account of a shard of tokens is, written last."""
+    return folder / f"shard-{shard:05d}.account.json"
 
 
 class _Tally:
