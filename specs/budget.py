@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from sixnd.specs import catalog
 from sixnd.specs.annealing import Anneal
 from sixnd.specs.calibration import Calibration
-from sixnd.specs.data_stages import Stages, checked
+from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.mixes import MIX_RULES, Kind, MixLaw
@@ -266,7 +266,7 @@ class Data(Document):
     @field_validator("across")
     @classmethod
     def _known_stages(cls, value: Stages | None) -> Stages | None:
-        return checked(value)
+        return checked_across(value)
 
     @field_validator("prepared", mode="before")
     @classmethod

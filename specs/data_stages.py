@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from sixnd.specs import catalog
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
-from sixnd.specs.text_filters import StageSettings
+from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
 
 _SETTINGS: TypeAdapter[StageSettings] = TypeAdapter(StageSettings)
 
@@ -42,6 +42,17 @@ def checked(stages: Stages | None) -> Stages | None:
     """The same stages if they can be resolved; else ``SixndError``."""
     if stages is not None:
         resolved(stages)
+    return stages
+
+
+def checked_across(stages: Stages | None) -> Stages | None:
+    """The same stages if they can be resolved and each sees the whole corpus; else ``SixndError``."""
+    for settings in resolved(stages) if stages is not None else []:
+        if not isinstance(settings, CorpusStageSettings):
+            raise SixndError(
+                f"'{settings.stage}' looks at one document at a time: name it in the sources' own `stages`; across "
+                "sources there are exact-dedup, near-dedup, substring-dedup and decontaminate"
+            )
     return stages
 
 

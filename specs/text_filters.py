@@ -1,8 +1,9 @@
 """Stages of text preparation as data: the settings of each kind, and the catalog's filters and profiles."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sixnd.specs.document import Document
 
@@ -133,10 +134,104 @@ class ScrubPii(Document):
     """What stands for an IPv4 or IPv6 address that is public; private and reserved ones stay."""
 
 
-StageSettings = Annotated[
-    Normalise | LanguageFilter | GopherQuality | GopherRepetition | C4 | FineWebQuality | Perplexity | ScrubPii,
-    Field(discriminator="stage"),
-]
+class ExactDedup(Document):
+    """Documents whose normalised texts are the same; the first stays."""
+
+    stage: Literal["exact-dedup"] = "exact-dedup"
+    unicode: Literal["NFC", "NFKC", "as-is"]
+    """Unicode normalisation form of the texts compared (UAX #15); the text itself is not changed."""
+    collapse_space: bool
+    """Whether runs of white space count as one space, and none at the ends."""
+    ignore_case: bool
+    """Whether capitals count as small letters."""
+
+
+class NearDedup(Document):
+    """Documents whose word n-grams are nearly those of an earlier one that stays, found by MinHash and verified."""
+
+    stage: Literal["near-dedup"] = "near-dedup"
+    ngram: Annotated[int, Field(ge=1, le=64)]
+    """Words in an n-gram."""
+    bands: Annotated[int, Field(ge=1, le=1024)]
+    """Bands of MinHash values: documents are compared where all rows of one band agree."""
+    rows: Annotated[int, Field(ge=1, le=64)]
+    """MinHash values in a band."""
+    threshold: Annotated[float, Field(gt=0, le=1)]
+    """Least Jaccard similarity of the n-grams of a removed document and the one that stays."""
+    seed: Annotated[int, Field(ge=0, lt=1 << 32)]
+    """Of the MinHash permutations."""
+
+    @model_validator(mode="after")
+    def _finds_something(self) -> Self:
+        """A curve that misses most pairs at its own threshold is a mistake, not a choice."""
+        found = self.candidate_probability(self.threshold)
+        if found < 0.5:
+            raise ValueError(
+                f"{self.bands} bands of {self.rows} rows find {found:.0%} of the pairs at Jaccard {self.threshold:g}; "
+                "take more bands or fewer rows"
+            )
+        return self
+
+    def candidate_probability(self, similarity: float) -> float:
+        """Probability that a pair of that Jaccard similarity s is compared: 1-(1-s^r)^b.
+
+        Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", 3.4.2.
+        """
+        return float(1 - (1 - similarity**self.rows) ** self.bands)
+
+    def probability_curve(self, similarities: Iterable[float]) -> list[tuple[float, float]]:
+        """Similarities and the probability that a pair of each is compared."""
+        return [(similarity, self.candidate_probability(similarity)) for similarity in similarities]
+
+
+class SubstringDedup(Document):
+    """Passages that stand in the corpus more than once are cut but where they stand first."""
+
+    stage: Literal["substring-dedup"] = "substring-dedup"
+    min_bytes: Annotated[int, Field(ge=16)]
+    """Shortest repeated passage, in bytes of UTF-8."""
+
+
+class Decontaminate(Document):
+    """Documents that share a run of words with an evaluation item are removed or cut."""
+
+    stage: Literal["decontaminate"] = "decontaminate"
+    evaluation: list[str] = Field(default_factory=list)
+    """Files of evaluation items, as globs relative to the spec: JSON lines (`.jsonl`, `.gz`, `.zst`), one item a line,
+    or plain text, one item a file."""
+    text_fields: list[str]
+    """Fields of an item in JSON lines whose texts are joined; those it lacks are passed over."""
+    ngram: Annotated[int, Field(ge=2, le=64)]
+    """Words that a document and an item must share in a row."""
+    min_words: Annotated[int, Field(ge=2, le=64)]
+    """Items of so many words, but fewer than an n-gram, are looked for whole; shorter ones nowhere."""
+    action: Literal["remove", "cut"]
+    """Whether the document goes whole, or only what is shared and its surroundings."""
+    window_characters: Count
+    """With `cut`: characters cut on either side of a shared n-gram."""
+    min_piece_characters: Count
+    """With `cut`: shorter pieces between cuts go too."""
+    max_pieces: Annotated[int, Field(ge=1)]
+    """With `cut`: a document in more pieces goes whole."""
+    ignore_above_documents: Annotated[int, Field(ge=1)] | None
+    """N-grams that stand in more documents are taken for common phrases; `null` ignores none."""
+
+    @model_validator(mode="after")
+    def _shorter_than_an_ngram(self) -> Self:
+        if self.min_words > self.ngram:
+            raise ValueError(f"min_words ({self.min_words}) is above ngram ({self.ngram})")
+        return self
+
+
+CorpusStageSettings = ExactDedup | NearDedup | SubstringDedup | Decontaminate
+"""Settings of stages that must see all documents before they remove any."""
+
+DocumentStageSettings = (
+    Normalise | LanguageFilter | GopherQuality | GopherRepetition | C4 | FineWebQuality | Perplexity | ScrubPii
+)
+"""Settings of stages that look at one document at a time."""
+
+StageSettings = Annotated[DocumentStageSettings | CorpusStageSettings, Field(discriminator="stage")]
 """Settings of one stage, complete: nothing is looked up any more."""
 
 

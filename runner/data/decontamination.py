@@ -5,52 +5,34 @@ document is removed whole or, as GPT-3 did it, loses every shared n-gram with 20
 left in pieces under 200 characters goes too, and a document in more than 10 pieces goes whole. GPT-3 made documents of
 the pieces; here they stay one document, joined.
 
-An item shorter than an n-gram is looked for whole where it has at least ``least_words`` words; a shorter one is looked
-for nowhere, and told in `EvaluationIndex.too_short`. N-grams are compared by 64-bit numbers (see `shingles`).
+An item shorter than an n-gram is looked for whole where it has at least ``min_words`` words; a shorter one is looked
+for nowhere, and counted in the settings that the account tells. N-grams are compared by 64-bit numbers (see
+`shingles`).
 """
 
-import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from sixnd.runner.data.findings import Finding, Findings, Progress, Span, Text
-from sixnd.runner.data.in_order import batches, map_in_order
+from sixnd.runner.data.corpus_stage import Progress
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.evaluation_items import evaluation_items
+from sixnd.runner.data.findings import Finding, Remover, Span, write_findings
+from sixnd.runner.data.in_order import batches
+from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.shingles import Hashes, ngram_hashes, word_hashes, word_places
-from sixnd.specs.document import Document, sha256_of
+from sixnd.runner.data.signature import Signature, Signatures, SignatureWriter
+from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
+from sixnd.specs.text_filters import Decontaminate
 
 _BATCH_DOCUMENTS = 512
-_BATCH_BYTES = 4 << 20
+_BATCH_CHARACTERS = 4 << 20
 _SHOWN_CHARACTERS = 120
-
-
-class Decontamination(Document):
-    """What counts as giving an evaluation item away, and what is done about it."""
-
-    ngram: int = Field(default=13, ge=2, le=64)
-    """Words that a document and an item must share in a row."""
-    least_words: int = Field(default=8, ge=2, le=64)
-    """Items of at least so many words, but fewer than an n-gram, are looked for whole."""
-    action: Literal["remove", "cut"] = "remove"
-    window_characters: int = Field(default=200, ge=0)
-    """Cut on either side of a shared n-gram."""
-    least_piece_characters: int = Field(default=200, ge=0)
-    """Shorter pieces between cuts go too."""
-    most_pieces: int = Field(default=10, ge=1)
-    """A document in more pieces goes whole."""
-    ignore_above_documents: int | None = Field(default=None, ge=1)
-    """N-grams found in more documents are taken for common phrases (GPT-3: 10); `null` ignores none."""
-
-    @model_validator(mode="after")
-    def _shorter_than_an_ngram(self) -> Self:
-        if self.least_words > self.ngram:
-            raise ValueError(f"least_words ({self.least_words}) is above ngram ({self.ngram})")
-        return self
 
 
 @dataclass(frozen=True)
@@ -64,7 +46,7 @@ class EvaluationIndex:
     """Of the items' names and texts."""
 
     @classmethod
-    def of(cls, items: Iterable[Text], settings: Decontamination) -> "EvaluationIndex":
+    def of(cls, items: Iterable[tuple[str, str]], settings: Decontaminate) -> "EvaluationIndex":
         """Index items (an identifier, such as ``gsm8k/test/17``, and all text whose knowledge would help).
 
         Raises ``SixndError`` where no item is long enough to be looked for.
@@ -77,11 +59,11 @@ class EvaluationIndex:
         grams = {
             int(n): _first_items(hashes, offsets, np.flatnonzero(lengths == n), int(n))
             for n in np.unique(lengths)
-            if n >= settings.least_words
+            if n >= settings.min_words
         }
         if not grams:
-            raise SixndError(f"no evaluation item has {settings.least_words} words; nothing could be found by them")
-        short = tuple(names[i] for i in np.flatnonzero(counts < settings.least_words))
+            raise SixndError(f"no evaluation item has {settings.min_words} words; nothing could be found by them")
+        short = tuple(names[i] for i in np.flatnonzero(counts < settings.min_words))
         return cls(names, grams, short, sha256_of(held))
 
 
@@ -105,48 +87,72 @@ class _Match:
     words: int
 
 
-@dataclass(frozen=True)
-class _Hit:
-    """A document with matches."""
+class Decontaminator:
+    """Takes out, or cuts, documents that share n-grams with evaluation items.
 
-    position: int
-    name: str
-    text: str
-    matches: list[_Match]
+    A signature has the texts of documents that share anything, and what they share. Finding holds what one document
+    shares, and the count of every n-gram shared where common ones are to be ignored.
 
-
-def find_contaminated(
-    documents: Iterable[Text],
-    index: EvaluationIndex,
-    settings: Decontamination | None = None,
-    *,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> Findings:
-    """Documents that share n-grams with evaluation items, each with the first such item and how much is shared.
-
-    Holds the index, and the documents that share anything with it. ``settings`` are those of the index.
+    Raises ``SixndError`` where the evaluation sets cannot be read, or no item is long enough.
     """
-    settings = settings or Decontamination()
-    hits: list[_Hit] = []
-    seen = total = 0
-    act = functools.partial(_hits_of, index=index)
-    for sizes, found in map_in_order(act, batches(documents, _BATCH_DOCUMENTS, _BATCH_BYTES), workers):
-        hits += [replace(hit, position=seen + hit.position) for hit in found]
-        seen += len(sizes)
-        total += sum(sizes)
-        if progress:
-            progress(seen, total)
-    common = _common(hits, settings.ignore_above_documents)
-    left = [replace(hit, matches=[match for match in hit.matches if match.gram not in common]) for hit in hits]
-    findings = tuple(_finding(hit, index, settings) for hit in left if hit.matches)
-    told = settings.plain() | {"evaluation_sha256": index.sha256}
-    return Findings("decontamination", told, seen, total, findings)
+
+    name = "decontaminate"
+
+    def __init__(self, chosen: Decontaminate, base_dir: Path) -> None:
+        self._chosen = chosen
+        self._index = EvaluationIndex.of(evaluation_items(chosen, base_dir), chosen)
+        self.settings = chosen.plain() | {
+            "evaluation_sha256": self._index.sha256,
+            "items": len(self._index.names),
+            "items_too_short": len(self._index.too_short),
+        }
+
+    def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
+        """Pass documents through and write what they share with items."""
+        with SignatureWriter(path, self, plain={}, ragged={"text": np.uint8, "matches": np.int64}) as writer:
+            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+                hits = _hits_of([document.text for document in batch], self._index)
+                texts = [
+                    batch[i].text.encode("utf-8", "surrogatepass") if i in hits else b"" for i in range(len(batch))
+                ]
+                rows = [hits.get(i, []) for i in range(len(batch))]
+                writer.add_documents(batch)
+                writer.add_rows("text", np.frombuffer(b"".join(texts), np.uint8), np.array([*map(len, texts)]))
+                writer.add_rows("matches", _as_numbers(rows), np.array([5 * len(row) for row in rows]))
+                yield from batch
+
+    def find(
+        self,
+        signed: Sequence[Path],
+        findings: Sequence[Path],
+        *,
+        scratch: Path,  # noqa: ARG002 - what is shared is little
+        workers: int = 1,  # noqa: ARG002
+        progress: Progress | None = None,
+    ) -> None:
+        """Documents that share n-grams, each with the first item and how much is shared."""
+        shards = Signatures(signed, self)
+        write_findings(self, shards, findings, self._found(shards), progress)
+
+    def remover(self, findings: Path) -> Remover:
+        """The stage that takes the items out of one shard."""
+        return Remover(self, "evaluation item", findings)
+
+    def _found(self, shards: Signatures) -> Iterator[Finding]:
+        common = _common(shards, self._chosen.ignore_above_documents)
+        for shard in range(len(shards)):
+            signature, start = shards.opened(shard), int(shards.starts[shard])
+            for document in np.flatnonzero(np.diff(signature.column("matches ends"), prepend=0)).tolist():
+                matches = [match for match in _matches(signature, document) if match.gram not in common]
+                text = bytes(signature.row("text", document)).decode("utf-8", "surrogatepass")
+                if matches:
+                    what, why, spans = _verdict(text, matches, self._index, self._chosen)
+                    yield Finding(start + document, signature.id(document), what, why, spans)
 
 
-def _hits_of(batch: list[Text], index: EvaluationIndex) -> tuple[list[int], list[_Hit]]:
-    """Sizes of a batch's documents in bytes, and those that share n-grams with items, by their place in the batch."""
-    hashes, offsets = word_hashes(text for _, text in batch)
+def _hits_of(texts: list[str], index: EvaluationIndex) -> dict[int, list[_Match]]:
+    """What texts share with items, by their place in the list."""
+    hashes, offsets = word_hashes(texts)
     places: dict[int, list[tuple[int, int, int, int]]] = {}
     for n, (keys, items) in index.grams.items():
         grams, ends = ngram_hashes(hashes, offsets, n)
@@ -154,9 +160,19 @@ def _hits_of(batch: list[Text], index: EvaluationIndex) -> tuple[list[int], list
         for hit in np.flatnonzero(keys[at] == grams):
             document = int(np.searchsorted(ends, hit, side="right")) - 1
             word = int(hit - ends[document])
-            places.setdefault(document, []).append((word, n, int(items[at[hit]]), int(grams[hit])))
-    hits = [_Hit(i, *batch[i], list(_in_characters(batch[i][1], own))) for i, own in sorted(places.items())]
-    return [_bytes(text) for _, text in batch], hits
+            gram = int(grams[hit].astype(np.int64))
+            places.setdefault(document, []).append((word, n, int(items[at[hit]]), gram))
+    return {document: list(_in_characters(texts[document], own)) for document, own in places.items()}
+
+
+def _as_numbers(rows: list[list[_Match]]) -> Array:
+    flat = [(m.start, m.end, m.item, m.gram, m.words) for row in rows for m in row]
+    return np.array(flat, dtype=np.int64).ravel()
+
+
+def _matches(signature: Signature, document: int) -> Iterator[_Match]:
+    for row in signature.row("matches", document).reshape(-1, 5).tolist():
+        yield _Match(*row)
 
 
 def _in_characters(text: str, places: list[tuple[int, int, int, int]]) -> Iterator[_Match]:
@@ -166,55 +182,57 @@ def _in_characters(text: str, places: list[tuple[int, int, int, int]]) -> Iterat
         yield _Match(words[word][0], words[word + n - 1][1], item, gram, n)
 
 
-def _common(hits: list[_Hit], most: int | None) -> set[int]:
+def _common(shards: Signatures, most: int | None) -> set[int]:
     """N-grams that stand in more than ``most`` documents."""
     if most is None:
         return set()
-    count = Counter(gram for hit in hits for gram in {match.gram for match in hit.matches})
+    count: Counter[int] = Counter()
+    for shard in range(len(shards)):
+        signature = shards.opened(shard)
+        ends = signature.column("matches ends") // 5
+        owners = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+        pairs = np.unique(np.column_stack([owners, signature.column("matches")[3::5]]), axis=0)
+        count.update(pairs[:, 1].tolist())
     return {gram for gram, documents in count.items() if documents > most}
 
 
-def _finding(hit: _Hit, index: EvaluationIndex, settings: Decontamination) -> Finding:
-    """What is done to one document, and why."""
-    items = list(dict.fromkeys(index.names[match.item] for match in hit.matches))
+def _verdict(
+    text: str, matches: list[_Match], index: EvaluationIndex, settings: Decontaminate
+) -> tuple[str, str, tuple[Span, ...]]:
+    """The first item that a document gives away, why, and the spans to cut (none: the whole)."""
+    items = list(dict.fromkeys(index.names[match.item] for match in matches))
     more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-    first = hit.matches[0]
-    shown = " ".join(hit.text[first.start : first.end].split())[:_SHOWN_CHARACTERS]
-    why = f"{len(hit.matches)} n-grams of {items[0]}{more}; the first, of {first.words} words: {shown}"
-    spans = _cuts(hit.matches, len(hit.text), index, settings) if settings.action == "cut" else ()
-    gone = "".join(hit.text[span.start : span.end] for span in spans) if spans else hit.text
-    return Finding(hit.position, hit.name, items[0], why, _bytes(gone), spans)
+    first = matches[0]
+    shown = " ".join(text[first.start : first.end].split())[:_SHOWN_CHARACTERS]
+    grams = f"{len(matches)} n-gram{'s' * (len(matches) > 1)}"
+    why = f"{grams} of {items[0]}{more}; the first, of {first.words} words: {shown}"
+    return items[0], why, _cuts(matches, len(text), settings) if settings.action == "cut" else ()
 
 
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
-def _cuts(matches: list[_Match], length: int, index: EvaluationIndex, settings: Decontamination) -> tuple[Span, ...]:
+def _cuts(matches: list[_Match], length: int, settings: Decontaminate) -> tuple[Span, ...]:
     """Spans to cut; none where the whole document is to go."""
     cuts: list[Span] = []
     for match in matches:
         start = max(match.start - settings.window_characters, 0)
         end = min(match.end + settings.window_characters, length)
-        if cuts and start <= cuts[-1].end:
-            cuts[-1] = Span(cuts[-1].start, max(end, cuts[-1].end), cuts[-1].also_in)
+        if cuts and start <= cuts[-1][1]:
+            cuts[-1] = (cuts[-1][0], max(end, cuts[-1][1]))
         else:
-            cuts.append(Span(start, end, index.names[match.item]))
-    pieces = [(a.end, b.start) for a, b in zip([Span(0, 0, ""), *cuts], [*cuts, Span(length, length, "")], strict=True)]
-    if sum(start < end for start, end in pieces) > settings.most_pieces:
+            cuts.append((start, end))
+    pieces = zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), length], strict=True)
+    if sum(start < end for start, end in pieces) > settings.max_pieces:
         return ()
-    return _without_short_pieces(cuts, length, settings.least_piece_characters)
+    return _without_short_pieces(cuts, length, settings.min_piece_characters)
 
 
 def _without_short_pieces(cuts: list[Span], length: int, least: int) -> tuple[Span, ...]:
     """The cuts with every piece of fewer than ``least`` characters between, before or after them."""
     joined: list[Span] = []
-    for cut in cuts:
-        if joined and cut.start - joined[-1].end < least:
-            joined[-1] = Span(joined[-1].start, cut.end, joined[-1].also_in)
+    for start, end in cuts:
+        if joined and start - joined[-1][1] < least:
+            joined[-1] = (joined[-1][0], end)
         else:
-            joined.append(cut if cut.start >= least else Span(0, cut.end, cut.also_in))
-    last = joined[-1]
-    if length - last.end < least:
-        joined[-1] = Span(last.start, length, last.also_in)
-    return () if joined[0].start == 0 and joined[0].end == length else tuple(joined)
+            joined.append((start if start >= least or joined else 0, end))
+    if length - joined[-1][1] < least:
+        joined[-1] = (joined[-1][0], length)
+    return () if joined[0] == (0, length) else tuple(joined)

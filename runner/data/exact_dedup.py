@@ -1,95 +1,118 @@
 """Exact duplicates: documents whose normalised texts have the same SHA-256; the first of them stays."""
 
-import functools
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.findings import Finding, Findings, Progress, Text
-from sixnd.runner.data.in_order import batches, map_in_order
-from sixnd.runner.data.shelf import Array, Shelf
-from sixnd.specs.document import Document
+from sixnd.runner.data.corpus_stage import Progress
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.findings import Finding, Remover, write_findings
+from sixnd.runner.data.in_order import batches
+from sixnd.runner.data.shelf import Array
+from sixnd.runner.data.signature import Signatures, SignatureWriter
+from sixnd.specs.text_filters import ExactDedup
 
 _BATCH_DOCUMENTS = 512
-_BATCH_BYTES = 4 << 20
-_MEMORY_BYTES = 256 << 20  # of digests held before they go to disk: eight million documents
+_BATCH_CHARACTERS = 4 << 20
+_MEMORY_BYTES = 256 << 20  # of digests and their order, compared at once
+_BYTES_A_DOCUMENT = 128  # digest, place, order and their sorted copies
 _SPACE = re.compile(r"\s+")
 
 
-class ExactDedup(Document):
-    """How texts are normalised before they are compared."""
+@dataclass(frozen=True)
+class ExactDeduplicator:
+    """Takes out documents that repeat an earlier one.
 
-    unicode_form: str = "NFC"
-    """Unicode normalisation form: `NFC`, `NFKC`, or `none`."""
-    collapse_space: bool = True
-    """Runs of white space count as one space, none at the ends."""
-    ignore_case: bool = False
+    A signature has 32 bytes a document and its identifier. Finding compares digests in portions of 256 MiB, each of
+    those that leave the same remainder, and holds 16 bytes a duplicate.
+    """
+
+    chosen: ExactDedup
+    name: str = "exact-dedup"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings, with the version of Unicode by which they act."""
+        return self.chosen.plain() | {"unicode_version": unicodedata.unidata_version}
+
+    def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
+        """Pass documents through and write their digests."""
+        with SignatureWriter(path, self, plain={"digests": np.uint64}, ragged={}) as writer:
+            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+                writer.add_documents(batch)
+                writer.add("digests", self._digests(batch))
+                yield from batch
+
+    def find(
+        self,
+        signed: Sequence[Path],
+        findings: Sequence[Path],
+        *,
+        scratch: Path,  # noqa: ARG002 - sorting numbers needs neither a folder nor other processes
+        workers: int = 1,  # noqa: ARG002
+        progress: Progress | None = None,
+    ) -> None:
+        """Each repeat with the first of its kind."""
+        shards = Signatures(signed, self)
+        later, first = _repeats(shards)
+        found = (_finding(shards, int(i), int(j)) for i, j in zip(later, first, strict=True))
+        write_findings(self, shards, findings, found, progress)
+
+    def remover(self, findings: Path) -> Remover:
+        """The stage that takes the repeats out of one shard."""
+        return Remover(self, "exact duplicate", findings)
+
+    def _digests(self, batch: list[Document]) -> Array:
+        texts = (normalised(document.text, self.chosen) for document in batch)
+        digests = (hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts)
+        return np.frombuffer(b"".join(digests), dtype=np.uint64)
 
 
 def normalised(text: str, settings: ExactDedup) -> str:
     """The text as it is compared."""
-    if settings.unicode_form != "none" and not text.isascii():
-        text = unicodedata.normalize(settings.unicode_form, text)  # type: ignore[arg-type]
+    if settings.unicode != "as-is" and not text.isascii():
+        text = unicodedata.normalize(settings.unicode, text)
     if settings.collapse_space:
         text = _SPACE.sub(" ", text).strip()
     return text.casefold() if settings.ignore_case else text
 
 
-def find_exact_duplicates(
-    documents: Iterable[Text],
-    settings: ExactDedup | None = None,
-    *,
-    workers: int = 1,
-    spill_dir: Path | None = None,
-    progress: Progress | None = None,
-) -> Findings:
-    """Documents that repeat an earlier one, each with the first of its kind.
-
-    Holds an identifier and 40 bytes a document; beyond 256 MiB the 40 bytes are on disk in ``spill_dir``.
-    """
-    settings = settings or ExactDedup()
-    names: list[str] = []
-    total = 0
-    with Shelf(np.uint64, _MEMORY_BYTES, spill_dir) as digests, Shelf(np.int64, _MEMORY_BYTES, spill_dir) as sizes:
-        act = functools.partial(_digests_of, settings=settings)
-        for ids, values, lengths in map_in_order(act, batches(documents, _BATCH_DOCUMENTS, _BATCH_BYTES), workers):
-            names += ids
-            digests.add(values)
-            sizes.add(lengths)
-            total += int(lengths.sum())
-            if progress:
-                progress(len(names), total)
-        first = first_of_each(digests.read().reshape(-1, 4))
-        size = sizes.read()
-        found = [
-            Finding(i, names[i], names[first[i]], "the same text after normalisation", int(size[i]))
-            for i in np.flatnonzero(first != np.arange(len(first))).tolist()
-        ]
-    return Findings("exact_dedup", settings.plain(), len(names), total, tuple(found))
+def _finding(shards: Signatures, document: int, first: int) -> Finding:
+    also_in = shards.seen_from(first, document)
+    return Finding(document, shards.id(document), also_in, f"the same text as {also_in}, which stays")
 
 
-def _digests_of(batch: list[Text], settings: ExactDedup) -> tuple[list[str], Array, Array]:
-    texts = [text for _, text in batch]
-    digests = b"".join(hashlib.sha256(_utf8(normalised(text, settings))).digest() for text in texts)
-    sizes = np.array([len(_utf8(text)) for text in texts], dtype=np.int64)
-    return [name for name, _ in batch], np.frombuffer(digests, dtype=np.uint64), sizes
+def _repeats(shards: Signatures) -> tuple[Array, Array]:
+    """Documents whose digest stands earlier, in order, and the first of each one's kind."""
+    portions = -(-int(shards.starts[-1]) * _BYTES_A_DOCUMENT // _MEMORY_BYTES)
+    found = [_repeats_in(*_portion(shards, portion, portions)) for portion in range(portions)]
+    later, first = (np.concatenate([np.empty(0, np.int64), *(pair[i] for pair in found)]) for i in (0, 1))
+    order = np.argsort(later)
+    return later[order], first[order]
 
 
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _portion(shards: Signatures, portion: int, portions: int) -> tuple[Array, Array]:
+    """Digests that leave the remainder ``portion``, one row each, and their documents."""
+    rows, places = [], []
+    for shard in range(len(shards)):
+        digests = shards.opened(shard).column("digests").reshape(-1, 4)
+        own = np.flatnonzero(digests[:, 0] % np.uint64(portions) == portion)
+        rows.append(digests[own])
+        places.append(own + shards.starts[shard])
+    return np.concatenate(rows), np.concatenate(places)
 
 
-def first_of_each(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """For every row, the position of the first row equal to it."""
+def _repeats_in(rows: Array, places: Array) -> tuple[Array, Array]:
+    """Places of rows that repeat one before, and the place of the first row equal to each."""
     order = np.lexsort(rows.T[::-1])  # stable: equal rows stay in the order of the documents
-    ordered = rows[order]
-    fresh = np.ones(len(order), dtype=bool)
-    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    first = np.empty(len(order), dtype=np.int64)
-    first[order] = order[fresh][np.cumsum(fresh) - 1] if len(order) else order
-    return first
+    ordered, places = rows[order], places[order]
+    repeats = np.zeros(len(order), dtype=bool)
+    repeats[1:] = (ordered[1:] == ordered[:-1]).all(axis=1)
+    first = places[~repeats][np.cumsum(~repeats) - 1]
+    return places[repeats], first[repeats]

@@ -1,31 +1,25 @@
-"""What a pass over the documents found to be taken out, and the documents that remain.
+"""What a corpus stage found to be taken out of each shard, and the stage that takes it out.
 
-Deduplication and decontamination work in two passes over the same documents in the same order: the first finds
-(`find_...`, which returns `Findings`), the second takes out (`remaining`). Nothing of the text is held in between, so
-a corpus may be larger than memory. A document is an identifier and its text; its place in the order is its position.
+Findings are JSON lines: a head (stage, digest of its settings, how many documents, SHA-256 of their ids), then one line
+for every document that goes or is cut, in order. They are read as the documents come, never as a whole.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from sixnd.specs.document import sha256_of
-from sixnd.specs.errors import SixndError
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.signature import Signatures, id_bytes
+from sixnd.runner.data.stage import Kept, Named, Removed, digest
+from sixnd.specs.errors import InvalidDataError
+from sixnd.specs.files import replaced_atomically
 
-Text = tuple[str, str]
-"""A document: its identifier and its text."""
-
-Progress = Callable[[int, int], None]
-"""Called now and then with the documents and bytes (UTF-8) seen so far."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Characters ``start`` to ``end`` of one document, and the document or evaluation item they are also found in."""
-
-    start: int
-    end: int
-    also_in: str
+Span = tuple[int, int]
+"""First character to cut, and the first after it to keep."""
 
 
 @dataclass(frozen=True)
@@ -33,78 +27,108 @@ class Finding:
     """One document that is taken out whole, or loses the spans named."""
 
     position: int
+    """Place of the document among all, and in a file of findings among those of its shard (from 0)."""
     id: str
     also_in: str
     """The document that stays in its place, or the evaluation item it gives away."""
     why: str
-    bytes: int
-    """What is taken out (UTF-8)."""
     spans: tuple[Span, ...] = ()
-    """Empty where the whole document goes."""
-
-    @property
-    def whole(self) -> bool:
-        """The document is taken out, not cut."""
-        return not self.spans
+    """In order and apart; none where the whole document goes."""
 
 
-@dataclass(frozen=True)
-class Findings:
-    """All that one pass found, in the order of the documents."""
-
-    stage: str
-    settings: dict[str, Any]
-    documents: int
-    bytes: int
-    found: tuple[Finding, ...]
-
-    @property
-    def removed_documents(self) -> int:
-        """Documents taken out whole."""
-        return sum(finding.whole for finding in self.found)
-
-    @property
-    def removed_bytes(self) -> int:
-        """Bytes taken out, of whole documents and of spans."""
-        return sum(finding.bytes for finding in self.found)
-
-    @property
-    def settings_digest(self) -> str:
-        """SHA-256 of the stage's name and settings: what decides the findings beside the documents."""
-        return sha256_of({"stage": self.stage, "settings": self.settings})
-
-    def examples(self, count: int) -> list[Finding]:
-        """Up to ``count`` findings, spread evenly over the corpus, so that one odd file does not fill the list."""
-        if count >= len(self.found):
-            return list(self.found)
-        return [self.found[index * len(self.found) // count] for index in range(count)]
+def write_findings(
+    stage: Named,
+    shards: Signatures,
+    paths: Sequence[Path],
+    found: Iterable[Finding],
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Findings of all documents, in order of position, as one file a shard."""
+    waiting = iter(found)
+    ahead = next(waiting, None)
+    for number, path in enumerate(paths):
+        first, last = shards.starts[number], shards.starts[number + 1]
+        head = {
+            "stage": stage.name,
+            "settings_sha256": digest(stage),
+            "documents": int(last - first),
+            "ids_sha256": shards.opened(number).ids_sha256,
+        }
+        with replaced_atomically(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(head) + "\n")
+            while ahead is not None and ahead.position < last:
+                file.write(json.dumps(asdict(replace(ahead, position=ahead.position - int(first)))) + "\n")
+                ahead = next(waiting, None)
+        if progress:
+            progress(int(last), int(shards.starts[-1]))
 
 
-def remaining(documents: Iterable[Text], findings: Findings) -> Iterator[Text]:
-    """The documents that stay, cut where they are to be cut.
+def read_findings(path: Path) -> tuple[dict[str, Any], Iterator[Finding]]:
+    """The head of a file of findings, and its findings one by one.
 
-    Raises ``SixndError`` where the documents are not those that the findings were made of.
+    Raises ``InvalidDataError`` where it is none.
     """
-    found, seen = iter(findings.found), 0
-    ahead = next(found, None)
-    for position, (name, text) in enumerate(documents):
-        seen += 1
-        if ahead is None or ahead.position != position:
-            yield name, text
-            continue
-        if ahead.id != name:
-            raise SixndError(f"document {position} is now '{name}', it was '{ahead.id}' when {findings.stage} read it")
-        if not ahead.whole:
-            yield name, without(text, ahead.spans)
-        ahead = next(found, None)
-    if seen != findings.documents:
-        raise SixndError(f"there are now {seen:,} documents, there were {findings.documents:,} in {findings.stage}")
+    lines = _lines(path)
+    head = next(lines, {})
+    if not {"stage", "settings_sha256", "documents", "ids_sha256"} <= set(head):
+        raise InvalidDataError(f"{path} holds no findings: remove it, and they are found again")
+    return head, (Finding(**line | {"spans": tuple((a, b) for a, b in line["spans"])}) for line in lines)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        try:
+            for line in file:
+                yield dict(json.loads(line))
+        except ValueError as error:
+            raise InvalidDataError(f"{path} is damaged: remove it, and its findings are made again") from error
+
+
+class Remover:
+    """Takes out of one shard's documents, given in order, what was found in them. For one pass only."""
+
+    def __init__(self, stage: Named, reason: str, path: Path) -> None:
+        self.name = stage.name
+        self.settings = stage.settings
+        self._reason = reason
+        self._head, self._found = read_findings(path)
+        if (self._head["stage"], self._head["settings_sha256"]) != (stage.name, digest(stage)):
+            raise InvalidDataError(f"{path} was found by other settings: remove it, and it is found again")
+        self._ahead = next(self._found, None)
+        self._seen = 0
+        self._ids = hashlib.sha256()
+
+    def apply(self, document: Document) -> Kept | Removed:
+        """What becomes of the next document."""
+        position, self._seen = self._seen, self._seen + 1
+        self._ids.update(id_bytes(document.id))
+        finding = self._ahead
+        if finding is None or finding.position != position:
+            return Kept(document)
+        if finding.id != document.id:
+            raise InvalidDataError(
+                f"document {position} is now '{document.id}', it was '{finding.id}' when {self.name} read it: "
+                "prepare this source again"
+            )
+        self._ahead = next(self._found, None)
+        if not finding.spans:
+            return Removed(self._reason, finding.why)
+        text = without(document.text, finding.spans)
+        return Kept(replace(document, text=text), {"passages cut": len(finding.spans)})
+
+    def finish(self) -> None:
+        """After the last document: raises ``InvalidDataError`` where they were not those that were signed."""
+        if (self._seen, self._ids.hexdigest()) != (self._head["documents"], self._head["ids_sha256"]):
+            raise InvalidDataError(
+                f"these {self._seen:,} documents are not the {self._head['documents']:,} that {self.name} read: "
+                "prepare this source again"
+            )
 
 
 def without(text: str, spans: Iterable[Span]) -> str:
     """The text without the spans, which are in order and do not overlap."""
     parts, at = [], 0
-    for span in spans:
-        parts.append(text[at : span.start])
-        at = span.end
-    return "".join(parts) + text[at:]
+    for start, end in spans:
+        parts.append(text[at:start])
+        at = end
+    return "".join(itertools.chain(parts, [text[at:]]))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
+from sixnd.runner.data.document import Document
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -44,15 +46,15 @@ def _act(item: Any) -> Any:
     return _taken[-1](item)
 
 
-def batches(documents: Iterable[tuple[str, str]], count: int, most_bytes: int) -> Iterator[list[tuple[str, str]]]:
-    """Documents in lists of up to ``count`` that hold about ``most_bytes`` characters at most (one may hold more)."""
-    batch: list[tuple[str, str]] = []
+def batches(documents: Iterable[Document], count: int, most_characters: int) -> Iterator[list[Document]]:
+    """Documents in lists of up to ``count`` that hold about ``most_characters`` at most (one may hold more)."""
+    batch: list[Document] = []
     size = 0
     for document in documents:
-        if batch and (len(batch) == count or size + len(document[1]) > most_bytes):
+        if batch and (len(batch) == count or size + len(document.text) > most_characters):
             yield batch
             batch, size = [], 0
         batch.append(document)
-        size += len(document[1])
+        size += len(document.text)
     if batch:
         yield batch

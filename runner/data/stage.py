@@ -26,8 +26,8 @@ class Removed:
     """What was found and what would have been allowed."""
 
 
-class Stage(Protocol):
-    """One step of a source's preparation."""
+class Named(Protocol):
+    """What a verdict can be traced to."""
 
     @property
     def name(self) -> str:
@@ -37,11 +37,15 @@ class Stage(Protocol):
     def settings(self) -> dict[str, Any]:
         """All that decides what it does, as plain data, files by their SHA-256."""
 
+
+class Stage(Named, Protocol):
+    """One step of a source's preparation."""
+
     def apply(self, document: Document) -> Kept | Removed:
         """What becomes of one document."""
 
 
-def digest(stage: Stage) -> str:
+def digest(stage: Named) -> str:
     """SHA-256 of a stage's settings: stages with equal digests give equal verdicts."""
     return sha256_of({"name": stage.name, "settings": stage.settings})
 

@@ -1,7 +1,7 @@
 """Passages that stand in the corpus more than once, found by suffix array; the first occurrence stays.
 
 After Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better" (arXiv:2107.06499). A window of
-``least_bytes`` bytes is cut wherever it occurs again, in another document or further on in the same one, unless it
+``min_bytes`` bytes is cut wherever it occurs again, in another document or further on in the same one, unless it
 overlaps its own first occurrence; cuts that touch are one. A cut is drawn in to whole characters and, where it has
 white space in it, to whole words, so that nothing left behind is torn.
 
@@ -11,119 +11,126 @@ blocks.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from sixnd.runner.data.findings import Finding, Findings, Progress, Span, Text, without
-from sixnd.runner.data.in_order import map_in_order
-from sixnd.runner.data.shelf import Shelf
-from sixnd.specs.document import Document
+from sixnd.runner.data.corpus_stage import Progress
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.findings import Finding, Remover, Span, without, write_findings
+from sixnd.runner.data.in_order import batches, map_in_order
+from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.errors import SixndError
+from sixnd.specs.text_filters import SubstringDedup
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
-_END = np.frombuffer(b"\xff", dtype=np.uint8)  # in no UTF-8 text: a passage with it would cross documents
-_MEMORY_BYTES = 512 << 20
+_END = 0xFF  # in no UTF-8 text: a passage with it would cross documents
+_BATCH_DOCUMENTS = 512
+_BATCH_CHARACTERS = 4 << 20
+_BLOCK_BYTES = 64 << 20
+_BLOCKS_BYTES = 96 << 20  # of all workers' own blocks: what they hold together takes 34 times as much
 _SPACE = re.compile(r"\s")
 _NOWHERE = np.iinfo(np.int64).max
 
 
-class SubstringDedup(Document):
-    """How long a passage must be to be cut."""
+class SubstringDeduplicator:
+    """Cuts passages that stand earlier in the corpus.
 
-    least_bytes: int = Field(default=200, ge=16)
-    """Shortest repeated passage (UTF-8 bytes); Lee et al. take 50 tokens, which is about 200 bytes of English."""
-    block_bytes: int = Field(default=64 << 20, ge=1, le=1 << 29, exclude=True)
-    """Text in one block; a pair of blocks takes 34 times as much memory. Changes no finding, so it is in no digest."""
+    A signature is the text itself. Finding holds 8 bytes a document, and for every worker a pair of blocks of up to
+    64 MiB; with several workers blocks are smaller, so that all of them take about 3.5 GB together.
+
+    Raises ``SixndError`` where pydivsufsort is not installed.
+    """
+
+    name = "substring-dedup"
+
+    def __init__(self, chosen: SubstringDedup) -> None:
+        self._chosen = chosen
+        self.settings = chosen.plain()
+        _divsufsort()
+
+    def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
+        """Pass documents through and write their texts as bytes, each with an end mark."""
+        with SignatureWriter(path, self, plain={}, ragged={"text": np.uint8}) as writer:
+            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+                texts = [document.text.encode("utf-8", "surrogatepass") + bytes([_END]) for document in batch]
+                writer.add_documents(batch)
+                writer.add_rows("text", np.frombuffer(b"".join(texts), np.uint8), np.array([*map(len, texts)]))
+                yield from batch
+
+    def find(
+        self,
+        signed: Sequence[Path],
+        findings: Sequence[Path],
+        *,
+        scratch: Path,  # noqa: ARG002 - the signatures are the text
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        """Passages to cut, with the document of each one's first occurrence; documents of nothing else go whole."""
+        shards = Signatures(signed, self)
+        write_findings(self, shards, findings, _found(_Corpus(shards), self._chosen.min_bytes, workers), progress)
+
+    def remover(self, findings: Path) -> Remover:
+        """The stage that cuts the passages out of one shard."""
+        return Remover(self, "nothing but repeated passages", findings)
 
 
 class _Corpus:
     """All documents as bytes, one after the other, and where they stand."""
 
-    def __init__(self, spill_dir: Path | None) -> None:
-        self.names: list[str] = []
-        self.starts: list[int] = [0]
-        self._shelf = Shelf(np.uint8, _MEMORY_BYTES, spill_dir)
+    def __init__(self, shards: Signatures) -> None:
+        self.shards = shards
+        ends = [shards.opened(shard).column("text ends") for shard in range(len(shards))]
+        self._shard_starts = np.cumsum([0, *(int(own[-1]) if len(own) else 0 for own in ends)])
+        shifted = (own + start for own, start in zip(ends, self._shard_starts, strict=False))
+        self.starts: Places = np.concatenate([np.zeros(1, np.int64), *shifted])
 
-    def __enter__(self) -> Self:
-        return self
+    def read(self, start: int, end: int) -> Bytes:
+        """Bytes ``start`` to ``end``, copied."""
+        first = int(np.searchsorted(self._shard_starts, start, side="right")) - 1
+        parts = [np.empty(0, np.uint8)]
+        while first < len(self.shards) and self._shard_starts[first] < end:
+            before = int(self._shard_starts[first])
+            parts.append(self.shards.opened(first).column("text")[max(start - before, 0) : end - before])
+            first += 1
+        return np.concatenate(parts)
 
-    def __exit__(self, *_: object) -> None:
-        self._shelf.__exit__(None, None, None)
-
-    def add(self, name: str, text: str) -> None:
-        data = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
-        self.names.append(name)
-        self.starts.append(self.starts[-1] + len(data) + 1)
-        self._shelf.add(data)
-        self._shelf.add(_END)
-
-    @property
-    def bytes(self) -> int:
-        return self.starts[-1] - len(self.names)
-
-    def read(self) -> Bytes:
-        return self._shelf.read()
+    def data(self, document: int) -> bytes:
+        """One document."""
+        return bytes(self.shards.row("text", document)[:-1])
 
 
-def find_repeated_substrings(
-    documents: Iterable[Text],
-    settings: SubstringDedup | None = None,
-    *,
-    workers: int = 1,
-    spill_dir: Path | None = None,
-    progress: Progress | None = None,
-) -> Findings:
-    """Passages to cut, with the document of each one's first occurrence; documents of nothing else go whole.
-
-    Holds an identifier a document; text beyond 512 MiB lies in ``spill_dir``. Every worker holds a pair of blocks.
-
-    Raises ``SixndError`` where pydivsufsort is not installed.
-    """
-    settings = settings or SubstringDedup()
-    _divsufsort()
-    with _Corpus(spill_dir) as corpus:
-        for name, text in documents:
-            corpus.add(name, text)
-        found: list[Finding] = []
-        for first, last, source in _sources(corpus, settings, workers):
-            found += _findings(corpus, first, last, source, settings.least_bytes)
-            if progress:
-                progress(last, corpus.starts[last] - last)
-        return Findings("substring_dedup", settings.plain(), len(corpus.names), corpus.bytes, tuple(found))
+def _found(corpus: _Corpus, least: int, workers: int) -> Iterator[Finding]:
+    for first, last, source in _sources(corpus, least, workers):
+        yield from _findings(corpus, first, last, source, least)
 
 
-def _blocks(starts: list[int], block_bytes: int) -> list[tuple[int, int]]:
+def _blocks(starts: Places, block_bytes: int) -> list[tuple[int, int]]:
     """First and last document (exclusive) of every block; a block holds one document at least."""
     blocks, first = [], 0
-    for document in range(1, len(starts)):
-        if document > first + 1 and starts[document] - starts[first] > block_bytes:
-            blocks.append((first, document - 1))
-            first = document - 1
-    if first < len(starts) - 1:
-        blocks.append((first, len(starts) - 1))
+    while first < len(starts) - 1:
+        fits = int(np.searchsorted(starts, starts[first] + block_bytes, side="right")) - 1
+        last = max(fits, first + 1)
+        blocks.append((first, last))
+        first = last
     return blocks
 
 
-def _sources(corpus: _Corpus, settings: SubstringDedup, workers: int) -> Iterator[tuple[int, int, Places]]:
+def _sources(corpus: _Corpus, least: int, workers: int) -> Iterator[tuple[int, int, Places]]:
     """For every block, its documents and, at each byte, where the window there first occurs (`_NOWHERE`: only here)."""
-    starts, text = corpus.starts, corpus.read()
-    blocks = _blocks(starts, settings.block_bytes)
+    starts = corpus.starts
+    blocks = _blocks(starts, min(_BLOCK_BYTES, _BLOCKS_BYTES // max(workers, 1)))
     pairs = [(max(other, 0), own) for own in range(len(blocks)) for other in range(min(own, 1) - 1, own)]
-
-    def work() -> Iterator[tuple[Bytes, Bytes, int, int, int]]:
-        for other, own in pairs:
-            (a, b), (c, d) = blocks[other], blocks[own]
-            before = text[starts[a] : starts[b]] if other != own else text[:0]
-            yield np.array(before), np.array(text[starts[c] : starts[d]]), starts[a], starts[c], settings.least_bytes
-
+    work = [(starts[[*blocks[other]]], starts[[*blocks[own]]]) for other, own in pairs]
+    act = partial(_repeats, corpus=corpus, least=least)
     source = np.empty(0, np.int64)
-    for (other, own), (places, heads) in zip(pairs, map_in_order(_repeats, work(), workers), strict=True):
+    for (other, own), (places, heads) in zip(pairs, map_in_order(act, work, workers), strict=True):
         first, last = blocks[own]
         if other == 0:
             source = np.full(starts[last] - starts[first], _NOWHERE)
@@ -132,9 +139,14 @@ def _sources(corpus: _Corpus, settings: SubstringDedup, workers: int) -> Iterato
             yield first, last, source
 
 
-def _repeats(work: tuple[Bytes, Bytes, int, int, int]) -> tuple[Places, Places]:
-    """Places in the own block whose window occurs earlier, in either block, and where it first does in the corpus."""
-    before, own, before_start, own_start, least = work
+def _repeats(work: tuple[Places, Places], corpus: _Corpus, least: int) -> tuple[Places, Places]:
+    """Places in the own block whose window occurs earlier, in either block, and where it first does in the corpus.
+
+    ``work`` is the first byte, and the last (exclusive), of the earlier block and of the own one (which may be equal).
+    """
+    (before_start, before_end), (own_start, own_end) = (bounds.tolist() for bounds in work)
+    own = corpus.read(own_start, own_end)
+    before = corpus.read(before_start, before_end) if before_start < own_start else own[:0]
     text = np.concatenate([before, own])
     places, heads = repeated_windows(text, least)
     inside = places >= len(before)
@@ -169,21 +181,21 @@ def repeated_windows(text: Bytes, least: int) -> tuple[Places, Places]:
 
 def _findings(corpus: _Corpus, first: int, last: int, source: Places, least: int) -> Iterator[Finding]:
     """Cuts of one block's documents."""
-    begin = corpus.starts[first]
+    begin = int(corpus.starts[first])
     places = np.flatnonzero(source != _NOWHERE)
     if not len(places):
         return
-    bounds = np.array(corpus.starts[first : last + 1]) - begin
+    bounds = corpus.starts[first : last + 1] - begin
     owners = np.searchsorted(bounds, places, side="right") - 1
-    text, starts = corpus.read(), np.array(corpus.starts)
     for own in np.split(places, np.flatnonzero(np.diff(owners)) + 1):
         document = first + int(np.searchsorted(bounds, own[0], side="right")) - 1
-        data = bytes(text[starts[document] : starts[document + 1] - 1])
-        heads = np.searchsorted(starts, source[own], side="right") - 1
-        cuts = _joined(own - (starts[document] - begin), heads, least)
-        spans = [Span(start, end, corpus.names[head]) for start, end, head in _in_characters(data, cuts)]
-        if spans:
-            yield _finding(document, corpus.names[document], data.decode("utf-8", "surrogatepass"), spans)
+        data = corpus.data(document)
+        heads = np.searchsorted(corpus.starts, source[own], side="right") - 1
+        cuts = _joined(own - (int(corpus.starts[document]) - begin), heads, least)
+        found = list(_in_characters(data, cuts))
+        if found:
+            spans = tuple((start, end) for start, end, _ in found)
+            yield _finding(corpus.shards, document, data.decode("utf-8", "surrogatepass"), spans, found[0][2])
 
 
 def _joined(places: Places, heads: Places, least: int) -> Iterator[tuple[int, int, int]]:
@@ -222,14 +234,13 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     return start, max(start, end)
 
 
-def _finding(position: int, name: str, text: str, spans: list[Span]) -> Finding:
+def _finding(shards: Signatures, document: int, text: str, spans: tuple[Span, ...], first: int) -> Finding:
     """The cuts of a document; the whole of it where nothing but white space would stay."""
+    name, also_in = shards.id(document), shards.seen_from(first, document)
     if not without(text, spans).strip():
-        size = len(text.encode("utf-8", "surrogatepass"))
-        return Finding(position, name, spans[0].also_in, "nothing in it but passages found earlier", size)
-    size = sum(len(text[span.start : span.end].encode("utf-8", "surrogatepass")) for span in spans)
-    why = f"{len(spans)} passage{'s' * (len(spans) > 1)} found earlier"
-    return Finding(position, name, spans[0].also_in, why, size, tuple(spans))
+        return Finding(document, name, also_in, f"all of it stands earlier, the first passage in {also_in}")
+    why = f"{len(spans)} passage{'s' * (len(spans) > 1)} found earlier, the first in {also_in}"
+    return Finding(document, name, also_in, why, spans)
 
 
 def _divsufsort() -> Any:
