@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from sixnd.runner.cache import cache_dir
 from sixnd.runner.checkpoint import latest_checkpoint
 from sixnd.runner.failure import explain_failure
 from sixnd.runner.job import (
@@ -46,7 +47,7 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
 
 
 def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int) -> None:
-    prepared = prepare(folder, plan, base_dir, _cache_dir(), watcher.say)
+    prepared = prepare(folder, plan, base_dir, cache_dir(), watcher.say)
     job = _job(folder, plan, prepared.tokenizer, prepared.sources)
     folder.write_job(job)
     record = _record(folder)
@@ -125,13 +126,6 @@ def _check_recomputation(plan: Plan) -> None:
             "the plan recomputes norms alone, which needs Transformer Engine and a GPU; install it, or plan with "
             "layout.recompute none or full"
         )
-
-
-def _cache_dir() -> Path:
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = root / "sixnd"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
 
 
 def _job(folder: JobFolder, plan: Plan, tokenizer: str, sources: list[SourceFiles]) -> Job:

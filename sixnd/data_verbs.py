@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sixnd.console import print_json, print_result, text_width, use_color
+from sixnd.data_prepare import prepare
 
 _FILE = click.Path(path_type=Path)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -34,3 +35,6 @@ def stats(subject: Path, width: int | None, as_json: bool) -> None:
         print_json(facts.plain())
     else:
         print_result(stats_text(facts, text_width(width), color=use_color()))
+
+
+data.add_command(prepare)

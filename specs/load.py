@@ -41,6 +41,22 @@ def load_unprepared(path: str | Path) -> BudgetSpec:
     return _checked(marked, BudgetSpec)
 
 
+def load_sources(path: str | Path) -> BudgetSpec:
+    """Read a budget spec for its sources alone, before what they hold was measured.
+
+    Whatever a mix is chosen from is left out: weights of `auto` are 1, and there is no mix, limit or annealing.
+    """
+    marked = read_yaml(read_text(path), str(path))
+    data = marked.data.get("data") if isinstance(marked.data, dict) else None
+    if isinstance(data, dict):
+        for key in ("mix", "temperature", "max_epochs", "anneal", "prepared"):
+            data.pop(key, None)
+        for source in data["sources"] if isinstance(data.get("sources"), list) else []:
+            if isinstance(source, dict) and source.get("weight") == "auto":
+                source["weight"] = 1.0
+    return _checked(marked, BudgetSpec)
+
+
 def load_plan(path: str | Path) -> Plan:
     """Read a plan; raise ``InvalidDocumentError`` with every mistake found."""
     return load(path, Plan)

@@ -31,5 +31,4 @@ def words(step: str) -> str:
         return f"cleaning {name}"
     if kind == "tokens":
         return f"tokenising {name}"
-    where = "across sources" if name.startswith("across-") else f"in {name}"
-    return f"looking for what {where} goes"
+    return "comparing documents across sources" if name.startswith("across-") else f"comparing documents of {name}"
