@@ -19,6 +19,7 @@ from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
 from sixnd.law_verbs import allocate, fit
+from sixnd.tokenizer_verbs import tokenizer
 
 if TYPE_CHECKING:
     from sixnd.reporting import Subject
@@ -36,8 +37,8 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "run", "status", "report", "calibrate", "ladder"]
-_ORDER += ["fit", "catalog", "schema", "doctor"]
+_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "tokenizer", "run", "status", "report"]
+_ORDER += ["calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
 
 
 class _InOrder(click.Group):
@@ -294,6 +295,7 @@ app.add_command(allocate)
 app.add_command(explain)
 app.add_command(ladder)
 app.add_command(calibrate)
+app.add_command(tokenizer)
 app.add_command(data)
 
 if __name__ == "__main__":

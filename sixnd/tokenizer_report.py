@@ -1,0 +1,118 @@
+"""What `sixnd tokenizer report` finds out, as plain data."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sixnd.planner.vocabulary_choice import PUBLISHED_SIZES, embedding_costs
+from sixnd.runner.data.document import Document
+from sixnd.runner.encode import utf8_bytes
+from sixnd.runner.indexed import token_dtype
+from sixnd.runner.text_models import TextModel
+from sixnd.runner.text_sources import TextSource
+from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizer_measures import Measure, measured, together
+from sixnd.specs.plan import Plan
+
+Facts = dict[str, Any]
+Cell = tuple[str, str, str, str]
+"""Tokenizer, source, domain, language."""
+
+
+def reported(
+    files: Sequence[Path], sources: Sequence[TextSource], plan: Plan | None, most_bytes: int, *, identify: bool
+) -> Facts:
+    """Every tokenizer on every source, and what its embeddings cost the plan's model."""
+    models = {str(file): load_tokenizer(file) for file in files}
+    cells: dict[Cell, Measure] = {}
+    for source in sources:
+        documents = _first(source.documents(), most_bytes)
+        for (name, language), measure in measured(models, _identified(documents) if identify else documents).items():
+            cells[name, source.name, source.planned.kind or "", language] = measure
+    return {
+        "tokenizers": [_tokenizer(name, model, cells) for name, model in models.items()],
+        "by_source": _by(cells, 1),
+        "by_domain": _by(cells, 2),
+        "by_language": _by(cells, 3),
+        "embeddings": [] if plan is None else _embeddings(plan, models),
+    }
+
+
+def parities(files: Sequence[Path], sources: Sequence[TextSource]) -> list[Facts]:
+    """Tokens of the same text in each language over those in the first."""
+    models = {str(file): load_tokenizer(file) for file in files} if sources else {}
+    found: list[Facts] = []
+    first: dict[str, int] = {}
+    for source in sources:
+        for name, measure in _by_tokenizer(measured(models, source.documents())).items():
+            base = first.setdefault(name, measure.tokens)
+            ratio = measure.tokens / max(base, 1)
+            found.append({"tokenizer": name, "name": source.name, "tokens": measure.tokens, "parity": ratio})
+    return found
+
+
+def _by_tokenizer(found: dict[tuple[str, str], Measure]) -> dict[str, Measure]:
+    names = dict.fromkeys(name for name, _ in found)
+    return {name: together(m for (of, _), m in found.items() if of == name) for name in names}
+
+
+def _tokenizer(name: str, model: TextModel, cells: dict[Cell, Measure]) -> Facts:
+    own = [measure for cell, measure in cells.items() if cell[0] == name]
+    return {
+        "tokenizer": name,
+        "kind": model.kind,
+        "vocab_size": model.vocab_size,
+        "stored": token_dtype(model.vocab_size).name,
+        "lossless": model.lossless,
+        "note": model.note,
+        **(together(own).plain() if own else {}),
+    }
+
+
+def _by(cells: dict[Cell, Measure], part: int) -> list[Facts]:
+    """Measures by tokenizer and one part of their cells; none where no cell says it."""
+    keys = dict.fromkeys((cell[0], cell[part]) for cell in cells)
+    if not any(name for _, name in keys):
+        return []
+    groups = {key: [m for cell, m in cells.items() if (cell[0], cell[part]) == key] for key in keys}
+    return [
+        {"tokenizer": tokenizer, "name": name or "not said", **together(measures).plain()}
+        for (tokenizer, name), measures in groups.items()
+    ]
+
+
+def _embeddings(plan: Plan, models: dict[str, TextModel]) -> list[Facts]:
+    sizes = {name: model.vocab_size for name, model in models.items()} | PUBLISHED_SIZES
+    costs = embedding_costs(plan, list(sizes.values()))
+    return [
+        {
+            "name": name,
+            "entries": cost.entries,
+            "rows": cost.rows,
+            "params": cost.params,
+            "share": cost.share,
+            "stored": token_dtype(cost.entries).name,
+        }
+        for name, cost in zip(sizes, costs, strict=True)
+    ]
+
+
+def _first(documents: Iterable[Document], most_bytes: int) -> Iterator[Document]:
+    """Whole documents until ``most_bytes`` are reached."""
+    read = 0
+    for document in documents:
+        if read >= most_bytes:
+            return
+        read += utf8_bytes(document.text)
+        yield document
+
+
+def _identified(documents: Iterable[Document]) -> Iterator[Document]:
+    from sixnd.runner.data.language import LanguageStage
+    from sixnd.specs.text_filters import LanguageFilter
+
+    stage = LanguageStage(LanguageFilter(keep=[], min_confidence=0.5))
+    for document in documents:
+        language = document.language or stage.identify(document.text)[0]
+        yield replace(document, language=language)
