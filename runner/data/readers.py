@@ -12,7 +12,7 @@ from typing import Any
 from sixnd.runner.data.columns import parquet_rows
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.files import files_of
+from sixnd.runner.data.files import files_of, root_of
 from sixnd.runner.data.streams import DAMAGED, lines, opened
 from sixnd.runner.data.warc import warc_pages
 from sixnd.specs.errors import SixndError
@@ -30,19 +30,21 @@ class Origin:
     """For documents that do not state their own."""
     text_field: str = "text"
     id_field: str = "id"
-    licence_field: str = "licence"
+    licence_fields: tuple[str, ...] = ("licence", "license")
     language_field: str = "language"
     longest_bytes: int = LONGEST_BYTES
 
-    def document(self, record: dict[str, Any], path: Path, offset: int) -> Document:
-        """The document of one record with a text."""
+    def document(self, record: dict[str, Any], name: str, offset: int) -> Document:
+        """The document of one record with a text, in the file of that name."""
+        stated = record.get(self.id_field)
+        language = record.get(self.language_field)
         return Document(
-            id=str(record.get(self.id_field) or f"{path}:{offset}"),
+            id=f"{name}:{offset}" if stated in (None, "") else str(stated),
             text=record[self.text_field],
-            licence=str(record.get(self.licence_field) or self.licence),
+            licence=next((str(record[field]) for field in self.licence_fields if record.get(field)), self.licence),
             source=self.source,
-            language=record.get(self.language_field) or None,
-            path=str(path),
+            language=language if isinstance(language, str) and language else None,
+            path=name,
             offset=offset,
         )
 
@@ -52,18 +54,22 @@ def read(pattern: str, base_dir: Path, origin: Origin, damage: DamageLog) -> Ite
     files = files_of(pattern, base_dir, damage)
     if not files:
         raise SixndError(f"source '{origin.source}': no file matches '{pattern}' in {base_dir}")
+    root = root_of(pattern, base_dir)
     for path in files:
-        yield from read_file(path, origin, damage)
+        yield from read_file(path, origin, damage, path.relative_to(root).as_posix())
 
 
-def read_file(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
-    """Documents of one file, by the ending of its name; what is no known format is one plain text."""
+def read_file(path: Path, origin: Origin, damage: DamageLog, name: str) -> Iterator[Document]:
+    """Documents of one file, by the ending of its name; what is no known format is one plain text.
+
+    Documents take their identifiers and places from ``name``, which is the same on every machine.
+    """
     reader = next((found for ending, found in _READERS.items() if path.name.endswith(ending)), _text)
     try:
         if path.stat().st_size == 0:
             damage.note("empty file", str(path))
             return
-        yield from reader(path, origin, damage)
+        yield from reader(path, name, origin, damage)
     except DAMAGED as error:
         damage.note(_kind_of(error), f"{path}: {error}")
 
@@ -78,7 +84,7 @@ def _kind_of(error: Exception) -> str:
     return "damaged file"
 
 
-def _text(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
+def _text(path: Path, name: str, origin: Origin, damage: DamageLog) -> Iterator[Document]:
     with opened(path) as stream:
         content = stream.read(origin.longest_bytes + 1)
     if len(content) > origin.longest_bytes:
@@ -86,10 +92,10 @@ def _text(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
         return
     text = _decoded(content, str(path), damage)
     if text is not None:
-        yield Document(str(path), text, origin.licence, origin.source, path=str(path))
+        yield Document(name, text, origin.licence, origin.source, path=name)
 
 
-def _json_lines(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
+def _json_lines(path: Path, name: str, origin: Origin, damage: DamageLog) -> Iterator[Document]:
     with opened(path) as stream:
         for number, line in lines(stream, origin.longest_bytes):
             where = f"{path}:{number}"
@@ -99,7 +105,7 @@ def _json_lines(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Docum
                 record = _record(line, where, damage)
                 if _has_text(record, origin, where, damage):
                     assert record is not None
-                    yield origin.document(record, path, number)
+                    yield origin.document(record, name, number)
 
 
 def _record(line: bytes, where: str, damage: DamageLog) -> dict[str, Any] | None:
@@ -143,8 +149,8 @@ def _decoded(content: bytes, where: str, damage: DamageLog) -> str | None:
         return None
 
 
-def _parquet(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
-    wanted = [origin.text_field, origin.id_field, origin.licence_field, origin.language_field]
+def _parquet(path: Path, name: str, origin: Origin, damage: DamageLog) -> Iterator[Document]:
+    wanted = [origin.text_field, origin.id_field, *origin.licence_fields, origin.language_field]
     for row, record in parquet_rows(path, wanted):
         where = f"{path}, row {row}"
         if not _has_text(record, origin, where, damage):
@@ -152,15 +158,15 @@ def _parquet(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document
         if len(record[origin.text_field]) > origin.longest_bytes:
             damage.note(f"longer than {origin.longest_bytes:,} bytes", where)
             continue
-        yield origin.document(record, path, row)
+        yield origin.document(record, name, row)
 
 
-def _warc(path: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
-    for offset, name, text in warc_pages(path, origin.longest_bytes, damage):
-        yield Document(name, text, origin.licence, origin.source, path=str(path), offset=offset)
+def _warc(path: Path, name: str, origin: Origin, damage: DamageLog) -> Iterator[Document]:
+    for offset, record, text in warc_pages(path, origin.longest_bytes, damage):
+        yield Document(record, text, origin.licence, origin.source, path=name, offset=offset)
 
 
-_READERS: dict[str, Callable[[Path, Origin, DamageLog], Iterator[Document]]] = {
+_READERS: dict[str, Callable[[Path, str, Origin, DamageLog], Iterator[Document]]] = {
     **dict.fromkeys((".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson"), _json_lines),
     ".parquet": _parquet,
     **dict.fromkeys((".warc", ".warc.gz", ".warc.zst"), _warc),

@@ -19,8 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sixnd.runner import corpus
+from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
+from sixnd.runner.data.inputs import documents_of, listed
 from sixnd.runner.data.stage import Removed
 from sixnd.runner.data.stages import built
 from sixnd.specs.data_stages import resolved
@@ -57,7 +58,8 @@ def _documents(count: int) -> list[Document]:
         for recipe in ("installed-docs", "python-stdlib"):
             plain = {"name": recipe, "recipe": recipe, "path": None, "weight": 1, "tokens": 1}
             source = PlannedSource.model_validate(plain | {"unique_tokens": None, "epochs": None})
-            found += islice(corpus.documents(source, Path(), Path(cache)), count // 2)
+            items = listed(source, Path(), Path(cache), DamageLog())
+            found += islice(documents_of(items, source, Path(), Path(cache), DamageLog()), count // 2)
     return found
 
 

@@ -30,9 +30,8 @@ def test_each_document_carries_source_licence_and_place(tmp_path: Path) -> None:
         '{"text": "one"}\n\n{"text": "two", "licence": "MIT", "language": "de", "id": "x"}\n'
     )
     (one, two), damage = all_of(tmp_path)
-    path = str(tmp_path / "a.jsonl")
-    assert one == Document(f"{path}:1", "one", "CC0-1.0", "s", None, path, 1)
-    assert two == Document("x", "two", "MIT", "s", "de", path, 3)
+    assert one == Document("a.jsonl:1", "one", "CC0-1.0", "s", None, "a.jsonl", 1)
+    assert two == Document("x", "two", "MIT", "s", "de", "a.jsonl", 3)
     assert damage == {}
 
 
@@ -222,10 +221,57 @@ def test_warc_pages_give_their_main_text(tmp_path: Path, ending: str) -> None:
     assert sum(damage.values()) == 1
 
 
-def warc_record(body: bytes, number: int, ending: str, kind: str = "text/html; charset=iso-8859-1") -> bytes:
+@needs("fastwarc", "resiliparse")
+@pytest.mark.parametrize("ending", [".warc", ".warc.gz"])
+@pytest.mark.parametrize("last", ["response", "metadata"])
+@pytest.mark.parametrize("missing", [5, 60, 230])
+def test_a_last_record_that_is_cut_is_named_wherever_and_whatever_it_is(
+    tmp_path: Path, ending: str, last: str, missing: int
+) -> None:
+    page = b"<html><body><main><p>A page of text.</p></main></body></html>"
+    cut = warc_record(page, 1, ending, last=last)
+    missing = missing if ending == ".warc" else min(missing, len(cut) - 10)
+    (tmp_path / f"a{ending}").write_bytes(warc_record(page, 0, ending) + cut[:-missing])
+    found, damage = all_of(tmp_path)
+    assert found[0].text.strip() == "A page of text."
+    assert len(found) == 1 or (missing, last) == (5, "response"), "what is whole is read"
+    assert damage == {"truncated file": 1}
+
+
+@needs("fastwarc", "resiliparse")
+def test_a_page_that_the_parser_gives_up_on_is_named_and_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resiliparse.extract.html2text as extract
+
+    def fails_once(tree: object, **_: object) -> str:
+        if "first" in str(tree):
+            raise RuntimeError("a nested element too many")
+        return "second"
+
+    monkeypatch.setattr(extract, "extract_plain_text", fails_once)
+    pages = [f"<html><body><p>{name}</p></body></html>".encode() for name in ("first", "second")]
+    (tmp_path / "a.warc").write_bytes(b"".join(warc_record(page, i, ".warc") for i, page in enumerate(pages)))
+    found, damage = all_of(tmp_path)
+    assert [d.text for d in found] == ["second"]
+    assert damage == {"not HTML that can be parsed": 1}
+
+
+@needs("fastwarc", "resiliparse")
+def test_a_character_set_that_does_not_exist_does_not_end_the_work(tmp_path: Path) -> None:
+    page = b"<html><body><main><p>A page of text.</p></main></body></html>"
+    record = warc_record(page, 0, ".warc", "text/html; charset=klingon-8")
+    (tmp_path / "a.warc").write_bytes(record + warc_record(page, 1, ".warc"))
+    found, damage = all_of(tmp_path)
+    assert len(found) + sum(damage.values()) == 2
+
+
+def warc_record(
+    body: bytes, number: int, ending: str, kind: str = "text/html; charset=iso-8859-1", last: str = "response"
+) -> bytes:
     http = b"HTTP/1.1 200 OK\r\nContent-Type: " + kind.encode() + b"\r\n\r\n" + body
     head = (
-        "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://example.com/\r\n"
+        f"WARC/1.0\r\nWARC-Type: {last}\r\nWARC-Target-URI: http://example.com/\r\n"
         f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-00000000000{number}>\r\n"
         "WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n"
         f"Content-Length: {len(http)}\r\n\r\n"
