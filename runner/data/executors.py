@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sixnd.runner.data.tasks import run_task
 from sixnd.runner.data.work import Step
-from sixnd.runner.data.worker_process import begin
+from sixnd.runner.data.worker_process import begin, worker_context
 from sixnd.specs.errors import SixndError
 
 Act = Callable[[Path, str, int, int], None]
@@ -65,9 +65,8 @@ class StepWatch:
 
 
 def _run_in_pool(folder: Path, step: Step, act: Act, processes: int, helpers: int, watch: StepWatch) -> None:
-    # spawned, not forked: the parent may hold threads; anew for each step: what the last one held is free again
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=begin)
+    # a pool for each step: the memory of the last one is free again
+    pool = ProcessPoolExecutor(processes, mp_context=worker_context(), initializer=begin)
     try:
         futures = [pool.submit(attempt, act, folder, step.name, task, helpers) for task in tasks_of(step)]
         for done, future in enumerate(as_completed(futures), 1):
