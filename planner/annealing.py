@@ -24,7 +24,7 @@ def annealing_shares(data: Data, anneal: Anneal) -> Chosen:
         return Chosen(given / given.sum(), "weights as given, over their sum", "spec: data.anneal.weights", {})
     if anneal.mix is not None:
         mix = catalog.mix(anneal.mix)
-        shares, lost = shares_in_mix(mix, data.sources)
+        shares, lost = shares_in_mix(mix, data.counted_sources)
         how = f"mix {anneal.mix}, sources matched by kind{lost_in_words(lost)}"
         return Chosen(shares, how, mix.source, lost)
     main = chosen(data).shares

@@ -1,12 +1,12 @@
 """Why each thing in a plan is as it is."""
 
 from sixnd.planner import laws
+from sixnd.planner.anneal_decisions import anneal_decision
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.failures import DALY
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout_search import MEMORY_MARGIN
-from sixnd.planner.mix import planned_data
 from sixnd.planner.mix_decisions import sources_decision
 from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
@@ -15,7 +15,7 @@ from sixnd.planner.vocabulary import VOCAB_RULE
 from sixnd.planner.vocabulary_law import vocabulary_sizes
 from sixnd.specs import catalog
 from sixnd.specs.laws import VocabularyLaw
-from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedEvaluation, PlannedTraining
+from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedData, PlannedEvaluation, PlannedTraining
 
 _VOCABULARY_LAW = "tao-2024"
 SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"
@@ -24,6 +24,7 @@ SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"
 def decisions(
     drafter: Drafter,
     draft: Draft,
+    data: PlannedData,
     trained: PlannedTraining,
     checkpoints: PlannedCheckpoints,
     evaluation: PlannedEvaluation,
@@ -39,7 +40,8 @@ def decisions(
         _vocabulary(drafter, draft),
         _tied(drafter, draft),
         _tokens(drafter, draft),
-        sources_decision(drafter.spec, planned_data(drafter.spec, draft.tokens)),
+        sources_decision(drafter.spec, data),
+        *anneal_decision(drafter.spec, data, trained),
         *training_decisions(drafter, draft, trained),
         _precision(drafter, precisions),
         _layout(drafter, draft),

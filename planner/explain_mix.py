@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from sixnd.planner.annealing import annealing_shares
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW, REPETITION_LAW, chosen, repetition
 from sixnd.planner.quality import Blend, Text, equal_blends
 from sixnd.specs import catalog
 from sixnd.specs.mix_checks import autos, known_mix
-from sixnd.specs.plan import PlannedSource
+from sixnd.specs.plan import PhaseShare, PlannedSource
 
 _MODEL = "assumption: worth = quality × unique tokens' worth, summed; quality by the spec, no law knows it"
 _SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -22,6 +23,31 @@ def sources(facts: Facts) -> list[Step]:
         *(step for source in facts.plan.data.sources for step in _of_source(facts, source)),
         *_quality(facts),
     ]
+
+
+def annealing(facts: Facts) -> list[Step]:
+    """From the share of steps to what annealing reads of each source."""
+    anneal, planned = facts.spec.data.anneal, facts.plan.data.anneal
+    assert anneal is not None
+    assert planned is not None, "a plan with this decision has both"
+    found, phase, steps = annealing_shares(facts.spec.data, anneal), planned.phases[1], facts.plan.training.steps
+    whole = f"round({anneal.share:g} × {steps:,}) of {steps:,} steps, at least 1 of each blend"
+    tokens = f"{phase.steps:,} steps × {phase.tokens // phase.steps:,} tokens"
+    return [
+        Step("rule", found.how, "given" if anneal.mix or anneal.weights else "default", found.source),
+        Step("steps of annealing", whole, phase.steps, "spec: data.anneal.share", "steps"),
+        Step("tokens of annealing", tokens, phase.tokens, "steps × global batch × sequence", "tokens"),
+        *(step for part in phase.sources if part.share for step in _of_part(part, phase.tokens)),
+    ]
+
+
+def _of_part(part: PhaseShare, tokens: int) -> list[Step]:
+    formula = f"share {part.share:.4g} × {tokens:.6g}"
+    steps = [Step(f"tokens of {part.name}", formula, part.tokens, "spec: data.anneal", "tokens")]
+    if part.unique_tokens and part.epochs is not None:
+        formula = f"tokens / those it may read = {part.tokens:.5g} / {part.unique_tokens:.5g}"
+        steps.append(Step(f"epochs of {part.name}", formula, part.epochs, "spec: unique_tokens", "epochs"))
+    return steps
 
 
 def _domains(facts: Facts) -> list[Step]:
@@ -54,8 +80,13 @@ def _of_source(facts: Facts, source: PlannedSource) -> list[Step]:
     epochs = source.weight * facts.D / source.unique_tokens
     many = f"; above {EPOCHS_AS_GOOD_AS_NEW} repeats lose clearly" if epochs > EPOCHS_AS_GOOD_AS_NEW else ""
     formula = f"tokens / unique = {source.tokens:.5g} / {source.unique_tokens:.5g}{many}"
-    steps.append(Step(f"epochs of {source.name}", formula, epochs, "spec: unique_tokens", "epochs"))
+    steps.append(Step(f"epochs of {source.name}", formula, epochs, _where(source), "epochs"))
     return [*steps, _worth(facts, source)] if epochs > 1 else steps
+
+
+def _where(source: PlannedSource) -> str:
+    """Where its unique tokens come from."""
+    return "measured: data.prepared" if source.measured else "spec: unique_tokens"
 
 
 def _worth(facts: Facts, source: PlannedSource) -> Step:

@@ -1,5 +1,6 @@
 """What a plan tells of its data mix: the decision and the warnings."""
 
+from sixnd.planner.anneal_decisions import anneal_warnings
 from sixnd.planner.mix import EPOCHS_AS_GOOD_AS_NEW, chosen
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.mix_checks import autos, known_mix, mix_name
@@ -13,19 +14,36 @@ def sources_decision(spec: BudgetSpec, data: PlannedData) -> Decision:
     """The shares, why they are so, and how often each source is read."""
     found = chosen(spec.data)
     read = ", ".join(f"{s.name} {s.epochs:.2g}" for s in data.sources if s.epochs is not None)
+    shares = [source.weight for source in data.sources]
+    phase = ""
+    if data.anneal is not None:
+        shares, phase = [part.share for part in data.anneal.phases[0].sources], " (main phase)"
     epochs = f"; epochs: {read}" if read else "; no source says how much it holds, so epochs are not known"
     return Decision(
         what="data.sources",
-        value=", ".join(f"{s.name} {s.weight:.4g}" for s in data.sources),
-        reason=f"{found.how}{epochs}",
+        value=", ".join(f"{s.name} {share:.4g}" for s, share in zip(data.sources, shares, strict=True)) + phase,
+        reason=f"{found.how}{epochs}{_measured(spec)}",
         source=found.source,
         pinned=not autos(spec.data),
     )
 
 
+def _measured(spec: BudgetSpec) -> str:
+    """Where unique tokens come from, where they were counted."""
+    prepared = spec.data.prepared
+    return "" if prepared is None else f"; unique tokens measured after deduplication (data.prepared: {prepared.name})"
+
+
 def mix_warnings(spec: BudgetSpec, data: PlannedData, estimates: Estimates) -> list[str]:
     """Domains that no source has, guessed mixes, limits that cannot be checked, quality, and repetition."""
-    return [*_of_the_mix(spec), *_unknown_sizes(spec), *_quality(spec), *_repetition(data, estimates)]
+    return [
+        *_of_the_mix(spec),
+        *_unknown_sizes(spec),
+        *_declared_otherwise(spec),
+        *_quality(spec),
+        *_repetition(data, estimates),
+        *anneal_warnings(spec, data),
+    ]
 
 
 def _of_the_mix(spec: BudgetSpec) -> list[str]:
@@ -44,10 +62,22 @@ def _of_the_mix(spec: BudgetSpec) -> list[str]:
 
 
 def _unknown_sizes(spec: BudgetSpec) -> list[str]:
-    unknown = [source.name for source in spec.data.sources if source.unique_tokens is None]
+    unknown = [source.name for source in spec.data.counted_sources if source.unique_tokens is None]
     if spec.data.max_epochs is None or not unknown:
         return []
     return [f"data.max_epochs cannot be held against {', '.join(unknown)}: unique_tokens is not told"]
+
+
+def _declared_otherwise(spec: BudgetSpec) -> list[str]:
+    """Sources of which the spec says that they hold more or less than was counted."""
+    measured = spec.data.measured_tokens
+    return [
+        f"source '{source.name}': unique_tokens is declared as {source.unique_tokens:.4g}, and "
+        f"{measured[source.name]:.4g} were measured after deduplication, by which is planned"
+        for source in spec.data.sources
+        if source.unique_tokens is not None and source.name in measured
+        if f"{source.unique_tokens:.4g}" != f"{measured[source.name]:.4g}"
+    ]
 
 
 def _quality(spec: BudgetSpec) -> list[str]:

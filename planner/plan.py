@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from sixnd.planner.annealing import with_annealing
 from sixnd.planner.checks import check_hours
 from sixnd.planner.cost import (
     co2_estimate,
@@ -45,7 +46,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     machine = drafter.machine
     estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
-    model, data = _model(draft), planned_data(spec, draft.tokens)
+    model, data = _model(draft), with_annealing(spec, planned_data(spec, draft.tokens), draft.steps)
     check_epochs(spec, data)
     steps = draft.steps
     point = drafter.point(draft.candidate, draft.tokens)
@@ -70,7 +71,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         checkpoints=checkpoints,
         evaluation=evaluation,
         estimates=estimates,
-        decisions=decisions(drafter, draft, trained, checkpoints, evaluation, others),
+        decisions=decisions(drafter, draft, data, trained, checkpoints, evaluation, others),
         law_choices=law_choices(draft.compute_flops, spec.planning_law),
         options=with_run_cost(draft.found.options, clock, usable),
         pareto=with_run_cost(draft.found.pareto, clock, usable),

@@ -3,6 +3,7 @@
 import itertools
 
 from sixnd.specs import catalog
+from sixnd.specs.anneal_checks import anneal_problems
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mix_checks import mix_problems
@@ -24,6 +25,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_shape_divides(spec),
         *_sources(spec),
         *mix_problems(spec),
+        *anneal_problems(spec),
         *prepared_problems(spec),
         *_inference(spec),
     ]
