@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sixnd.runner.data import cleaning
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.ngrams import NGrams
 from sixnd.runner.data.stage import Kept, Removed, Stage, digest
@@ -119,6 +120,13 @@ def test_c4_cuts_lines_that_are_no_sentences_and_says_how_many() -> None:
 )
 def test_addresses_of_people_and_public_machines_are_replaced_and_nothing_else(before: str, after: str | None) -> None:
     assert text_of(apply("scrub-pii", before)) == (before if after is None else after)
+
+
+@given(st.text(st.sampled_from("0123456789.:abF@x-_ \n"), max_size=60))
+@settings(max_examples=500, deadline=None)
+def test_no_text_with_an_address_is_passed_over(text: str) -> None:
+    for pattern, hint in cleaning._MAY_HOLD.items():
+        assert hint.search(text) or not pattern.search(text)
 
 
 @given(st.text())
