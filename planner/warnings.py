@@ -27,9 +27,19 @@ def warnings(drafter: Drafter, draft: Draft, data: PlannedData, estimates: Estim
         *_experts(draft),
         *_quantised(drafter),
         *mix_warnings(drafter.spec, data, estimates),
+        *_lossy(drafter),
         *_margins(drafter, draft, estimates),
         *_failures(drafter, draft, estimates),
         *sites_warnings(drafter.spec),
+    ]
+
+
+def _lossy(drafter: Drafter) -> list[str]:
+    if drafter.spec.data.tokenizer.kind != "wordpiece":
+        return []
+    return [
+        "data.tokenizer: WordPiece is lossy: the model cannot write line ends, indentation or double spaces, nor words "
+        "with rare characters; byte-bpe, sp-bpe and sp-unigram lose nothing"
     ]
 
 

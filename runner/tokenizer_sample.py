@@ -48,9 +48,9 @@ def first(documents: Iterable[Document], most_bytes: int) -> Iterator[str]:
     """Texts until ``most_bytes`` are reached, the last one cut."""
     left = most_bytes
     for document in documents:
-        text = document.text[: max(left, 1)]
-        yield text
-        left -= utf8_bytes(text)
+        content = document.text.encode()
+        yield content[:left].decode(errors="ignore")  # a character that is cut is left out
+        left -= len(content)
         if left <= 0:
             return
 
