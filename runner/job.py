@@ -37,6 +37,11 @@ class SourceFiles(Document):
     anneal_prefix: str | None = None
     """Of annealing; none where it reads nothing of the source, or there is none."""
 
+    @property
+    def prefixes(self) -> set[str]:
+        """All of them, each once."""
+        return {self.train_prefix, self.validation_prefix, self.anneal_prefix or self.train_prefix}
+
 
 class Job(Document):
     """How a plan is launched on this machine."""

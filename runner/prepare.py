@@ -145,9 +145,7 @@ def _write_manifest(path: Path, key: str, prepared: Prepared) -> None:
     root = path.parent.parent
     names = [prepared.tokenizer]
     for source in prepared.sources:
-        names += [
-            f"{prefix}{end}" for prefix in (source.train_prefix, source.validation_prefix) for end in (".bin", ".idx")
-        ]
+        names += [f"{prefix}{end}" for prefix in sorted(source.prefixes) for end in (".bin", ".idx")]
     content = {
         "key": key,
         "bytes": {name: (root / name).stat().st_size for name in names},
