@@ -120,8 +120,6 @@ class SourceRecipe(Document):
     kind: Literal["stdlib-code", "installed-docs", "pip-archive", "npm-archive", "debian-package"]
     description: str
     licence: str
-    copyleft: bool = False
-    """Whether the licence asks that what is made of the text be shared alike: whether a model is, no court has said."""
     requirement: str | None = None
     """Of an archive: the pinned release as its client takes it, e.g. `name==1.2`, `name@1.2` or `name=1.2-3`."""
     sha256: str | None = None
