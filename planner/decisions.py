@@ -11,7 +11,7 @@ from sixnd.planner.mix_decisions import sources_decision
 from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
 from sixnd.planner.training_decisions import decided, training_decisions
-from sixnd.planner.vocabulary import VOCAB_RULE
+from sixnd.planner.vocabulary import VOCAB_RULE, vocabulary_source
 from sixnd.planner.vocabulary_law import vocabulary_sizes
 from sixnd.specs import catalog
 from sixnd.specs.laws import VocabularyLaw
@@ -147,7 +147,7 @@ def _shape(drafter: Drafter, draft: Draft) -> Decision:
 
 
 def _vocabulary(drafter: Drafter, draft: Draft) -> Decision:
-    c, pinned = draft.candidate, drafter.spec.model.vocab_size is not None
+    c, source = draft.candidate, vocabulary_source(drafter.spec)
     return Decision(
         what="model.vocab_size",
         value=f"{c.vocab_size:,}, padded to {c.model.vocab:,}",
@@ -155,8 +155,8 @@ def _vocabulary(drafter: Drafter, draft: Draft) -> Decision:
             f"padded to a multiple of {drafter.multiple:,}, so that every tensor-parallel rank holds as many rows; "
             + _lawful_vocabulary(draft)
         ),
-        source="spec: model.vocab_size" if pinned else VOCAB_RULE,
-        pinned=pinned,
+        source=source,
+        pinned=source != VOCAB_RULE,
     )
 
 

@@ -67,7 +67,7 @@ class Drafter:
         self.training_mfu = _FIRST_MFU
         self.question = question(spec, self.training_mfu)
         self.multiple = padding_multiple(machine.planned, machine.accelerator.scale_up_ranks, spec.layout.tensor)
-        self.lattice = candidates(spec.model, self.multiple)
+        self.lattice = candidates(spec.model_of_data, self.multiple)
 
     def solve(self) -> Draft:
         """The draft that spends the budget.
@@ -123,7 +123,7 @@ class Drafter:
 
     def candidate_for(self, compute: float) -> Candidate:
         """The model for a compute budget, or the spec's."""
-        request = self.spec.model
+        request = self.spec.model_of_data
         if request.family is not None:
             return of_family(request, self.multiple)
         if request.shape is not None:

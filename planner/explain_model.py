@@ -6,7 +6,7 @@ from sixnd.planner.flop_conventions import CONVENTIONS
 from sixnd.planner.layout_search import MEMORY_MARGIN
 from sixnd.planner.model import summary
 from sixnd.planner.model_flops import forward_flops
-from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded
+from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded, vocabulary_source
 from sixnd.specs import catalog
 from sixnd.specs.plan import LayoutOption
 
@@ -48,10 +48,10 @@ def shape(facts: Facts) -> list[Step]:
 def vocabulary(facts: Facts) -> list[Step]:
     """Entries and their padding."""
     planned, multiple = facts.plan.model, facts.drafter.multiple
-    pinned = facts.spec.model.vocab_size is not None
-    source = "spec: model.vocab_size" if pinned else VOCAB_RULE
+    source = vocabulary_source(facts.spec)
+    by = "by the rule" if source == VOCAB_RULE else source.partition(": ")[2]
     return [
-        Step("entries", "model.vocab_size" if pinned else "by the rule", planned.vocab_size, source, "entries"),
+        Step("entries", by, planned.vocab_size, source, "entries"),
         Step(
             "multiple",
             "so that every tensor-parallel rank holds as many rows",

@@ -399,7 +399,7 @@ def _epochs(facts: Facts) -> list[Step]:
             f"epochs of {s.name}",
             f"share {s.weight:.4g} × D / {s.unique_tokens:.4g} unique tokens",
             s.weight * facts.D / (s.unique_tokens or 1.0),
-            "spec: data.sources",
+            "measured: data.prepared" if s.measured else "spec: data.sources",
             "epochs",
         )
         for s in told

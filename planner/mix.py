@@ -43,7 +43,7 @@ def chosen(data: Data) -> Chosen:
     if not places:
         return Chosen(given / given.sum(), "weights as given, over their sum", "spec: data.sources", {})
     rest = 1.0 - np.nansum(given)
-    mix, sources = known_mix(data), [data.sources[i] for i in places]
+    mix, sources = known_mix(data), [data.counted_sources[i] for i in places]
     found = _by_size(data, sources) if mix is None else _by_mix(data, mix, sources)
     given[places] = rest * found.shares
     kept = "" if len(places) == len(given) else f", on the {rest:.4g} that the given shares leave"
@@ -117,20 +117,21 @@ def repetition(named: NamedLaw) -> RepetitionLaw | RepetitionConstants:
 def planned_data(spec: BudgetSpec, tokens: int) -> PlannedData:
     """Shares that sum to 1, and the tokens, epochs and worth they amount to."""
     repeated = repetition(spec.planning_law).repeated_tokens
-    shares = chosen(spec.data).shares
+    shares, measured, prepared = chosen(spec.data).shares, spec.data.measured_tokens, spec.data.prepared
     return PlannedData(
         sources=[
-            _planned(source, float(share), tokens, repeated)
-            for source, share in zip(spec.data.sources, shares, strict=True)
+            _planned(source, float(share), tokens, repeated, source.name in measured)
+            for source, share in zip(spec.data.counted_sources, shares, strict=True)
         ],
         tokens=tokens,
         validation_fraction=spec.data.validation_fraction,
         across=resolved(spec.data.across or []),
         tokenizer=spec.data.tokenizer,
+        prepared_sha256=None if prepared is None else prepared.content_sha256(),
     )
 
 
-def _planned(source: Source, share: float, tokens: int, repeated_tokens: float) -> PlannedSource:
+def _planned(source: Source, share: float, tokens: int, repeated_tokens: float, measured: bool) -> PlannedSource:
     seen, unique = tokens * share, source.unique_tokens
     return PlannedSource(
         name=source.name,
@@ -139,6 +140,7 @@ def _planned(source: Source, share: float, tokens: int, repeated_tokens: float) 
         weight=share,
         tokens=seen,
         unique_tokens=unique,
+        measured=measured,
         epochs=None if unique is None else seen / unique,
         kind=source.kind,
         tokens_worth=None if unique is None else float(worth_of(np.array(seen), np.array(unique), repeated_tokens)),

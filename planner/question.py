@@ -33,7 +33,7 @@ def drawn_question(spec: BudgetSpec, training_mfu: float) -> Question:
 
 def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     """The worth of the spec's data: full where unique tokens are not told, else by the law of repetition."""
-    unique = [source.unique_tokens for source in spec.data.sources]
+    unique = [source.unique_tokens for source in spec.data.counted_sources]
     if any(tokens is None for tokens in unique):
         return FullWorth()
     law = repetition(spec.planning_law)

@@ -11,9 +11,12 @@ from sixnd.planner.hyperparameters import global_batch
 from sixnd.planner.machine import machine_of
 from sixnd.planner.plan import make_plan
 from sixnd.specs import catalog
-from sixnd.specs.budget import Budget, BudgetSpec, Checkpoints, Evaluation, Layout, Shape, Training
+from sixnd.specs.budget import Budget, BudgetSpec, Checkpoints, Evaluation, Layout, Shape, Source, Training
+from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Plan
+from sixnd.specs.prepared import PreparedData
+from sixnd.specs.prepared_checks import prepared_for
 from sixnd.specs.quantity import AcceleratorCount
 
 Relocate = Callable[[str], str]
@@ -44,7 +47,7 @@ def template(spec: BudgetSpec, vocab_size: int, relocate: Relocate = str) -> Bud
     ]
     return spec.model_copy(
         update={
-            "data": spec.data.model_copy(update={"sources": sources}),
+            "data": spec.data.model_copy(update={"sources": sources, "prepared": _of_moved(spec, sources)}),
             "model": spec.model.model_copy(update={"vocab_size": vocab_size, "params": None, "shape": None}),
             "training": _lawful(spec),
             "layout": Layout(),
@@ -53,6 +56,13 @@ def template(spec: BudgetSpec, vocab_size: int, relocate: Relocate = str) -> Bud
             "inference": None,
         }
     )
+
+
+def _of_moved(spec: BudgetSpec, sources: list[Source]) -> PreparedData | None:
+    """The prepared data as that of the sources at their relocated paths."""
+    if spec.data.prepared is None:
+        return None
+    return prepared_for(spec.data.prepared, sources, resolved(spec.data.across or []))
 
 
 def _lawful(spec: BudgetSpec) -> Training:
@@ -127,7 +137,7 @@ def _pinned(shared: BudgetSpec, shape: Shape, tokens: float, count: int) -> Budg
         }
     )
     drafter = Drafter(spec, machine_of(spec))
-    compute = drafter.flops_per_token(with_vocab(shape, spec.model, drafter.multiple)) * _written(tokens)
+    compute = drafter.flops_per_token(with_vocab(shape, spec.model_of_data, drafter.multiple)) * _written(tokens)
     budget = Budget(compute=float(f"{compute:.9g}"), counting=shared.budget.counting)
     return spec.model_copy(update={"budget": budget})
 

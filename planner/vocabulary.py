@@ -1,5 +1,6 @@
 """Vocabulary size, its padding, and whether input and output embeddings are shared: rules, not laws."""
 
+from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.plan import PlannedCluster
 
 LARGE_MODEL_PARAMS = 1.0e9
@@ -13,6 +14,13 @@ VOCAB_RULE = (
     f"rule: {LARGE_VOCAB:,} entries from {LARGE_MODEL_PARAMS:.0e} non-embedding parameters on, {MEDIUM_VOCAB:,} below, "
     "and for tiny models the largest power of two whose embedding stays within a third of N"
 )
+
+
+def vocabulary_source(spec: BudgetSpec) -> str:
+    """Who decided how many entries there are: the spec, the tokenizer that its data was prepared with, or the rule."""
+    if spec.model.vocab_size is not None:
+        return "spec: model.vocab_size"
+    return VOCAB_RULE if spec.data.prepared is None else "measured: the tokenizer of data.prepared"
 
 
 def automatic_vocab(params_non_embedding: int, hidden: int) -> int:

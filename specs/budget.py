@@ -250,18 +250,18 @@ class Data(Document):
     the prepared text."""
 
     @property
-    def unique_tokens(self) -> list[float | None]:
-        """Tokens that each source holds: as measured where data was prepared, else as declared."""
-        return [declared if found is None else found for found, declared in self._measured_and_declared()]
+    def counted_sources(self) -> list[Source]:
+        """The sources with the tokens that they hold: as measured where data was prepared, else as declared."""
+        measured = self.measured_tokens
+        return [
+            source.model_copy(update={"unique_tokens": measured[source.name]}) if source.name in measured else source
+            for source in self.sources
+        ]
 
     @property
-    def measured(self) -> list[bool]:
-        """Whether the tokens of each source were counted after its deduplication."""
-        return [found is not None for found, _ in self._measured_and_declared()]
-
-    def _measured_and_declared(self) -> list[tuple[float | None, float | None]]:
-        found = {source.name: source.tokens for source in self.prepared.sources} if self.prepared else {}
-        return [(found.get(source.name), source.unique_tokens) for source in self.sources]
+    def measured_tokens(self) -> dict[str, float]:
+        """By source, the tokens that were counted after deduplication; empty where no data was prepared."""
+        return {} if self.prepared is None else {source.name: float(source.tokens) for source in self.prepared.sources}
 
     @field_validator("across")
     @classmethod
@@ -421,6 +421,12 @@ class BudgetSpec(Document):
     @classmethod
     def _known_hyperparameter_law(cls, value: str) -> str:
         return catalog.checked_name("hyperparameter-laws", value)
+
+    @property
+    def model_of_data(self) -> ModelRequest:
+        """The model that is asked for, with the vocabulary of the tokenizer that its data was prepared with."""
+        prepared = self.data.prepared
+        return self.model if prepared is None else self.model.model_copy(update={"vocab_size": prepared.vocab_size})
 
     @property
     def planning_law(self) -> NamedLaw:

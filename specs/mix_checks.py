@@ -79,7 +79,7 @@ def _sizes_are_told(data: Data) -> list[Problem]:
             also=(_source(i, "unique_tokens"),),
         )
         for i in autos(data)
-        if data.unique_tokens[i] is None
+        if data.counted_sources[i].unique_tokens is None
     ]
 
 

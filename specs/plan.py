@@ -110,9 +110,11 @@ class PlannedSource(Document):
     tokens: NonNegative
     """Training tokens taken from it, over all phases."""
     unique_tokens: NonNegative | None
-    """Tokens it holds, as declared; unknown before the data is prepared."""
+    """Tokens it holds: as declared, or `measured`; unknown where neither."""
     epochs: NonNegative | None
     """Times it is read over; unknown where `unique_tokens` is."""
+    measured: bool = False
+    """Whether `unique_tokens` were counted after all of its stages, deduplication among them."""
     kind: Kind | None = None
     """What it is about, as the spec says."""
     tokens_worth: NonNegative | None = None
@@ -179,6 +181,8 @@ class PlannedData(Document):
     across: Annotated[list[CorpusStageSettings], Field(default_factory=list)]
     """What is done over all sources together, after their own stages."""
     tokenizer: TokenizerChoice = TokenizerChoice()
+    prepared_sha256: str | None = None
+    """Of what was prepared, where the spec names it: documents, tokens, tokenizer, and not where they lie."""
     anneal: PlannedAnneal | None = None
     """Where the last share of training reads another blend."""
 
@@ -438,6 +442,10 @@ class PlannedEvaluation(Document):
     batches: Count
 
 
+_ONLY_TOLD = {"kind", "tokens_worth", "measured"}
+"""What a plan says of a source that changes nothing of what is read."""
+
+
 class Plan(Document):
     """Everything `sixnd run` needs, and why each thing is as it is."""
 
@@ -496,7 +504,7 @@ class Plan(Document):
         """Eight hex digits of what changes the model: where and on what it runs stays out."""
         parts = {
             "model": self.model.plain(),
-            "data": self.data.model_dump(mode="json", exclude={"sources": {"__all__": {"kind", "tokens_worth"}}}),
+            "data": self.data.model_dump(mode="json", exclude={"sources": {"__all__": _ONLY_TOLD}}),
             "training": self.training.plain(),
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }

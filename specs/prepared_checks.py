@@ -34,6 +34,16 @@ def sources_settings_sha256(
     return found
 
 
+def prepared_for(prepared: PreparedData, sources: Sequence[Source], across: Sequence[StageSettings]) -> PreparedData:
+    """The same data as that of ``sources``, which are the same text, though their paths may be written otherwise."""
+    settings = sources_settings_sha256(sources, across)
+    changed = [
+        source.model_copy(update={"settings_sha256": settings.get(source.name, source.settings_sha256)})
+        for source in prepared.sources
+    ]
+    return prepared.model_copy(update={"sources": changed})
+
+
 def _stages(source: Source | PlannedSource) -> Sequence[StageSettings]:
     return source.stages if isinstance(source, PlannedSource) else resolved(source.stages or [])
 

@@ -2,43 +2,15 @@
 
 import pytest
 
-from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InvalidDocumentError
 from sixnd.specs.load import load_budget, load_unprepared
 from sixnd.specs.plan import PlannedSource
-from sixnd.specs.prepared import PreparedData, PreparedSource
-from sixnd.specs.prepared_checks import sources_settings_sha256
+from sixnd.specs.prepared_checks import prepared_for, prepared_problems, sources_settings_sha256
 from tests.specs.example import spec_with
+from tests.specs.preparing import prepared
 
 PROSE = "{name: prose, recipe: installed-docs}"
-
-
-def prepared(spec: BudgetSpec, tokens: int = 1_000_000, **changes: object) -> PreparedData:
-    """What preparing this spec's data could have measured."""
-    settings = sources_settings_sha256(spec.data.sources, resolved(spec.data.across or []))
-    sources = [
-        PreparedSource(
-            name=source.name,
-            settings_sha256=settings[source.name],
-            documents=10,
-            bytes=4 * tokens,
-            tokens=tokens,
-            licences={"MIT": 10},
-            languages={},
-        )
-        for source in spec.data.sources
-    ]
-    whole: dict[str, object] = {
-        "sixnd_version": "0.1.0",
-        "name": spec.name,
-        "folder": "prepared",
-        "tokenizer_kind": "byte-bpe",
-        "tokenizer_sha256": "0" * 64,
-        "vocab_size": 32_768,
-        "sources": sources,
-    }
-    return PreparedData.model_validate(whole | changes)
 
 
 @pytest.fixture
@@ -63,8 +35,8 @@ def refused(path) -> str:
 
 def test_measured_tokens_take_the_place_of_declared_ones(written):
     spec = load_budget(written((PROSE, "{name: prose, recipe: installed-docs, unique_tokens: 5B tokens}")))
-    assert spec.data.unique_tokens == [1_000_000, 1_000_000]
-    assert spec.data.measured == [True, True]
+    assert [source.unique_tokens for source in spec.data.counted_sources] == [1_000_000, 1_000_000]
+    assert spec.data.measured_tokens == {"code": 1_000_000, "prose": 1_000_000}
 
 
 @pytest.mark.parametrize(
@@ -121,3 +93,12 @@ def test_where_prepared_data_lies_is_no_part_of_what_it_is(written):
     spec = load_budget(written())
     here, there, other = prepared(spec), prepared(spec, folder="/elsewhere"), prepared(spec, tokens=2)
     assert here.content_sha256() == there.content_sha256() != other.content_sha256()
+
+
+def test_prepared_data_stays_that_of_sources_whose_paths_are_written_otherwise(written):
+    spec = load_budget(written())
+    moved = [source.model_copy(update={"licence": "MIT"}) for source in spec.data.sources]
+    other = spec.model_copy(update={"data": spec.data.model_copy(update={"sources": moved})})
+    assert len(prepared_problems(other)) == 2
+    settled = other.data.model_copy(update={"prepared": prepared_for(spec.data.prepared, moved, [])})
+    assert prepared_problems(other.model_copy(update={"data": settled})) == []
