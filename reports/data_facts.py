@@ -68,12 +68,15 @@ def _summary(accounts: Sequence[Account]) -> str:
     documents, size = sum(each for each, _ in read), sum(each for _, each in read)
     left, left_bytes = sum(account.documents for account in accounts), sum(account.bytes for account in accounts)
     if (documents, size) == (left, left_bytes):
-        return f"{left:,} documents ({fmt.memory(left_bytes)}) were read, and all of them are left as they were."
-    kept = f", {fmt.share(left / documents)} and {fmt.share(left_bytes / size)}" if documents and size else ""
+        return f"{left:,} documents with {fmt.memory(left_bytes)} were read, and all are left as they were."
     return (
-        f"{documents:,} documents ({fmt.memory(size)}) were read; {left:,} ({fmt.memory(left_bytes)}{kept} of them) "
-        "are left."
+        f"{documents:,} documents with {fmt.memory(size)} were read; {left:,} ({_share(left, documents)}) with "
+        f"{fmt.memory(left_bytes)} ({_share(left_bytes, size)}) are left."
     )
+
+
+def _share(part: int, whole: int) -> str:
+    return fmt.share(part / whole) if whole else "none"
 
 
 def _read(account: Account) -> tuple[int, int]:
@@ -109,7 +112,7 @@ def _stage(stage: StageResult) -> StageAccount:
         bytes_out=exact("memory", stage.bytes_out),
         removed=[_removal(removed) for removed in stage.removed],
         changed=[
-            Part(label=what, figure=exact("integer", count), share=fmt.number(1000 * count / out) if out else "")
+            Part(label=what, figure=exact("integer", count), share=fmt.significant(1000 * count / out) if out else "")
             for what, count in stage.edits.items()
         ],
     )

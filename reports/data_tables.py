@@ -119,7 +119,7 @@ def _curves(facts: DataFacts) -> Table:
     similarities = [point.label for point in facts.curves[0].points] if facts.curves else []
     lines = [Line((curve.settings, *(point.text for point in curve.points))) for curve in facts.curves]
     return titled(
-        "curves",
+        "compared",
         "Near-duplicates: how likely a pair is compared",
         "|".join(["Settings", *(f"#{similarity}" for similarity in similarities)]),
         lines,
