@@ -1,0 +1,177 @@
+"""The tasks of a step as array jobs of Slurm, by datatrove's executor, watched until they end."""
+
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datatrove.executor.slurm import SlurmPipelineExecutor
+
+from sixnd.runner.data.cluster import Launches, TaskStep
+from sixnd.runner.data.executors import Act, StepProgress
+from sixnd.runner.data.tasks import run_task
+from sixnd.runner.data.work import Step
+from sixnd.specs.errors import SixndError
+
+_NAME = re.compile(r"[\w.,@-]+", re.ASCII)
+_TIME = re.compile(r"[0-9:-]+", re.ASCII)
+_UNANSWERED = 20  # looks at the queue in a row that may fail: a controller that is restarted comes back
+
+
+@dataclass(frozen=True)
+class SlurmSettings:
+    """What is asked of Slurm for every task."""
+
+    partition: str
+    time: str = "04:00:00"
+    """Limit of one job, as ``sbatch --time`` takes it."""
+    cpus: int = 1
+    """Of one task. More than one helps only steps of a single task, which search all documents."""
+    memory_gb_per_cpu: int = 4
+    at_once: int | None = None
+    """Jobs of a step that may run at the same time."""
+    tasks_per_job: int = 1
+    """Tasks that one job runs one after another: more of them mean fewer, longer jobs."""
+    most_in_array: int = 1001
+    """The cluster's ``MaxArraySize``; a step of more jobs becomes several arrays."""
+    account: str | None = None
+    qos: str | None = None
+    poll_s: float = 10.0
+    """Seconds between looks at the queue."""
+
+    def __post_init__(self) -> None:
+        for name in ("partition", "account", "qos"):
+            value = getattr(self, name)
+            if value is not None and not _NAME.fullmatch(value):
+                raise SixndError(f"'{value}' is no name of a Slurm {name}: letters, digits, dot, dash, comma and @")
+        if not _TIME.fullmatch(self.time):
+            raise SixndError(f"'{self.time}' is no time limit of Slurm; write 30, 04:00:00 or 1-12:00:00")
+        for name in ("cpus", "memory_gb_per_cpu", "tasks_per_job", "most_in_array", "at_once"):
+            if (getattr(self, name) or (0 if name != "at_once" else 1)) < 1:
+                raise SixndError(f"{name} must be 1 or more")
+
+
+def run_slurm(
+    folder: Path, step: Step, settings: SlurmSettings, *, progress: StepProgress | None = None, act: Act = run_task
+) -> None:
+    """Run the tasks of a step that are not done as jobs of Slurm, and wait for them.
+
+    Jobs that an interrupted command left in the queue are waited for, not submitted again. Ctrl-C cancels them. Raises
+    ``SixndError`` where tasks did not finish, with what they and Slurm say.
+    """
+    launches = Launches(folder.resolve(), step)
+    watch, queue = launches.watch(progress), _Queue(_job_name(launches))
+    if not launches.missing():
+        return
+    if not queue.alive():
+        _launch(launches, settings, act, queue.name)
+    try:
+        while queue.alive():
+            watch.tell(launches.done())
+            time.sleep(settings.poll_s)
+    except KeyboardInterrupt:
+        queue.cancel()
+        raise
+    launches.check(queue.told())
+    watch.tell(launches.done())
+
+
+def _job_name(launches: Launches) -> str:
+    """By it the jobs of this folder and step are found again in the queue."""
+    return f"sixnd-{hashlib.sha256(str(launches.path).encode()).hexdigest()[:16]}"
+
+
+def _launch(launches: Launches, settings: SlurmSettings, act: Act, name: str) -> None:
+    missing = launches.missing()
+    executor = _Executor(
+        pipeline=[TaskStep(launches.folder, launches.step.name, missing, settings.cpus, act)],
+        tasks=len(missing),
+        time=settings.time,
+        partition=settings.partition,
+        cpus_per_task=settings.cpus,
+        mem_per_cpu_gb=settings.memory_gb_per_cpu,
+        workers=settings.at_once or -1,
+        job_name=name,
+        qos=settings.qos,
+        sbatch_args={"chdir": str(launches.folder)} | ({"account": settings.account} if settings.account else {}),
+        max_array_size=settings.most_in_array,
+        max_array_launch_parallel=settings.at_once is None,
+        logging_dir=str(launches.begin()),
+        tasks_per_job=settings.tasks_per_job,
+    )
+    try:
+        executor.launch_job()
+    except FileNotFoundError as error:
+        raise SixndError("there is no sbatch here; run this where jobs of Slurm are submitted") from error
+    except subprocess.CalledProcessError as error:
+        raise SixndError("sbatch refused the job; what it says stands above") from error
+
+
+class _Executor(SlurmPipelineExecutor):
+    """datatrove's, whose job script quotes what it is given and runs this very interpreter."""
+
+    def get_launch_file_contents(self, sbatch_args: dict[str, Any], run_script: str) -> str:  # noqa: ARG002
+        """The job script. Without ``srun``, which since Slurm 22.05 gives its step one CPU of those of the job."""
+        logs = self.slurm_logs_folder
+        arguments = {name: str(value).replace(logs, logs.replace("%", "%%")) for name, value in sbatch_args.items()}
+        directives = [
+            f"#SBATCH --{name}{f'={_directive(value)}' if value else ''}" for name, value in arguments.items()
+        ]
+        pickled = self.logging_dir.resolve_paths("executor.pik")
+        command = shlex.join([sys.executable, "-m", "datatrove.tools.launch_pickled_pipeline", pickled])
+        return "\n".join(["#!/bin/bash", *directives, f"exec {command}", ""])
+
+    def launch_merge_stats(self) -> None:
+        """Nothing: the tasks write accounts of their own, and a job to add up datatrove's would be one too many."""
+
+
+def _directive(value: str) -> str:
+    """A value of an ``#SBATCH`` line, which Slurm, not a shell, reads."""
+    if "\n" in value:
+        raise SixndError(f"Slurm cannot be given a path with a line break: {value!r}")
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class _Queue:
+    """What Slurm says of this user's jobs of one name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._seen: set[str] = set()
+
+    def alive(self) -> bool:
+        """Whether some wait or run."""
+        for _ in range(_UNANSWERED):
+            answer = self._ask()
+            if answer is not None:
+                self._seen |= {job for job, _ in answer}
+                return bool(answer)
+            time.sleep(3)
+        raise SixndError(f"squeue does not answer; the jobs go on, and the same command waits for them ({self.name})")
+
+    def told(self) -> str:
+        """How the jobs that were seen ended, where not well; Slurm forgets it after some minutes."""
+        ended = Counter(state for job, state in self._ask("--states=all") or [] if job in self._seen)
+        return ", ".join(f"{count} {state.lower()}" for state, count in sorted(ended.items()) if state != "COMPLETED")
+
+    def cancel(self) -> None:
+        """End them all."""
+        subprocess.run(["scancel", f"--user={os.getuid()}", f"--name={self.name}"], check=False)  # noqa: S607
+
+    def _ask(self, *more: str) -> list[tuple[str, str]] | None:
+        """Array's number and state of each job; none where there is no answer."""
+        command = ["squeue", "--me", f"--name={self.name}", "--noheader", "--array", "--format=%F %T", *more]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        except FileNotFoundError as error:
+            raise SixndError("there is no squeue here; run this where jobs of Slurm are submitted") from error
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return None
+        return [(job, state) for job, _, state in (line.partition(" ") for line in answer.stdout.splitlines())]
