@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from sixnd.specs import catalog
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
-from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
+from sixnd.specs.text_filters import CorpusStageSettings, Decontaminate, Perplexity, StageSettings
 
 _SETTINGS: TypeAdapter[StageSettings] = TypeAdapter(StageSettings)
 
@@ -39,14 +39,18 @@ def resolved(stages: Stages) -> list[StageSettings]:
 
 
 def checked(stages: Stages | None) -> Stages | None:
-    """The same stages if they can be resolved; else ``SixndError``."""
-    if stages is not None:
-        resolved(stages)
+    """The same stages if they can be resolved and have the files they need; else ``SixndError``."""
+    for settings in resolved(stages) if stages is not None else []:
+        if isinstance(settings, Decontaminate) and not settings.evaluation:
+            raise SixndError("'decontaminate' needs the evaluation sets: say change: {evaluation: [FILES]}")
+        if isinstance(settings, Perplexity) and not settings.model:
+            raise SixndError("'perplexity' needs a model of your own: say change: {model: FILE}")
     return stages
 
 
 def checked_across(stages: Stages | None) -> Stages | None:
     """The same stages if they can be resolved and each sees the whole corpus; else ``SixndError``."""
+    checked(stages)
     for settings in resolved(stages) if stages is not None else []:
         if not isinstance(settings, CorpusStageSettings):
             raise SixndError(
@@ -66,5 +70,5 @@ def _with_changes(choice: StageChoice) -> StageSettings:
         return _SETTINGS.validate_python(published.plain() | choice.change)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        raise SixndError(f"'{choice.filter}': {where}: {first['msg']}") from error
+        where = [f"'{choice.filter}'", ".".join(str(part) for part in first["loc"][1:]), first["msg"]]
+        raise SixndError(": ".join(part for part in where if part)) from error

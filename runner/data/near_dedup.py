@@ -12,7 +12,6 @@ verified partner that stays, the earliest such one.
 """
 
 import importlib.metadata
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +113,9 @@ def _predecessors(shards: Signatures, bands: int, scratch: Path) -> Iterator[Arr
         yield np.empty((bands, 0), np.int64)
         return
     with tempfile.TemporaryFile(dir=scratch) as file:
-        os.posix_fallocate(file.fileno(), 0, 8 * bands * documents)  # a full disk is told here, not by a bus error
+        for _ in range(bands):  # written, not only made as long: a full disk is told here, not by a bus error
+            file.write(bytes(8 * documents))
+        file.flush()
         table = np.memmap(file, np.uint64, "r+", shape=(bands, documents)).view(np.ndarray)
         present = _gather_keys(shards, table)
         for keys in table:  # a band's keys are used once: its predecessors take their place

@@ -89,7 +89,7 @@ class SignatureWriter:
             start = _MAGIC + json.dumps(head).encode()
             file.write(start.ljust(_padded(len(start) + 1) - 1) + b"\n")
             for values in columns.values():
-                values.tofile(file)
+                file.write(values.data)
                 file.write(bytes(_padded(values.nbytes) - values.nbytes))
 
 
@@ -131,9 +131,9 @@ class Signatures:
 
     def __init__(self, paths: Sequence[Path], stage: Named) -> None:
         self._paths = list(paths)
-        heads = [read_head(path) for path in paths]
+        heads, settings = [read_head(path) for path in paths], digest(stage)
         for path, head in zip(paths, heads, strict=True):
-            if (head["stage"], head["settings_sha256"]) != (stage.name, digest(stage)):
+            if (head["stage"], head["settings_sha256"]) != (stage.name, settings):
                 raise InvalidDataError(f"{path} was signed by other settings: remove it, and its shard is signed again")
         self.starts = np.concatenate([[0], np.cumsum([head["documents"] for head in heads], dtype=np.int64)])
         """Place of each shard's first document, and the number of all."""

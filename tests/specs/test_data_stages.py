@@ -40,6 +40,13 @@ def test_a_curve_that_misses_most_pairs_is_refused_at_its_place():
     assert "spec.yaml:10:" in told
 
 
+@pytest.mark.parametrize("name", ["decontaminate", "perplexity"])
+def test_a_stage_without_the_files_it_needs_is_refused_at_its_place(name):
+    told = refused((SOURCE, f"    - {{name: prose, recipe: installed-docs, stages: [{name}]}}\n"))
+    assert f"'{name}' needs" in told
+    assert "spec.yaml:10:" in told
+
+
 def test_deduplication_across_sources_is_taken():
     spec = parse(spec_with(("data:\n", "data:\n  across: [exact-dedup, near-dedup]\n")), "spec.yaml", BudgetSpec)
     assert [settings.stage for settings in resolved(spec.data.across)] == ["exact-dedup", "near-dedup"]
