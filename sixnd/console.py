@@ -24,6 +24,8 @@ _EXTRA_OF = {
     "altair": "report",
     "pandas": "report",
     "vl_convert": "report",
+    "datatrove": "cluster",
+    "ray": "cluster",
 }
 _WIDTH_WHEN_PIPED = 80
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count it

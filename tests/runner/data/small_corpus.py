@@ -16,7 +16,7 @@ _STAGES: dict[str, Any] = {"prose": ["normalise", "exact-dedup", "near-dedup"], 
 
 def write_corpus(folder: Path, files: int = 12, documents: int = 12, words: int = 120) -> None:
     """Text files of two sources, a quarter of whose documents are copies, exact or near, of others."""
-    draw = random.Random(1)
+    draw = random.Random(1)  # noqa: S311
     texts = [" ".join(draw.choices(_WORDS, k=words)) for _ in range(2 * files * documents)]
     for number in range(0, len(texts), 8):
         texts[number] = texts[number // 2]
