@@ -142,6 +142,22 @@ class SourceShare(Document):
     documents: Figure | None = None
 
 
+class PhaseRow(Document):
+    """What one phase of the training reads of one source."""
+
+    phase: str
+    steps: str
+    """First and last."""
+    source: str
+    planned: Figure
+    """Share of the phase's tokens."""
+    tokens: Figure
+    epochs: Figure | None
+    realised: Figure | None = None
+    sequences: Figure | None = None
+    """Drawn in a run."""
+
+
 class CurvePoint(Document):
     """A compute-optimal loss under the law."""
 
@@ -186,6 +202,8 @@ class PlanFacts(Document):
     model: list[Pair]
     training: list[Pair]
     sources: list[SourceShare]
+    phases: list[PhaseRow]
+    """Sources by phase; empty where there is but one phase."""
     options: list[Option]
     pareto: list[Option]
     """Layouts that no other beats in both time, so money, and memory head-room; fastest first."""

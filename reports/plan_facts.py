@@ -5,6 +5,7 @@ from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, PlanF
 from sixnd.reports.figures import estimated, exact
 from sixnd.reports.law_curve import known_law, law_curve
 from sixnd.reports.law_rows import law_row
+from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_cost import option, pipeline, sensitivity
 from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, TimeBreakdown
 
@@ -43,6 +44,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
         model=_model(plan),
         training=_training(plan),
         sources=[_source(source) for source in plan.data.sources],
+        phases=phase_rows(plan),
         options=[option(one) for one in plan.options],
         pareto=[option(one) for one in plan.pareto],
         sensitivities=[sensitivity(plan, row) for row in plan.sensitivities],

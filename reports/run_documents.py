@@ -8,6 +8,7 @@ from sixnd.reports.documents import (
     Baseline,
     Checkpoint,
     Pair,
+    PhaseRow,
     PlanFacts,
     Row,
     Series,
@@ -29,6 +30,8 @@ class RunFacts(Document):
     rows: list[Row]
     baseline: Baseline | None
     sources: list[SourceShare]
+    phases: list[PhaseRow]
+    """Sources by phase, planned and realised; empty where there is but one phase."""
     data: DataFacts
     """What became of the documents of every source; without sources where none was prepared yet."""
     attempts: list[Attempt]

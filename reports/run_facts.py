@@ -15,6 +15,7 @@ from sixnd.reports.documents import (
     TextSample,
 )
 from sixnd.reports.figures import exact
+from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.series import all_series
@@ -40,6 +41,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         rows=rows,
         baseline=baseline,
         sources=_sources(planned, record),
+        phases=phase_rows(plan, record.last(Mix)),
         data=_data(record),
         attempts=attempts(record),
         checkpoints=[

@@ -3,7 +3,7 @@
 from sixnd.reports.data_tables import data_tables
 from sixnd.reports.documents import Row
 from sixnd.reports.run_documents import RunFacts
-from sixnd.reports.tables import NONE, Line, Table, figure_text, pairs_table, sources_table, titled
+from sixnd.reports.tables import NONE, Line, Table, figure_text, pairs_table, phases_table, sources_table, titled
 
 
 def run_tables(facts: RunFacts) -> list[Table]:
@@ -12,6 +12,7 @@ def run_tables(facts: RunFacts) -> list[Table]:
         _rows(facts.rows, facts.notes),
         _baseline(facts),
         sources_table(facts.sources),
+        phases_table(facts.phases),
         *data_tables(facts.data),
         _attempts(facts),
         _checkpoints(facts),

@@ -9,6 +9,7 @@ from sixnd.reports.documents import (
     Option,
     Pair,
     Part,
+    PhaseRow,
     PlanFacts,
     SensitivityRow,
     SourceShare,
@@ -56,6 +57,7 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
         _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
         pairs_table("pipeline", "Pipeline", facts.pipeline.numbers if facts.pipeline else []),
         sources_table(facts.sources),
+        phases_table(facts.phases),
         pairs_table("model", "Model", facts.model),
         pairs_table("training", "Training", facts.training),
         _decisions(facts),
@@ -189,6 +191,39 @@ def _stops(rows: list[SensitivityRow]) -> bool:
 def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
     lines = [Line((part.label, part.figure.text, part.share)) for part in parts]
     return titled(key, title, "Component|#Amount|#Share", lines, note)
+
+
+def phases_table(rows: list[PhaseRow]) -> Table:
+    """The phases, the first one first."""
+    drawn = any(row.realised for row in rows)
+    columns = "Phase|Steps|Source|#Planned" + ("|#Realised|#Sequences" if drawn else "") + "|#Tokens|#Epochs"
+    lines = [
+        Line(
+            (
+                row.phase if i == 0 or rows[i - 1].phase != row.phase else "",
+                row.steps if i == 0 or rows[i - 1].phase != row.phase else "",
+                row.source,
+                row.planned.text,
+                *((figure_text(row.realised), figure_text(row.sequences)) if drawn else ()),
+                row.tokens.text,
+                figure_text(row.epochs, NONE),
+            )
+        )
+        for i, row in enumerate(rows)
+    ]
+    return titled("phases", "Phases of the data mix", columns, lines, *_phase_notes(rows))
+
+
+def _phase_notes(rows: list[PhaseRow]) -> list[str]:
+    notes = ["Tokens as planned; epochs are of the documents that the phase may read, by declared unique tokens."]
+    gaps = [
+        abs(row.realised.value - row.planned.value)
+        for row in rows
+        if row.realised is not None and row.realised.value is not None and row.planned.value is not None
+    ]
+    if gaps:
+        notes.append(f"Realised shares of a phase differ from the planned ones by at most {max(gaps):.2%}.")
+    return notes
 
 
 def sources_table(sources: list[SourceShare]) -> Table:
