@@ -1,5 +1,7 @@
 """The catalogs: every entry is sound, has its citation, and is found by name."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -32,10 +34,18 @@ def _citations(plain) -> list[str]:
 def test_every_text_recipe_has_a_licence_and_an_archive_is_pinned_by_its_digest(name):
     recipe = catalog.source(name)
     assert recipe.licence
-    if recipe.kind == "pip-archive":
-        assert "==" in (recipe.requirement or "")
-        assert len(recipe.sha256 or "") == 64
+    pin = {"pip-archive": r".+==.+", "npm-archive": r".+@\d.+", "debian-package": r".+=.+"}.get(recipe.kind)
+    if pin:
+        assert re.fullmatch(pin, recipe.requirement or "")
+        assert re.fullmatch("[0-9a-f]{64}", recipe.sha256 or "")
         assert recipe.members
+
+
+@pytest.mark.parametrize("missing", ["requirement", "sha256"])
+def test_an_archive_that_is_not_pinned_is_no_recipe(missing):
+    plain = catalog.source("metamath").plain() | {missing: None}
+    with pytest.raises(ValueError, match="an archive needs `requirement` and `sha256`"):
+        catalog.SourceRecipe.model_validate(plain)
 
 
 @pytest.mark.parametrize("name", catalog.planning_laws())
