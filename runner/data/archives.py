@@ -43,18 +43,22 @@ def members(recipe: SourceRecipe, cache_dir: Path) -> list[Item]:
 def content(item: Item, recipe: SourceRecipe, cache_dir: Path) -> bytes:
     """Bytes of one member, decompressed by the ending of its name; the archive is fetched where the cache lacks it."""
     path = cache_dir / item.path
-    if not path.is_file():
-        path = _unpacked(recipe, cache_dir)
-    with path.open("rb") as file:
+    if path.name != _tar_of(recipe):
+        raise SixndError(f"{item.name} was listed from another release than {recipe.requirement}: list the source anew")
+    with (path if path.is_file() else _unpacked(recipe, cache_dir)).open("rb") as file:
         file.seek(item.offset)
         packed = file.read(item.bytes)
     unpack = _UNPACKERS.get(Path(item.name).suffix)
     return unpack(packed) if unpack else packed
 
 
+def _tar_of(recipe: SourceRecipe) -> str:
+    return f"{recipe.sha256}.tar"
+
+
 def _unpacked(recipe: SourceRecipe, cache_dir: Path) -> Path:
     archive = _checked(recipe, cache_dir)
-    target = cache_dir / f"{recipe.sha256}.tar"
+    target = cache_dir / _tar_of(recipe)
     if not target.is_file():
         with replaced_atomically(target) as tar:
             _unpack(archive, tar)
@@ -72,7 +76,7 @@ def _checked(recipe: SourceRecipe, cache_dir: Path) -> Path:
     with known.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != recipe.sha256:
-        known.unlink()
+        known.unlink(missing_ok=True)
         raise SixndError(f"{recipe.requirement} has SHA-256 {digest}, not {recipe.sha256}: it was not opened")
     return known
 

@@ -70,6 +70,20 @@ def test_links_in_an_archive_are_no_members(tmp_path: Path) -> None:
     assert archives.members(recipe_of(packed.getvalue(), tmp_path), tmp_path) == []
 
 
+def test_members_are_read_on_a_machine_whose_cache_lacks_the_unpacked_archive(tmp_path: Path) -> None:
+    recipe = recipe_of(tar_of(FILES), tmp_path)
+    (item,) = recipes.recipe_items(recipe, tmp_path)
+    (tmp_path / item.path).unlink()
+    assert archives.content(item, recipe, tmp_path) == PLAY.encode()
+
+
+def test_a_member_of_another_release_is_not_looked_for_in_this_one(tmp_path: Path) -> None:
+    (item,) = recipes.recipe_items(recipe_of(tar_of(FILES), tmp_path), tmp_path)
+    newer = recipe_of(tar_of({**FILES, "pkg/new.py": b"pass"}), tmp_path, requirement="plays==2")
+    with pytest.raises(SixndError, match="listed from another release than plays==2"):
+        archives.content(item, newer, tmp_path)
+
+
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
 def test_a_debian_package_gives_its_members(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
