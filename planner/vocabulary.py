@@ -17,10 +17,12 @@ VOCAB_RULE = (
 
 
 def vocabulary_source(spec: BudgetSpec) -> str:
-    """Who decided how many entries there are: the spec, the tokenizer that its data was prepared with, or the rule."""
+    """Who decided how many entries there are: the spec, the tokenizer that is known already, or the rule."""
     if spec.model.vocab_size is not None:
         return "spec: model.vocab_size"
-    return VOCAB_RULE if spec.data.prepared is None else "measured: the tokenizer of data.prepared"
+    if spec.data.prepared is not None:
+        return "measured: the tokenizer of data.prepared"
+    return VOCAB_RULE if spec.data.tokenizer.trained is None else "spec: data.tokenizer.file"
 
 
 def automatic_vocab(params_non_embedding: int, hidden: int) -> int:

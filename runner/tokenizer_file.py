@@ -7,14 +7,10 @@ its SHA-256, its kind and its number of entries were found to be what the first 
 import hashlib
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sixnd.runner.text_models import TextModel, text_model
 from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import replaced_atomically
-from sixnd.specs.tokenizers import TokenizerHeader, TokenizerKind
-
-_ANEW = "train it anew with `sixnd tokenizer train`"
+from sixnd.specs.tokenizers import TRAIN_ANEW, TokenizerHeader, TokenizerKind, parsed_header
 
 
 def write_tokenizer(path: Path, kind: TokenizerKind, data: bytes) -> None:
@@ -30,19 +26,24 @@ def load_tokenizer(path: Path) -> TextModel:
     header, data = _read(path)
     found = hashlib.sha256(data).hexdigest()
     if found != header.sha256:
-        raise InvalidDataError(f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed; {_ANEW}")
+        raise InvalidDataError(
+            f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed; {TRAIN_ANEW}"
+        )
     model = text_model(header.kind, data, str(path))
     if model.vocab_size != header.vocab_size:
-        raise InvalidDataError(f"{path}: it has {model.vocab_size:,} entries and says {header.vocab_size:,}; {_ANEW}")
+        raise InvalidDataError(
+            f"{path}: it has {model.vocab_size:,} entries and says {header.vocab_size:,}; {TRAIN_ANEW}"
+        )
     return model
 
 
 def _read(path: Path) -> tuple[TokenizerHeader, bytes]:
     try:
         first, _, data = path.read_bytes().partition(b"\n")
-        return TokenizerHeader.model_validate_json(first), data
     except OSError as error:
         raise InvalidDataError(f"{path}: cannot be read ({error.strerror}); name a tokenizer file") from error
-    except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
-        raise InvalidDataError(f"{path}: its first line tells of no tokenizer ({why}); {_ANEW}") from error
+    return parsed_header(first, path), data
+
+
+def _damaged(path: Path, why: str) -> InvalidDataError:
+    return InvalidDataError(f"{path}: {why}; {TRAIN_ANEW}")

@@ -424,9 +424,12 @@ class BudgetSpec(Document):
 
     @property
     def model_of_data(self) -> ModelRequest:
-        """The model that is asked for, with the vocabulary of the tokenizer that its data was prepared with."""
-        prepared = self.data.prepared
-        return self.model if prepared is None else self.model.model_copy(update={"vocab_size": prepared.vocab_size})
+        """The model that is asked for, with the vocabulary of the tokenizer that is known already.
+
+        It is that which its data was prepared with, or that of the file it names.
+        """
+        known = self.data.prepared or self.data.tokenizer.trained
+        return self.model if known is None else self.model.model_copy(update={"vocab_size": known.vocab_size})
 
     @property
     def planning_law(self) -> NamedLaw:

@@ -27,8 +27,17 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *mix_problems(spec),
         *anneal_problems(spec),
         *prepared_problems(spec),
+        *_tokenizer_fits(spec),
         *_inference(spec),
     ]
+
+
+def _tokenizer_fits(spec: BudgetSpec) -> list[Problem]:
+    trained, entries = spec.data.tokenizer.trained, spec.model.vocab_size
+    if trained is None or entries is None or entries == trained.vocab_size:
+        return []
+    message = f"vocab_size is {entries:,} here, and the tokenizer has {trained.vocab_size:,} entries; make it auto"
+    return [Problem(("model", "vocab_size"), message, also=(("data", "tokenizer", "file"),))]
 
 
 def price_usd_per_hour(spec: BudgetSpec) -> float:

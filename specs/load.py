@@ -17,6 +17,7 @@ from sixnd.specs.errors import ContradictionError, InfeasibleError, InvalidDocum
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
+from sixnd.specs.tokenizers import with_header
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
 T = TypeVar("T", bound=Document)
@@ -190,6 +191,7 @@ def _files_read(marked: Marked) -> list[Problem]:
         *_file_read(marked, ("cluster", "calibration"), load_calibration),
         *_file_read(marked, ("data", "mix"), lambda path: load_mix(path).mix),
         *_file_read(marked, ("data", "prepared"), load_prepared),
+        *with_header(marked),
     ]
 
 
