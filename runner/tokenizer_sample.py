@@ -29,19 +29,27 @@ class Sampled:
         return sum(map(utf8_bytes, self.texts))
 
 
-def sampled(sources: Sequence[tuple[TextSource, float]], most_bytes: int, seed: int | None) -> list[Sampled]:
-    """Text of each source by its share of ``most_bytes``.
+def sampled(
+    sources: Sequence[tuple[TextSource, float]], most_bytes: int, seed: int | None, hold_out: float = 0
+) -> list[Sampled]:
+    """Text of each source by its share of ``most_bytes``, the share ``hold_out`` of the documents left out.
 
     Without a ``seed`` the first documents, which come in fair order, and no more is read; with one, pieces of
     documents drawn from the whole source.
     """
-    return [_of_source(source, share, int(share * most_bytes), seed) for source, share in sources]
+    found = []
+    for source, share in sources:
+        asked = int(share * most_bytes)
+        documents = (one for one in source.documents() if not is_held_out(one, hold_out))
+        texts = first(documents, asked) if seed is None else drawn(documents, asked, seed)
+        found.append(Sampled(source.name, share, asked, list(texts)))
+    return found
 
 
-def _of_source(source: TextSource, share: float, most_bytes: int, seed: int | None) -> Sampled:
-    documents = source.documents()
-    texts = first(documents, most_bytes) if seed is None else drawn(documents, most_bytes, seed)
-    return Sampled(source.name, share, most_bytes, list(texts))
+def is_held_out(document: Document, share: float) -> bool:
+    """Whether a document is of the share that a tokenizer is judged by and not trained on; its name alone decides."""
+    digest = hashlib.blake2b(document.id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def first(documents: Iterable[Document], most_bytes: int) -> Iterator[str]:

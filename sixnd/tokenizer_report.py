@@ -1,7 +1,7 @@
 """What `sixnd tokenizer report` finds out, as plain data."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sixnd.runner.text_models import TextModel
 from sixnd.runner.text_sources import TextSource
 from sixnd.runner.tokenizer_file import load_tokenizer
 from sixnd.runner.tokenizer_measures import Measure, measured, together
+from sixnd.runner.tokenizer_sample import is_held_out
 from sixnd.specs.plan import Plan
 
 Facts = dict[str, Any]
@@ -20,15 +21,38 @@ Cell = tuple[str, str, str, str]
 """Tokenizer, source, domain, language."""
 
 
-def reported(
-    files: Sequence[Path], sources: Sequence[TextSource], plan: Plan | None, most_bytes: int, *, identify: bool
-) -> Facts:
+@dataclass(frozen=True)
+class Texts:
+    """What tokenizers are judged by."""
+
+    sources: Sequence[TextSource]
+    most_bytes: int
+    """Of each source."""
+    hold_out: float
+    """Share of documents that training left out, which alone are read; 0 reads all."""
+    identify: bool
+    """Whether the language of documents that state none is identified."""
+
+    def documents(self, source: TextSource) -> Iterator[Document]:
+        """Whole documents until so many bytes are reached."""
+        read = 0
+        for document in source.documents():
+            if read >= self.most_bytes:
+                return
+            if self.hold_out and not is_held_out(document, self.hold_out):
+                continue
+            read += utf8_bytes(document.text)
+            yield document
+
+
+def reported(files: Sequence[Path], texts: Texts, plan: Plan | None) -> Facts:
     """Every tokenizer on every source, and what its embeddings cost the plan's model."""
     models = {str(file): load_tokenizer(file) for file in files}
     cells: dict[Cell, Measure] = {}
-    for source in sources:
-        documents = _first(source.documents(), most_bytes)
-        for (name, language), measure in measured(models, _identified(documents) if identify else documents).items():
+    for source in texts.sources:
+        documents = texts.documents(source)
+        found = measured(models, _identified(documents) if texts.identify else documents)
+        for (name, language), measure in found.items():
             cells[name, source.name, source.planned.kind or "", language] = measure
     return {
         "tokenizers": [_tokenizer(name, model, cells) for name, model in models.items()],
@@ -96,16 +120,6 @@ def _embeddings(plan: Plan, models: dict[str, TextModel]) -> list[Facts]:
         }
         for name, cost in zip(sizes, costs, strict=True)
     ]
-
-
-def _first(documents: Iterable[Document], most_bytes: int) -> Iterator[Document]:
-    """Whole documents until ``most_bytes`` are reached."""
-    read = 0
-    for document in documents:
-        if read >= most_bytes:
-            return
-        read += utf8_bytes(document.text)
-        yield document
 
 
 def _identified(documents: Iterable[Document]) -> Iterator[Document]:

@@ -19,6 +19,13 @@ _KINDS = click.Choice(["byte-bpe", "sp-bpe", "sp-unigram", "wordpiece"])
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _field_option = click.option("--text-field", default="text", show_default=True, help="Where a record has its text.")
 _threads_option = click.option("--threads", type=click.IntRange(min=1), help="Default: this machine's cores.")
+_hold_out_option = click.option(
+    "--hold-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Share of documents that training leaves out and a report then judges by alone.",
+)
 _text_option = click.option(
     "--text", "patterns", multiple=True, metavar="[NAME=]GLOB", help="Files, a folder or a glob (** too) to read."
 )
@@ -39,6 +46,7 @@ def tokenizer() -> None:
 @click.option("-o", "--output", type=_FILE, required=True, help="Write the tokenizer here.")
 @click.option("--sample-mb", type=click.FloatRange(0, min_open=True), default=32.0, show_default=True, help="Of text.")
 @click.option("--seed", type=int, help="Draw the sample from all the text by this seed, not from its first documents.")
+@_hold_out_option
 @_field_option
 @_threads_option
 @_json_option
@@ -49,6 +57,7 @@ def train(
     output: Path,
     sample_mb: float,
     seed: int | None,
+    hold_out: float,
     text_field: str,
     threads: int | None,
     as_json: bool,
@@ -68,7 +77,7 @@ def train(
     entries, choice = _entries(vocab_size, found[0] if found else None)
     tell(f"reading {sample_mb:g} MB of text")
     shares = _shares(inputs, found, text_field)
-    sample = sampled(shares, int(sample_mb * _MEGA), seed)
+    sample = sampled(shares, int(sample_mb * _MEGA), seed, hold_out)
     damage_of([source for source, _ in shares])
     tell(f"training {kind} of {entries:,} entries on {sum(part.bytes for part in sample) / _MEGA:,.1f} MB")
     clock = _Clock()
@@ -101,16 +110,17 @@ def report(
     parallel: tuple[str, ...],
     languages: bool,
     most_mb: float,
+    hold_out: float,
     text_field: str,
     as_json: bool,
 ) -> None:
     """Say how well tokenizers fit text.
 
     Bytes a token, tokens a word, entries used, whether text comes back; by source, domain and language; what embeddings
-    cost. Give a tokenizer text that it was not trained on.
+    cost. Give a tokenizer text that it was not trained on: other text, or the documents that were held out.
     """
     from sixnd.tokenizer_inputs import damage_of, plan_at, sources_of
-    from sixnd.tokenizer_report import parities, reported
+    from sixnd.tokenizer_report import Texts, parities, reported
     from sixnd.tokenizer_text import report_text
 
     found = plan_at(spec) if spec is not None else None
@@ -120,7 +130,8 @@ def report(
     if not sources and not parallel:
         raise click.UsageError("give text to judge by: --text GLOB, --parallel NAME=GLOB or --spec SPEC")
     several = sources_of(parallel, text_field)
-    facts = reported(files, sources, None if found is None else found[0], int(most_mb * _MEGA), identify=languages)
+    texts = Texts(sources, int(most_mb * _MEGA), hold_out, identify=languages)
+    facts = reported(files, texts, None if found is None else found[0])
     facts["parity"] = parities(files, several)
     facts["damage"] = damage_of([*sources, *several])
     if as_json:

@@ -128,6 +128,14 @@ def test_a_report_counts_tokens_as_encoding_does(folder: Path, capsys) -> None:
     assert [row["name"] for row in told["by_source"]] == ["mine"]
 
 
+def test_documents_that_were_held_out_are_judged_by_and_not_trained_on(folder: Path, capsys) -> None:
+    told = printed(capsys, "train", "text/*.py", "-o", "t.tok", "--vocab-size", "600", "--hold-out", "0.3")
+    judged = printed(capsys, "report", "t.tok", "--text", "text/*.py", "--hold-out", "0.3")
+    files = list(Path("text").glob("*.py"))
+    assert 0 < judged["tokenizers"][0]["documents"] < len(files)
+    assert told["sample"][0]["bytes"] + judged["tokenizers"][0]["bytes"] == sum(len(f.read_bytes()) for f in files)
+
+
 def test_a_lossy_tokenizer_is_found_out_on_the_text(folder: Path, capsys) -> None:
     trained("--kind", "wordpiece")
     (whole,) = printed(capsys, "report", "t.tok", "--text", "text/*.py")["tokenizers"]
