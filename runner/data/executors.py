@@ -23,7 +23,8 @@ Act = Callable[[Path, str, int, int], None]
 StepProgress = Callable[[str, int, int, float], None]
 """Told a step's name, how many of its tasks are finished, how many it has, and the seconds since it began."""
 
-_AGAIN = "take fewer workers or free memory, and run the same command again: what is finished stays"
+_AGAIN = "run the same command again: what is finished stays"
+_MEMORY = f"take fewer workers or free memory, and {_AGAIN}"
 
 
 def run_local(
@@ -92,12 +93,15 @@ def attempt(act: Act, folder: Path, step: str, task: int, helpers: int) -> None:
         raise SixndError(str(error)) from None  # a kind with more than a message cannot be unpickled
     except BrokenProcessPool:
         raise _killed(f"step {step}, task {task}") from None
+    except OSError as error:
+        what = f"{error.filename or folder}: {(error.strerror or str(error)).lower()}"
+        raise SixndError(f"step {step}, task {task}: {what}; mend that, and {_AGAIN}") from None
     except MemoryError:
-        raise SixndError(f"step {step}, task {task}: memory ran out; {_AGAIN}") from None
+        raise SixndError(f"step {step}, task {task}: memory ran out; {_MEMORY}") from None
     except Exception as error:
         error.add_note(f"in step {step}, task {task}, of {folder}")
         raise
 
 
 def _killed(where: str) -> SixndError:
-    return SixndError(f"{where}: a worker process was killed, as the kernel does when memory runs out; {_AGAIN}")
+    return SixndError(f"{where}: a worker process was killed, as the kernel does when memory runs out; {_MEMORY}")

@@ -54,7 +54,8 @@ class SlurmSettings:
         if not _TIME.fullmatch(self.time):
             raise SixndError(f"'{self.time}' is no time limit of Slurm; write 30, 04:00:00 or 1-12:00:00")
         for name in ("cpus", "memory_gb_per_cpu", "tasks_per_job", "most_in_array", "at_once"):
-            if (getattr(self, name) or (0 if name != "at_once" else 1)) < 1:
+            value = getattr(self, name)
+            if value is not None and value < 1:
                 raise SixndError(f"{name} must be 1 or more")
 
 

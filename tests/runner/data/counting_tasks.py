@@ -1,5 +1,6 @@
 """Tasks for the executors' tests: what other processes can import, and what they do shows in files."""
 
+import errno
 import os
 import signal
 import time
@@ -42,4 +43,5 @@ _FAILURES = {
     "document": InvalidDocumentError("spec.yaml", [Problem(("data",), "no such source")]),
     "defect": ZeroDivisionError("division by zero"),
     "memory": MemoryError(),
+    "disk": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
 }
