@@ -34,14 +34,6 @@ def load_budget(path: str | Path) -> BudgetSpec:
     return load(path, BudgetSpec)
 
 
-def load_unprepared(path: str | Path) -> BudgetSpec:
-    """The same without the prepared data it may name: that of a spec whose data is about to be prepared anew."""
-    marked = read_yaml(read_text(path), str(path))
-    if isinstance(marked.data, dict) and isinstance(marked.data.get("data"), dict):
-        marked.data["data"].pop("prepared", None)
-    return _checked(marked, BudgetSpec)
-
-
 def load_sources(path: str | Path) -> BudgetSpec:
     """Read a budget spec for its sources alone, before what they hold was measured.
 

@@ -4,7 +4,7 @@ import pytest
 
 from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InvalidDocumentError
-from sixnd.specs.load import load_budget, load_unprepared
+from sixnd.specs.load import load_budget, load_sources
 from sixnd.specs.plan import PlannedSource
 from sixnd.specs.prepared_checks import prepared_for, prepared_problems, sources_settings_sha256
 from tests.specs.example import spec_with
@@ -67,9 +67,9 @@ def test_a_source_of_which_nothing_is_left_is_refused(written):
 
 def test_a_spec_whose_prepared_data_is_stale_or_absent_can_be_read_to_prepare_it_anew(written, tmp_path):
     path = written((PROSE, "{name: prose, recipe: installed-docs, stages: [scrub-pii]}"))
-    assert load_unprepared(path).data.prepared is None
+    assert load_sources(path).data.prepared is None
     (tmp_path / "prepared.yaml").unlink()
-    assert load_unprepared(path).data.prepared is None
+    assert load_sources(path).data.prepared is None
 
 
 def test_settings_have_the_same_digest_in_a_spec_and_in_its_plan(written):
