@@ -3,7 +3,9 @@
 Terminal, Markdown, HTML and JSON are all rendered from these documents and format nothing themselves.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from sixnd.specs.document import Document
 from sixnd.specs.plan import PlannedPipeline
@@ -131,7 +133,9 @@ class SourceShare(Document):
     planned: Figure
     tokens: Figure
     unique_tokens: Figure | None
-    """Declared by the plan, or counted when the data was prepared."""
+    """Declared by the spec, or `measured`."""
+    measured: bool = False
+    """Whether unique tokens were counted when the data was prepared."""
     epochs: Figure | None
     kind: str = ""
     """What the text is about, where the spec says so."""
@@ -140,6 +144,10 @@ class SourceShare(Document):
     realised: Figure | None = None
     sequences: Figure | None = None
     documents: Figure | None = None
+    text: str = ""
+    """Where its text comes from: a recipe or files."""
+    stages: Annotated[list[str], Field(default_factory=list)]
+    """What is done to it, in order, and last what is done across sources."""
 
 
 class PhaseRow(Document):

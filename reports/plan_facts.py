@@ -1,5 +1,7 @@
 """A plan as facts."""
 
+from collections.abc import Sequence
+
 from sixnd.reports import format as fmt
 from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, PlanFacts, SourceShare
 from sixnd.reports.figures import estimated, exact
@@ -8,6 +10,7 @@ from sixnd.reports.law_rows import law_row
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_cost import option, pipeline, sensitivity
 from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, TimeBreakdown
+from sixnd.specs.text_filters import StageSettings
 
 MEMORY_LABELS = {
     "parameters": "Parameters",
@@ -43,7 +46,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
         key_numbers=numbers,
         model=_model(plan),
         training=_training(plan),
-        sources=[_source(source) for source in plan.data.sources],
+        sources=[_source(source, plan.data.across) for source in plan.data.sources],
         phases=phase_rows(plan),
         options=[option(one) for one in plan.options],
         pareto=[option(one) for one in plan.pareto],
@@ -195,15 +198,19 @@ def _training(plan: Plan) -> list[Pair]:
     return [Pair(label=label, text=text) for label, text in rows]
 
 
-def _source(source: PlannedSource) -> SourceShare:
+def _source(source: PlannedSource, across: Sequence[StageSettings]) -> SourceShare:
     return SourceShare(
         name=source.name,
         planned=exact("share", source.weight),
         tokens=exact("count", source.tokens),
         unique_tokens=None if source.unique_tokens is None else exact("count", source.unique_tokens),
+        measured=source.measured,
         epochs=None if source.epochs is None else exact("number", source.epochs),
         kind=source.kind or "",
         worth=exact("count", source.tokens_worth) if source.tokens_worth and (source.epochs or 0) > 1 else None,
+        text=source.recipe or source.path or "",
+        stages=[settings.stage for settings in source.stages]
+        + [f"{settings.stage} across sources" for settings in across],
     )
 
 

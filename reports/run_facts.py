@@ -134,6 +134,7 @@ def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | Non
         changes["sequences"] = exact("integer", sequences)
     if data is not None:
         changes["documents"] = exact("integer", data.documents)
+        changes["measured"] = True
         changes["unique_tokens"] = exact("count", data.train_tokens)
         changes["worth"] = None  # the plan's, of the unique tokens that were declared
         if data.train_tokens and source.tokens.value is not None:

@@ -58,6 +58,7 @@ def plan_tables(facts: PlanFacts) -> list[Table]:
         pairs_table("pipeline", "Pipeline", facts.pipeline.numbers if facts.pipeline else []),
         sources_table(facts.sources),
         phases_table(facts.phases),
+        _text_of(facts.sources),
         pairs_table("model", "Model", facts.model),
         pairs_table("training", "Training", facts.training),
         _decisions(facts),
@@ -247,10 +248,20 @@ def sources_table(sources: list[SourceShare]) -> Table:
         )
         for source in sources
     ]
-    counted = any(source.documents for source in sources)
+    counted = any(source.measured for source in sources)
     unique = "unique tokens as counted in the prepared text" if counted else "unique tokens as declared"
     told = "; worth: the unique tokens that tokens read over are worth, as planned" if worth else ""
     return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both{told}.")
+
+
+def _text_of(sources: list[SourceShare]) -> Table:
+    """Empty where every source is taken as it is."""
+    staged = any(source.stages for source in sources)
+    lines = [
+        Line((source.name, source.text or NONE, ", ".join(source.stages) or "none: taken as it is"))
+        for source in (sources if staged else [])
+    ]
+    return titled("text", "Text and what is done to it", "Source|Text|Stages, in order", lines)
 
 
 def _decisions(facts: PlanFacts) -> Table:
