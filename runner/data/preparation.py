@@ -132,8 +132,10 @@ class Preparation:
             yield from _first_bytes(self._texts(work, source), source.source.weight * _TOKENIZER_TEXT_BYTES)
 
     def _texts(self, work: Work, source: WorkSource) -> Iterator[str]:
+        at_once = _threads()
         for shard in range(source.shards):
-            self._cleaned(work, source, shard, 1)
+            if shard % at_once == 0:
+                self._cleaned(work, source, shard, min(at_once, source.shards - shard))
             for document in final_documents(self.folder, work, source, shard, DamageLog()):
                 yield document.text
 
