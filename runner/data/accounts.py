@@ -84,7 +84,8 @@ def _stage(parts: Sequence[StageResult], seed: int) -> StageResult:
 
 def _reason(parts: Sequence[RemovedFor], seed: int) -> RemovedFor:
     """One reason; its examples are those that a single pass over all shards would have drawn."""
-    examples = sorted((one for part in parts for one in part.examples), key=lambda one: (draw(one.id, seed), one.id))
+    examples = [one for part in parts for one in part.examples]
+    examples.sort(key=lambda one: (-draw(one.id, seed), one.id, one.detail, one.excerpt), reverse=True)
     return RemovedFor(
         reason=parts[0].reason,
         documents=sum(part.documents for part in parts),

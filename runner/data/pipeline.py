@@ -33,20 +33,20 @@ class _Reason:
 
     documents: int = 0
     bytes: int = 0
-    drawn: list[tuple[int, str, Example]] = field(default_factory=list)
+    drawn: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """Rank, identifier, detail and excerpt: identifiers are the user's, and several documents may have the same."""
 
     def add(self, document: Document, size: int, removed: Removed, seed: int, most: int) -> None:
         self.documents += 1
         self.bytes += size
-        rank = -draw(document.id, seed)
-        if len(self.drawn) == most and (not most or rank <= self.drawn[0][0]):
-            return
-        example = Example(id=document.id, detail=removed.detail, excerpt=document.text[:_EXCERPT_CHARACTERS])
-        add = heapq.heappush if len(self.drawn) < most else heapq.heapreplace
-        add(self.drawn, (rank, document.id, example))
+        one = (-draw(document.id, seed), document.id, removed.detail, document.text[:_EXCERPT_CHARACTERS])
+        if len(self.drawn) < most:
+            heapq.heappush(self.drawn, one)
+        elif most:
+            heapq.heappushpop(self.drawn, one)
 
     def result(self, reason: str) -> RemovedFor:
-        examples = [example for _, _, example in sorted(self.drawn, key=lambda one: (-one[0], one[1]))]
+        examples = [Example(id=name, detail=detail, excerpt=text) for _, name, detail, text in sorted(self.drawn)[::-1]]
         return RemovedFor(reason=reason, documents=self.documents, bytes=self.bytes, examples=examples)
 
 
