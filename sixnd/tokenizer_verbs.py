@@ -101,6 +101,7 @@ def train(
 @click.option(
     "--most-mb", type=click.FloatRange(0, min_open=True), default=16.0, show_default=True, help="Read of each."
 )
+@_hold_out_option
 @_field_option
 @_json_option
 def report(
