@@ -6,15 +6,12 @@ again through its remover. Signing and removing work on one shard each, so they 
 on the order of the documents only, neither on where shards begin nor on the number of workers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Remover
-
-Progress = Callable[[int, int], None]
-"""Called now and then with what is done and what there is in all: documents, or pairs of blocks of text."""
+from sixnd.runner.data.findings import Progress, Remover
 
 
 class CorpusStage(Protocol):

@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.corpus_stage import Progress
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.evaluation_items import evaluation_items
-from sixnd.runner.data.findings import Finding, Remover, Span, write_findings
+from sixnd.runner.data.findings import Finding, Progress, Remover, Span, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.shingles import Hashes, ngram_hashes, word_hashes, word_places
@@ -30,8 +29,6 @@ from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
 from sixnd.specs.text_filters import Decontaminate
 
-_BATCH_DOCUMENTS = 512
-_BATCH_CHARACTERS = 4 << 20
 _SHOWN_CHARACTERS = 120
 
 
@@ -110,7 +107,7 @@ class Decontaminator:
     def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Pass documents through and write what they share with items."""
         with SignatureWriter(path, self, plain={}, ragged={"text": np.uint8, "matches": np.int64}) as writer:
-            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+            for batch in batches(documents):
                 hits = _hits_of([document.text for document in batch], self._index)
                 texts = [
                     batch[i].text.encode("utf-8", "surrogatepass") if i in hits else b"" for i in range(len(batch))

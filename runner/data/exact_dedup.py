@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.corpus_stage import Progress
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Remover, write_findings
+from sixnd.runner.data.findings import Finding, Progress, Remover, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.text_filters import ExactDedup
 
-_BATCH_DOCUMENTS = 512
-_BATCH_CHARACTERS = 4 << 20
 _MEMORY_BYTES = 256 << 20  # of digests and their order, compared at once
 _BYTES_A_DOCUMENT = 128  # digest, place, order and their sorted copies
 _SPACE = re.compile(r"\s+")
@@ -44,7 +41,7 @@ class ExactDeduplicator:
     def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Pass documents through and write their digests."""
         with SignatureWriter(path, self, plain={"digests": np.uint64}, ragged={}) as writer:
-            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+            for batch in batches(documents):
                 writer.add_documents(batch)
                 writer.add("digests", self._digests(batch))
                 yield from batch

@@ -18,6 +18,9 @@ from sixnd.runner.data.stage import Kept, Named, Removed, digest
 from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import replaced_atomically
 
+Progress = Callable[[int, int], None]
+"""Called now and then with the documents that are done and all there are."""
+
 Span = tuple[int, int]
 """First character to cut, and the first after it to keep."""
 
@@ -41,7 +44,7 @@ def write_findings(
     shards: Signatures,
     paths: Sequence[Path],
     found: Iterable[Finding],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Findings of all documents, in order of position, as one file a shard."""
     waiting = iter(found)

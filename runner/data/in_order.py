@@ -11,6 +11,8 @@ from sixnd.runner.data.document import Document
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_BATCH_DOCUMENTS = 512
+_BATCH_CHARACTERS = 4 << 20
 _AHEAD = 3  # batches handed out beyond those at work: enough to keep workers busy, few enough to bound memory
 
 
@@ -46,12 +48,12 @@ def _act(item: Any) -> Any:
     return _taken[-1](item)
 
 
-def batches(documents: Iterable[Document], count: int, most_characters: int) -> Iterator[list[Document]]:
-    """Documents in lists of up to ``count`` that hold about ``most_characters`` at most (one may hold more)."""
+def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents in lists of up to 512 that hold about 4 million characters at most (one document may hold more)."""
     batch: list[Document] = []
     size = 0
     for document in documents:
-        if batch and (len(batch) == count or size + len(document.text) > most_characters):
+        if batch and (len(batch) == _BATCH_DOCUMENTS or size + len(document.text) > _BATCH_CHARACTERS):
             yield batch
             batch, size = [], 0
         batch.append(document)

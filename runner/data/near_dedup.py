@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.corpus_stage import Progress
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Remover, write_findings
+from sixnd.runner.data.findings import Finding, Progress, Remover, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.shingles import Hashes, shingle_sets
@@ -30,8 +29,6 @@ from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.errors import SixndError
 from sixnd.specs.text_filters import NearDedup
 
-_BATCH_DOCUMENTS = 512
-_BATCH_CHARACTERS = 4 << 20
 _CHUNK_DOCUMENTS = 1 << 16  # looked through at once for those that share a bucket
 _BAND_SALT = 0x9E3779B97F4A7C15
 
@@ -56,7 +53,7 @@ class NearDeduplicator:
     def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Pass documents through and write their shingles and one key a band."""
         with SignatureWriter(path, self, plain={"keys": np.uint64}, ragged={"shingles": np.uint64}) as writer:
-            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+            for batch in batches(documents):
                 shingles, offsets = shingle_sets([document.text for document in batch], self._chosen.ngram)
                 writer.add_documents(batch)
                 writer.add("keys", self._band_keys(shingles, offsets))

@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.corpus_stage import Progress
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Remover, Span, without, write_findings
+from sixnd.runner.data.findings import Finding, Progress, Remover, Span, without, write_findings
 from sixnd.runner.data.in_order import batches, map_in_order
 from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.errors import SixndError
@@ -30,10 +29,8 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 _END = 0xFF  # in no UTF-8 text: a passage with it would cross documents
-_BATCH_DOCUMENTS = 512
-_BATCH_CHARACTERS = 4 << 20
 _BLOCK_BYTES = 64 << 20
-_BLOCKS_BYTES = 96 << 20  # of all workers' own blocks: what they hold together takes 34 times as much
+_BLOCKS_BYTES = 80 << 20  # of all workers' own blocks: what they hold together takes about 34 times as much
 _SPACE = re.compile(r"\s")
 _NOWHERE = np.iinfo(np.int64).max
 
@@ -42,7 +39,7 @@ class SubstringDeduplicator:
     """Cuts passages that stand earlier in the corpus.
 
     A signature is the text itself. Finding holds 8 bytes a document, and for every worker a pair of blocks of up to
-    64 MiB; with several workers blocks are smaller, so that all of them take about 3.5 GB together.
+    64 MiB; with several workers blocks are smaller, so that all of them stay under 4 GB together.
 
     Raises ``SixndError`` where pydivsufsort is not installed.
     """
@@ -57,7 +54,7 @@ class SubstringDeduplicator:
     def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Pass documents through and write their texts as bytes, each with an end mark."""
         with SignatureWriter(path, self, plain={}, ragged={"text": np.uint8}) as writer:
-            for batch in batches(documents, _BATCH_DOCUMENTS, _BATCH_CHARACTERS):
+            for batch in batches(documents):
                 texts = [document.text.encode("utf-8", "surrogatepass") + bytes([_END]) for document in batch]
                 writer.add_documents(batch)
                 writer.add_rows("text", np.frombuffer(b"".join(texts), np.uint8), np.array([*map(len, texts)]))
