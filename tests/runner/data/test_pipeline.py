@@ -56,7 +56,7 @@ def test_the_account_is_the_same_in_whatever_order_documents_come(documents: lis
 @given(st.permutations(range(5)))
 @settings(max_examples=20, deadline=None)
 def test_documents_of_the_same_identifier_are_drawn_alike_in_any_order(order: list[int]) -> None:
-    documents = [Document("same", f"too short, {number}", "own") for number in range(5)]
+    documents = [Document("same", f"number {number} {SHORT}", "l") for number in range(5)]
     examples = [run([documents[number] for number in numbers])[1].stages[2].removed[0] for numbers in (order, range(5))]
     assert examples[0] == examples[1]
     assert examples[0].documents == 5
