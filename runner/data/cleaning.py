@@ -12,14 +12,20 @@ from sixnd.specs.text_filters import Normalise, ScrubPii
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
 _EMAIL = re.compile(
-    r"(?<![\w.!#$%&'*+/=?^`{|}~-])"
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}){0,8}"
+    r"(?<![\w.%+~-])"
+    r"[A-Za-z0-9_][A-Za-z0-9_%+~-]{0,63}(?:\.[A-Za-z0-9_%+~-]{1,64}){0,8}"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63}(?![\w-])"
 )
+"""RFC 5322 also allows quotes, slashes, equals signs and others before the at sign: in text and code those stand around
+an address, as in ``to='a@b.org'``."""
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_SMALL = 20
+"""Four numbers that are all smaller number a section or a release (1.2.3.4): of IPv4 addresses 1 in 27,000 is such."""
+_GLOBAL_V6 = ipaddress.ip_network("2000::/3")
+"""What IANA gives out of IPv6; `2008::` and the slice `[1::2]` look like IPv6 too, so three groups must be there."""
 _MAY_HOLD = {
-    _EMAIL: re.compile(r"@(?<=[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]@)[A-Za-z0-9-]{1,63}\."),
+    _EMAIL: re.compile(r"@(?<=[A-Za-z0-9_%+~-]@)[A-Za-z0-9-]{1,63}\."),
     _IPV4: re.compile(r"\.\d{1,3}\.\d"),
     _IPV6: re.compile(r":[0-9A-Fa-f]{0,4}:"),
 }
@@ -100,6 +106,9 @@ class Scrubber:
 
 def _is_public(text: str) -> bool:
     try:
-        return ipaddress.ip_address(text).is_global
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
+    if address.version == 4:
+        return address.is_global and not address.is_multicast and max(address.packed) >= _SMALL
+    return address in _GLOBAL_V6 and address.is_global and len([group for group in text.split(":") if group]) >= 3
