@@ -25,10 +25,11 @@ class NGrams:
     """N-grams of a list of words; those of each n are found once, from those of n-1."""
 
     def __init__(self, words: list[str]) -> None:
-        number: dict[str, int] = {}
-        self._words = np.array([number.setdefault(word, len(number)) for word in words], np.int64)
+        number = {word: i for i, word in enumerate(dict.fromkeys(words))}
+        self._words = np.fromiter(map(number.__getitem__, words), np.int64, len(words))
         self._vocabulary = len(number)
-        self._end = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int64)
+        self._end = np.zeros(len(words) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, words), np.int64, len(words)), out=self._end[1:])
         self._known = [self._repeated(np.arange(len(words)), self._words)]
 
     def top_characters(self, n: int) -> int:

@@ -33,21 +33,32 @@ class C4Stage:
         lines = document.text.splitlines()
         kept: list[str] = []
         sentences = 0
+        line_phrases, page_phrases = self._phrases_in(document.text)
         for line in map(self._uncited, filter(self._has_no_long_word, map(str.strip, lines))):
             if not self._is_sentence(*line):
                 continue
-            lowered = line[0].lower()
-            if any(phrase in lowered for phrase in self.chosen.line_phrases):
-                continue
-            for phrase in self.chosen.page_phrases:
-                if phrase in lowered:
-                    return Removed(f"phrase '{phrase}'")
+            if line_phrases or page_phrases:
+                lowered = line[0].lower()
+                if any(phrase in lowered for phrase in line_phrases):
+                    continue
+                for phrase in page_phrases:
+                    if phrase in lowered:
+                        return Removed(f"phrase '{phrase}'")
             kept.append(line[0])
-            sentences += sentences_of(line[0])
+            if sentences < self.chosen.min_sentences:
+                sentences += sentences_of(line[0])
         if sentences < self.chosen.min_sentences:
             return below("too few sentences", sentences, self.chosen.min_sentences) or Kept(document)
         edits = {"lines cut": len(lines) - len(kept)} if len(kept) < len(lines) else {}
         return Kept(replace(document, text="\n".join(kept).strip()), edits)
+
+    def _phrases_in(self, text: str) -> tuple[list[str], list[str]]:
+        """The phrases that can stand in a line: those in the text, or all where a citation may have stood in one."""
+        if "[" in text:
+            return self.chosen.line_phrases, self.chosen.page_phrases
+        lowered = text.lower()
+        line, page = self.chosen.line_phrases, self.chosen.page_phrases
+        return [phrase for phrase in line if phrase in lowered], [phrase for phrase in page if phrase in lowered]
 
     def _has_no_long_word(self, line: str) -> bool:
         most = self.chosen.max_word_characters

@@ -1,5 +1,6 @@
 """Stages: what each removes and why, and what it must leave alone."""
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.runner.data import cleaning
+from sixnd.runner.data import cleaning, gopher
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.ngrams import NGrams
 from sixnd.runner.data.stage import Kept, Removed, Stage, digest
@@ -126,6 +127,14 @@ def test_c4_cuts_lines_that_are_no_sentences_and_says_how_many() -> None:
 )
 def test_addresses_of_people_and_public_machines_are_replaced_and_nothing_else(before: str, after: str | None) -> None:
     assert text_of(apply("scrub-pii", before)) == (before if after is None else after)
+
+
+@given(st.text(st.sampled_from("a \n\r"), max_size=40))
+@settings(max_examples=500, deadline=None)
+def test_lines_and_paragraphs_are_those_between_runs_of_line_ends(text: str) -> None:
+    assert gopher.lines_of(text) == re.split(r"\n+", text)
+    if text.strip():
+        assert gopher.paragraphs_of(text.strip()) == re.split(r"\n{2,}", text.strip())
 
 
 @given(st.text(st.sampled_from("0123456789.:abF@x-_ \n"), max_size=60))
