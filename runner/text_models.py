@@ -238,8 +238,14 @@ def _bytes_of_characters() -> dict[str, int]:
     return {chr(byte): byte for byte in printed} | {chr(0x100 + i): byte for i, byte in enumerate(rest)}
 
 
+@functools.cache
+def _latin_of_characters() -> dict[int, int]:
+    """The same for ``str.translate``: the character that Latin-1 writes as the byte."""
+    return {ord(character): byte for character, byte in _bytes_of_characters().items()}
+
+
 def _as_bytes(piece: str) -> bytes:
-    return bytes(_bytes_of_characters()[character] for character in piece)
+    return piece.translate(_latin_of_characters()).encode("latin-1")
 
 
 def text_model(kind: TokenizerKind, data: bytes, name: str) -> TextModel:

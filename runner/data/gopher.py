@@ -48,11 +48,13 @@ class GopherQualityStage:
     def _symbols(self, text: str, words: list[str]) -> Iterator[Removed | None]:
         most = self.chosen.max_symbols_per_word
         yield above("hash marks", text.count("#") / len(words), most)
-        yield above("ellipses", (text.count("...") + text.count("…")) / len(words), most)
-        lines = [line.strip() for line in text.splitlines()]
+        ellipses = text.count("...") + text.count("…")
+        yield above("ellipses", ellipses / len(words), most)
+        lines = list(map(str.strip, text.splitlines()))
         bullets = sum(line.startswith(("•", "-")) for line in lines)
         yield above("bullet lines", bullets / len(lines), self.chosen.max_bullet_lines)
-        ellipses = sum(line.endswith(("...", "…")) for line in lines)
+        if ellipses:
+            ellipses = sum(line.endswith(("...", "…")) for line in lines)
         yield above("lines that end in an ellipsis", ellipses / len(lines), self.chosen.max_ellipsis_lines)
 
     def _vocabulary(self, words: list[str]) -> Iterator[Removed | None]:
