@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}", re.DOTALL)  # as `mkstemp` names what `replaced_atomically` asks for
 
 
 def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
@@ -31,6 +34,13 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed had written of files in ``folder`` and below; none may write there now."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def _plain_mode() -> int:

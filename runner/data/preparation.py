@@ -23,7 +23,7 @@ from sixnd.runner.tokenizer_training import train
 from sixnd.specs.data_result import DamageFound, StagesResult
 from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import replaced_atomically
+from sixnd.specs.files import remove_unfinished, replaced_atomically
 from sixnd.specs.plan import PlannedData
 
 _TOKENIZER_TEXT_BYTES = 8_000_000
@@ -80,7 +80,9 @@ class Preparation:
             if not self._is_partial(work, _source_of(work, step)):
                 self._run(step)
         tokenizer = self._tokenizer(work, vocab_size)
-        return PreparedTokens(tokenizer, [self._tokenised(work, source, tokenizer) for source in work.sources])
+        sources = [self._tokenised(work, source, tokenizer) for source in work.sources]
+        remove_unfinished(self.folder)  # only now is no task at work, not even one that a killed command left to Slurm
+        return PreparedTokens(tokenizer, sources)
 
     def _begun(self) -> Work:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sixnd.specs.files import write_atomically
+from sixnd.specs.files import remove_unfinished, replaced_atomically, write_atomically
 
 
 def test_a_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -27,3 +27,15 @@ def test_a_file_gets_the_permissions_of_a_plain_file(tmp_path: Path) -> None:
     plain.write_text("x")
     write_atomically(report, "x")
     assert report.stat().st_mode == plain.stat().st_mode
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    names = [".hidden", ".shard-1.json", "shard.json", "folder/.shard.bin.lock"]
+    (tmp_path / "folder").mkdir()
+    for name in names:
+        (tmp_path / name).write_text("kept")
+    with replaced_atomically(tmp_path / "folder" / "shard-00001.jsonl.zst") as left:
+        (tmp_path / "folder" / left.name).with_name(left.name[:-1] + "_").write_text("half")
+    remove_unfinished(tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {*names, "folder/shard-00001.jsonl.zst"}
