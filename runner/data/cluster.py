@@ -76,9 +76,7 @@ class Launches:
 
     def watch(self, progress: StepProgress | None) -> StepWatch:
         """What tells the step's progress."""
-        watch = StepWatch(self.step, progress)
-        watch.tell(self.done())
-        return watch
+        return StepWatch(self.step, progress, self.done())
 
     def done(self) -> int:
         """How many tasks are finished."""

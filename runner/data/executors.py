@@ -53,10 +53,10 @@ def tasks_of(step: Step) -> range:
 class StepWatch:
     """Tells how many tasks of a step are finished, and for how long it has run."""
 
-    def __init__(self, step: Step, progress: StepProgress | None) -> None:
+    def __init__(self, step: Step, progress: StepProgress | None, done: int = 0) -> None:
         self._step, self._progress = step, progress
         self._began, self._told = time.monotonic(), -1
-        self.tell(0)
+        self.tell(done)
 
     def tell(self, done: int) -> None:
         """Tell that ``done`` tasks are finished, unless that was told last."""
