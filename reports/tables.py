@@ -223,7 +223,8 @@ def _phase_notes(rows: list[PhaseRow]) -> list[str]:
         if row.realised is not None and row.realised.value is not None and row.planned.value is not None
     ]
     if gaps:
-        notes.append(f"Realised shares of a phase differ from the planned ones by at most {max(gaps):.2%}.")
+        most = f"{100 * max(gaps):.2f} percentage points"
+        notes.append(f"Realised shares of a phase differ from the planned ones by at most {most}.")
     return notes
 
 

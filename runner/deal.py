@@ -129,14 +129,14 @@ class _Documents:
             yield from shard.batches(low, high)
 
 
-def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path, *, whole: bool = False) -> Dealt:
+def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path) -> Dealt:
     """Deal the documents of ``shards`` (prefixes, in order) into files in the folder ``into``.
 
-    The main phase takes as much as the plan reads and a little more, or with ``whole`` all that is left. Raises
-    ``SixndError`` where a part would not hold one sequence.
+    Each part takes as much as the plan reads of it and a little more; what is left is not read. Raises ``SixndError``
+    where a part would not hold one sequence.
     """
     documents, needs = _Documents(shards), _needs(source, plan)
-    ranges = _ranges(documents, needs, repeat=_repeats(plan), whole=whole)
+    ranges = _ranges(documents, needs, repeat=_repeats(plan))
     _check_enough(source, plan, documents, ranges)
     digest = hashlib.sha256()
     parts = {
@@ -163,7 +163,7 @@ def tokens_missing(source: PlannedSource, plan: Plan, shards: Sequence[Path]) ->
     if not shards:
         return sum(needed.values())
     documents = _Documents(shards)
-    ranges = _ranges(documents, needs, repeat=_repeats(plan), whole=False)
+    ranges = _ranges(documents, needs, repeat=_repeats(plan))
     return sum(max(0.0, needed[name] - documents.total(*bounds)) for name, bounds in ranges.items())
 
 
@@ -194,7 +194,7 @@ def _needs(source: PlannedSource, plan: Plan) -> _Needs:
     )
 
 
-def _ranges(documents: _Documents, needs: _Needs, *, repeat: bool, whole: bool) -> dict[str, tuple[int, int]]:
+def _ranges(documents: _Documents, needs: _Needs, *, repeat: bool) -> dict[str, tuple[int, int]]:
     """Documents [first, last) of each part by name: validation, anneal where it has its own, train."""
     held_out = documents.reaching(needs.validation)
     before = documents.total(0, held_out)
@@ -206,7 +206,7 @@ def _ranges(documents: _Documents, needs: _Needs, *, repeat: bool, whole: bool) 
         first = documents.reaching(before + apart)
         ranges["anneal"] = (held_out, first)
         before += documents.total(held_out, first)
-    ranges["train"] = (first, documents.count if whole else max(first, documents.reaching(before + needed)))
+    ranges["train"] = (first, max(first, documents.reaching(before + needed)))
     return ranges
 
 

