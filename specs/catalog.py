@@ -126,7 +126,7 @@ class SourceRecipe(Document):
     """Of an archive: its digest, checked before a byte is read."""
     members: str | None = None
     """Of an archive: glob of the text files inside it, whose `*` also matches slashes."""
-    form: Literal["text", "gutenberg", "html", "dictionary", "metamath"] = "text"
+    form: Literal["text", "gutenberg", "html", "dictionary", "mail", "metamath"] = "text"
     """Of an archive: what its files hold."""
 
     @model_validator(mode="after")

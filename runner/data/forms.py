@@ -1,6 +1,8 @@
 """What a recipe's files hold: from the bytes of one file to its texts."""
 
 import ast
+import email
+import email.policy
 import re
 from collections.abc import Callable, Iterator
 
@@ -50,6 +52,25 @@ def sections(text: str) -> Iterator[str]:
         yield section.strip("\n")
 
 
+def mail(content: bytes) -> str:
+    """A message's sender, receivers, subject and text, decoded; ``OSError`` where it cannot be.
+
+    What machines wrote on its way, attachments, and the HTML of a text that is there without are left out.
+    """
+    try:
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        heads = [f"{name}: {message[name]}" for name in ("From", "To", "Subject") if message[name]]
+        body = message.get_body(("plain", "html"))
+        text = str(body.get_content()) if body else ""
+        if body and body.get_content_subtype() == "html":
+            text = main_text(text.encode("utf-8", "replace"), "utf-8")
+        whole = "\n".join(heads) + "\n\n" + text.replace("\r\n", "\n").strip() + "\n"
+        whole.encode()
+    except (AttributeError, IndexError, LookupError, TypeError, ValueError) as error:
+        raise OSError(f"cannot be parsed as e-mail ({error})") from error  # the library has no error of its own
+    return whole
+
+
 def _whole(text: str) -> Iterator[str]:
     yield text
 
@@ -67,8 +88,10 @@ _TEXTS: dict[str, Callable[[str], Iterator[str]]] = {
 
 
 def texts(form: str, content: bytes) -> Iterator[str]:
-    """The texts of one file; ``UnicodeDecodeError`` where it is not UTF-8, ``OSError`` where it is no sound HTML."""
+    """The texts of one file; ``UnicodeDecodeError`` where it is not UTF-8, ``OSError`` where it cannot be parsed."""
     if form == "html":
         yield main_text(content, None)
+    elif form == "mail":
+        yield mail(content)
     else:
         yield from _TEXTS[form](content.decode())

@@ -1,3 +1,5 @@
+import pytest
+
 from sixnd.runner.data import forms
 from tests.runner.data.needs import needs
 
@@ -40,3 +42,20 @@ def test_a_metamath_database_is_cut_at_its_headings() -> None:
 def test_a_page_gives_its_text_without_the_markup() -> None:
     page = "<html><head><title>t</title></head><body><main><p>Größe &amp; Maß 大きさ</p></main></body></html>"
     assert [text.strip() for text in forms.texts("html", page.encode())] == ["Größe & Maß 大きさ"]
+
+
+@needs("resiliparse")
+def test_a_message_gives_who_wrote_to_whom_and_its_text_whatever_its_encoding() -> None:
+    head = (
+        b"From a@b.org  Thu Aug 22 2002\nReceived: by phobos\nFrom: Ann =?iso-8859-1?q?L=E9?= <a@b.org>\nSubject: Hi\n"
+    )
+    plain = head + b"Content-Type: text/plain; charset=iso-8859-1\n\nGr\xfc\xdfe\n"
+    expected = "From: Ann L\u00e9 <a@b.org>\nSubject: Hi\n\nGr\u00fc\u00dfe\n"
+    assert list(forms.texts("mail", plain)) == [expected]
+    page = head + b"Content-Type: text/html; charset=iso-8859-1\n\n<html><body><p>Gr\xfc\xdfe</p></body></html>\n"
+    assert list(forms.texts("mail", page)) == [expected]
+
+
+def test_a_message_in_a_character_set_that_does_not_exist_is_an_error_that_is_noted() -> None:
+    with pytest.raises(OSError, match="cannot be parsed as e-mail"):
+        list(forms.texts("mail", b"Subject: x\nContent-Type: text/plain; charset=klingon-8\n\n\xff text\n"))
