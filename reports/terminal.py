@@ -123,7 +123,7 @@ def _sample(sample: TextSample) -> "list[RenderableType]":
     from rich.padding import Padding
     from rich.text import Text
 
-    text = Text.assemble(_safe(sample.prompt), (_safe(f"⟫{sample.continuation}"), "cyan"))
+    text = Text.assemble(safe_text(sample.prompt), (safe_text(f"⟫{sample.continuation}"), "cyan"))
     return [
         "",
         _line(f"Sample from {sample.source} (the model's own words after ⟫)", "bold"),
@@ -145,10 +145,10 @@ def _shortened(table: Table) -> Table:
 def _line(text: str, style: str = "") -> Any:
     from rich.text import Text
 
-    return Text(_safe(_DIGEST.sub(r"\1…", text)), style=style)
+    return Text(safe_text(_DIGEST.sub(r"\1…", text)), style=style)
 
 
-def _safe(text: str) -> str:
+def safe_text(text: str) -> str:
     """Control characters as pictures (␛ for ESC), so that a sample cannot drive the terminal."""
     return "".join(_visible(character) for character in text.expandtabs(4))
 

@@ -1,14 +1,19 @@
 """What the verbs of `sixnd data` read, and what they print."""
 
+import textwrap
 from pathlib import Path
 
 from sixnd.console import tell
+from sixnd.reports.data_audit_tables import audit_tables, findings
 from sixnd.reports.data_documents import DataFacts
 from sixnd.reports.data_facts import Account
 from sixnd.reports.data_tables import data_tables
-from sixnd.reports.terminal import tables_text
+from sixnd.reports.terminal import safe_text, tables_text
+from sixnd.runner.data.document import Document
+from sixnd.runner.data.sampling import RemovedExample
 from sixnd.runner.data.survey import Surveyed, survey
-from sixnd.runner.data.work import Work, read_work
+from sixnd.runner.data.work import Work, WorkSource, read_work
+from sixnd.specs.data_audit import DataAudit
 from sixnd.specs.errors import SixndError
 from sixnd.specs.load import load_prepared
 from sixnd.specs.record import DataPrepared, read_record
@@ -25,7 +30,10 @@ def read_accounts(subject: Path) -> list[Account]:
             raise SixndError(f"{subject}: its data was not prepared yet; `sixnd run` does it first of all")
         return [Account.of_run(data) for data in prepared.sources]
     folder, work = working_folder(subject)
-    return [_told(found) for found in survey(folder, work)]
+    found = survey(folder, work)
+    for name in {source.source.name for source in work.sources} - {one.name for one in found}:
+        tell(f"note: {name}: no shard is prepared to its end yet")
+    return [_told(one) for one in found]
 
 
 def working_folder(subject: Path) -> tuple[Path, Work]:
@@ -53,6 +61,54 @@ def _told(found: Surveyed) -> Account:
         bytes=held.bytes,
         tokens=held.tokens or None,
     )
+
+
+def source_named(work: Work, name: str | None) -> WorkSource:
+    """The source of that name, or the only one; raises ``SixndError`` with the names that there are."""
+    names = [source.source.name for source in work.sources]
+    if name is None and len(names) == 1:
+        return work.sources[0]
+    if name not in names:
+        asked = "name one with --source" if name is None else f"there is no source '{name}'"
+        raise SixndError(f"{asked}; there are {', '.join(names)}")
+    return work.source(name)
+
+
+def kept_text(found: list[Document], source: str, total: int, characters: int) -> str:
+    """Documents that were kept, each cut after so many characters."""
+    head = f"{source}: {len(found)} of {total:,} documents that were kept"
+    parts = [
+        _shown(
+            f"{document.id} ({document.licence or 'no licence stated'}"
+            f"{f', {document.language}' if document.language else ''}, {len(document.text):,} characters)",
+            document.text[:characters] + ("…" if len(document.text) > characters else ""),
+        )
+        for document in found
+    ]
+    return "\n\n".join([head, *parts])
+
+
+def removed_text(found: list[RemovedExample], source: str, total: int) -> str:
+    """Documents that were removed, and why; of each only its beginning is kept."""
+    head = f"{source}: {len(found)} of {total:,} documents that were removed; of each, its beginning"
+    parts = [
+        _shown(f"{one.example.id}: {one.stage}, {one.reason} ({one.example.detail})", one.example.excerpt)
+        for one in found
+    ]
+    return "\n\n".join([head, *parts])
+
+
+def _shown(title: str, text: str) -> str:
+    """A text under its title, set in; control characters are shown, not sent to the terminal."""
+    lines = safe_text(text).split("\n")
+    return "\n".join([" ".join(safe_text(title).split()), *(f"  │ {line}".rstrip() for line in lines)])
+
+
+def audit_text(audit: DataAudit, width: int, *, color: bool) -> str:
+    """What an audit found, in sentences, and then its tables."""
+    told = findings(audit) or ["Nothing was found: no duplicates, no addresses, and only permissive licences."]
+    lines = [textwrap.fill(f"- {safe_text(one)}", width, subsequent_indent="  ") for one in told]
+    return "\n".join([*lines, "", tables_text(audit_tables(audit), width, color=color)])
 
 
 def stats_text(facts: DataFacts, width: int, *, color: bool) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sixnd.console import print_json, print_result, text_width, use_color
+from sixnd.console import print_json, print_result, tell, text_width, use_color
 from sixnd.data_prepare import prepare
 
 _FILE = click.Path(path_type=Path)
@@ -35,6 +35,71 @@ def stats(subject: Path, width: int | None, as_json: bool) -> None:
         print_json(facts.plain())
     else:
         print_result(stats_text(facts, text_width(width), color=use_color()))
+
+
+@data.command()
+@click.argument("folder", metavar="FOLDER_OR_PREPARED_YAML", type=_FILE)
+@click.option("--source", help="Whose documents (may be left out where there is only one).")
+@click.option("--stage", help="Show examples of what this stage removed.")
+@click.option("--removed", "reason", help="Show examples of what was removed for this reason, as `stats` names it.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="How many to show.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed draws other documents.")
+@click.option("--characters", type=click.IntRange(min=1), default=600, show_default=True, help="Of a kept one to show.")
+@_json_option
+def sample(
+    folder: Path,
+    source: str | None,
+    stage: str | None,
+    reason: str | None,
+    count: int,
+    seed: int,
+    characters: int,
+    as_json: bool,
+) -> None:
+    """Look at documents that were kept, or at what was removed.
+
+    Kept ones are an even draw of the cleaned text. Of removed ones a few of each reason and shard are kept as examples,
+    with what was found and what would have been allowed.
+    """
+    from dataclasses import asdict
+
+    from sixnd.data_text import kept_text, removed_text, source_named, working_folder
+    from sixnd.runner.data.sampling import drawn, kept_documents, removed_examples
+
+    place, work = working_folder(folder)
+    whose = source_named(work, source)
+    if stage is None and reason is None:
+        kept, total = kept_documents(place, work, whose, count, seed)
+        text, found = kept_text(kept, whose.source.name, total, characters), [asdict(one) for one in kept]
+    else:
+        examples, total = removed_examples(place, work, whose, stage, reason)
+        removed = drawn(examples, count, seed)
+        text = removed_text(removed, whose.source.name, total)
+        found = [{"stage": one.stage, "reason": one.reason} | one.example.plain() for one in removed]
+    if as_json:
+        print_json({"source": whose.source.name, "of": total, "documents": found})
+    else:
+        print_result(text)
+
+
+@data.command()
+@click.argument("folder", metavar="FOLDER_OR_PREPARED_YAML", type=_FILE)
+@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed tables (default: the terminal's).")
+@_json_option
+def audit(folder: Path, width: int | None, as_json: bool) -> None:
+    """Say what is left that may not belong there.
+
+    Licences that ask something or are unknown, languages, exact and near duplicates within and across sources, e-mail
+    and IP addresses. Reads all cleaned documents; what it finds does not change the exit code.
+    """
+    from sixnd.data_text import audit_text, working_folder
+    from sixnd.runner.data.audit import audited
+
+    found = audited(*working_folder(folder), tell)
+    if as_json:
+        print_json(found.plain())
+    else:
+        print_result(audit_text(found, text_width(width), color=use_color()))
 
 
 data.add_command(prepare)
