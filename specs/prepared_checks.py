@@ -80,14 +80,18 @@ def _source(measured: PreparedSource | None, settings_sha256: str) -> str:
 def _tokenizer(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
     asked, problems = spec.data.tokenizer, []
     of: tuple[Path, ...] = (("data", "prepared"),)
-    if asked.file is None and asked.kind != prepared.tokenizer_kind:
+    if asked.kind != prepared.tokenizer_kind:
         message = f"the data was prepared with {prepared.tokenizer_kind}, and the spec asks for {asked.kind}: {_AGAIN}"
         problems.append(Problem(("data", "tokenizer"), message, also=of))
-    entries = spec.model.vocab_size
-    if entries is not None and entries != prepared.vocab_size:
-        message = (
-            f"vocab_size is {entries:,} here and {prepared.vocab_size:,} in the data that data.prepared names; make it "
-            f"auto, or {_AGAIN}"
-        )
-        problems.append(Problem(("model", "vocab_size"), message, also=of))
+    given: dict[Path, int | None] = {
+        ("model", "vocab_size"): spec.model.vocab_size,
+        ("data", "tokenizer", "file"): None if asked.trained is None else asked.trained.vocab_size,
+    }
+    for path, entries in given.items():
+        if entries is not None and entries != prepared.vocab_size:
+            message = (
+                f"the vocabulary has {entries:,} entries here and {prepared.vocab_size:,} in the data that data.prepared "
+                f"names; leave {path[-1]} out, or {_AGAIN}"
+            )
+            problems.append(Problem(path, message, also=of))
     return problems

@@ -7,6 +7,7 @@ from sixnd.specs.errors import InvalidDocumentError
 from sixnd.specs.load import load_budget, load_sources
 from sixnd.specs.plan import PlannedSource
 from sixnd.specs.prepared_checks import prepared_for, prepared_problems, sources_settings_sha256
+from sixnd.specs.tokenizers import TokenizerHeader
 from tests.specs.example import spec_with
 from tests.specs.preparing import prepared
 
@@ -102,3 +103,15 @@ def test_prepared_data_stays_that_of_sources_whose_paths_are_written_otherwise(w
     assert len(prepared_problems(other)) == 2
     settled = other.data.model_copy(update={"prepared": prepared_for(spec.data.prepared, moved, [])})
     assert prepared_problems(other.model_copy(update={"data": settled})) == []
+
+
+def test_a_tokenizer_file_of_another_size_than_the_prepared_one_is_refused(written, tmp_path):
+    header = TokenizerHeader(kind="byte-bpe", vocab_size=8_000, sha256="0" * 64)
+    (tmp_path / "other.tok").write_text(header.model_dump_json() + "\n")
+    told = refused(written(("  sources:\n", "  tokenizer: {file: other.tok}\n  sources:\n")))
+    assert "8,000 entries here and 32,768" in told
+
+
+def test_stages_across_sources_are_part_of_what_was_prepared(written):
+    told = refused(written(("  sources:\n", "  across: [exact-dedup]\n  sources:\n")))
+    assert told.count("across sources were changed") == 2
