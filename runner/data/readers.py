@@ -12,10 +12,8 @@ from typing import Any
 from sixnd.runner.data.columns import parquet_rows
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.files import files_of, root_of
 from sixnd.runner.data.streams import DAMAGED, lines, opened
 from sixnd.runner.data.warc import warc_pages
-from sixnd.specs.errors import SixndError
 
 LONGEST_BYTES = 32 << 20
 """Longest document or line that is read, 32 MiB: more is noted as damage."""
@@ -47,16 +45,6 @@ class Origin:
             path=name,
             offset=offset,
         )
-
-
-def read(pattern: str, base_dir: Path, origin: Origin, damage: DamageLog) -> Iterator[Document]:
-    """Documents of all files that match; raises ``SixndError`` where none does or a package is missing."""
-    files = files_of(pattern, base_dir, damage)
-    if not files:
-        raise SixndError(f"source '{origin.source}': no file matches '{pattern}' in {base_dir}")
-    root = root_of(pattern, base_dir)
-    for path in files:
-        yield from read_file(path, origin, damage, path.relative_to(root).as_posix())
 
 
 def read_file(path: Path, origin: Origin, damage: DamageLog, name: str) -> Iterator[Document]:
