@@ -90,8 +90,8 @@ def _tokenizer(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
     for path, entries in given.items():
         if entries is not None and entries != prepared.vocab_size:
             message = (
-                f"the vocabulary has {entries:,} entries here and {prepared.vocab_size:,} in the data that data.prepared "
-                f"names; leave {path[-1]} out, or {_AGAIN}"
+                f"the vocabulary has {entries:,} entries here and {prepared.vocab_size:,} in the data that "
+                f"data.prepared names; leave {path[-1]} out, or {_AGAIN}"
             )
             problems.append(Problem(path, message, also=of))
     return problems
