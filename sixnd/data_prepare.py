@@ -1,12 +1,12 @@
 """`sixnd data prepare`: clean, deduplicate and tokenise a spec's sources, wholly, and write down what they hold."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sixnd.console import print_json, print_result, tell, text_width, use_color, write_text
+from sixnd.data_machines import PLACES, run_on
 
 if TYPE_CHECKING:
     from sixnd.runner.data.preparation import PreparedTokens, Run
@@ -20,22 +20,31 @@ _FILE = click.Path(path_type=Path)
 @click.option("--into", type=_FILE, help="Working folder (default: data/NAME); what is finished in it is kept.")
 @click.option("--base-dir", type=_FILE, help="Folder that data paths start from (default: the spec's own).")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine (default: one a core).")
+@click.option("--on", type=click.Choice(PLACES), default="local", help="Where the tasks run (default: this machine).")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of Slurm or Ray, e.g. partition=cpu.")
 @click.option("--width", type=click.IntRange(min=40), help="Columns of the printed tables (default: the terminal's).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def prepare(
-    spec: Path, into: Path | None, base_dir: Path | None, workers: int | None, width: int | None, as_json: bool
+    spec: Path,
+    into: Path | None,
+    base_dir: Path | None,
+    workers: int | None,
+    on: str,
+    settings: tuple[str, ...],
+    width: int | None,
+    as_json: bool,
 ) -> None:
     """Clean, deduplicate and tokenise all sources of a spec.
 
     Runs every stage of every source, trains the tokenizer, and writes `prepared.yaml`: name it as `data.prepared`, and
-    the plan counts with the tokens that were measured. Killed, it goes on where it was when it is run again. The
-    number of workers changes no byte of what is written.
+    the plan counts with the tokens that were measured. Killed, it goes on where it was when it is run again. Where it
+    runs, and by how many workers, changes no byte of what is written.
     """
     from sixnd.runner.data.prepared_folder import DOCUMENT, written_down
 
     plan = _plan_of_the_data(spec)
     folder = into or Path("data") / plan.name
-    tokens = _prepared(plan, folder, base_dir or spec.parent, _on_this_machine(workers))
+    tokens = _prepared(plan, folder, base_dir or spec.parent, run_on(on, workers, settings))
     document = written_down(folder, plan.name, plan.data, tokens)
     write_text(folder / DOCUMENT, document.to_yaml())
     if as_json:
@@ -59,19 +68,6 @@ def _prepared(plan: "Plan", folder: Path, base_dir: Path, run: "Run") -> "Prepar
 
     preparation = Preparation(folder, plan.data, base_dir, cache_dir(), run, tell)
     return preparation.prepared(plan.model.vocab_size)
-
-
-def _on_this_machine(workers: int | None) -> "Run":
-    from sixnd.runner.data.executors import run_local
-    from sixnd.runner.data.step_progress import StepTeller
-    from sixnd.runner.data.work import Step
-
-    teller, processes = StepTeller(tell), workers or len(os.sched_getaffinity(0))
-
-    def run(folder: Path, step: Step) -> None:
-        run_local(folder, step, workers=processes, progress=teller.tell)
-
-    return run
 
 
 def _print_account(folder: Path, width: int | None) -> None:

@@ -3,31 +3,32 @@
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import ray
 from datatrove.executor.ray import RayPipelineExecutor
+from pydantic import Field
 
 from sixnd.runner.data.cluster import Launches, TaskStep
 from sixnd.runner.data.executors import Act, StepProgress, StepWatch
 from sixnd.runner.data.tasks import run_task
 from sixnd.runner.data.work import Step
+from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 
 _LOOK_EVERY_S = 1.0
 
 
-@dataclass(frozen=True)
-class RaySettings:
-    """What is asked of Ray for every task."""
+class RaySettings(Document):
+    """What is asked of Ray for every task; raises ``ValueError`` for what makes no sense."""
 
     address: str | None = None
     """Of a cluster that runs already; without one RAY_ADDRESS is followed, or Ray is started on this machine."""
-    cpus: int = 1
-    """Of one task."""
-    memory_gb_per_cpu: float = 2.0
-    at_once: int | None = None
+    cpus: Annotated[int, Field(ge=1)] = 1
+    """Of one task; more than one are of use where a single task searches all documents."""
+    memory_gb_per_cpu: Annotated[float, Field(gt=0)] = 2.0
+    at_once: Annotated[int, Field(ge=1)] | None = None
     """Tasks that may run at the same time; without one as many as fit."""
 
 

@@ -2,61 +2,50 @@
 
 import hashlib
 import os
-import re
 import shlex
 import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datatrove.executor.slurm import SlurmPipelineExecutor
+from pydantic import Field
 
 from sixnd.runner.data.cluster import Launches, TaskStep
 from sixnd.runner.data.executors import Act, StepProgress
 from sixnd.runner.data.tasks import run_task
 from sixnd.runner.data.work import Step
+from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 
-_NAME = re.compile(r"[\w.,@-]+", re.ASCII)
-_TIME = re.compile(r"[0-9:-]+", re.ASCII)
-_UNANSWERED = 20  # looks at the queue in a row that may fail: a controller that is restarted comes back
+_TRIES, _AGAIN_AFTER_S = 20, 3.0  # looks at the queue in a row that may fail: a restarted controller comes back
+
+_SlurmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,@-]+$")]
+_Positive = Annotated[int, Field(ge=1)]
 
 
-@dataclass(frozen=True)
-class SlurmSettings:
-    """What is asked of Slurm for every task."""
+class SlurmSettings(Document):
+    """What is asked of Slurm for every task; raises ``ValueError`` for what ``sbatch`` would read otherwise."""
 
-    partition: str
-    time: str = "04:00:00"
+    partition: _SlurmName
+    """Where the jobs run; several names with commas."""
+    time: Annotated[str, Field(pattern=r"^[0-9:-]+$")] = "04:00:00"
     """Limit of one job, as ``sbatch --time`` takes it."""
-    cpus: int = 1
-    """Of one task. More than one helps only steps of a single task, which search all documents."""
-    memory_gb_per_cpu: int = 4
-    at_once: int | None = None
+    cpus: _Positive = 1
+    """Of one task; more than one are of use where a single task searches all documents."""
+    memory_gb_per_cpu: _Positive = 4
+    at_once: _Positive | None = None
     """Jobs of a step that may run at the same time."""
-    tasks_per_job: int = 1
+    tasks_per_job: _Positive = 1
     """Tasks that one job runs one after another: more of them mean fewer, longer jobs."""
-    most_in_array: int = 1001
+    most_in_array: _Positive = 1001
     """The cluster's ``MaxArraySize``; a step of more jobs becomes several arrays."""
-    account: str | None = None
-    qos: str | None = None
-    poll_s: float = 10.0
+    account: _SlurmName | None = None
+    qos: _SlurmName | None = None
+    poll_s: Annotated[float, Field(gt=0)] = 10.0
     """Seconds between looks at the queue."""
-
-    def __post_init__(self) -> None:
-        for name in ("partition", "account", "qos"):
-            value = getattr(self, name)
-            if value is not None and not _NAME.fullmatch(value):
-                raise SixndError(f"'{value}' is no name of a Slurm {name}: letters, digits, dot, dash, comma and @")
-        if not _TIME.fullmatch(self.time):
-            raise SixndError(f"'{self.time}' is no time limit of Slurm; write 30, 04:00:00 or 1-12:00:00")
-        for name in ("cpus", "memory_gb_per_cpu", "tasks_per_job", "most_in_array", "at_once"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SixndError(f"{name} must be 1 or more")
 
 
 def run_slurm(
@@ -74,7 +63,7 @@ def run_slurm(
     if not queue.alive():
         _launch(launches, settings, act, queue.name)
     try:
-        while queue.alive():
+        while queue.alive(_TRIES):
             watch.tell(launches.done())
             time.sleep(settings.poll_s)
     except KeyboardInterrupt:
@@ -147,32 +136,37 @@ class _Queue:
         self.name = name
         self._seen: set[str] = set()
 
-    def alive(self) -> bool:
-        """Whether some wait or run."""
-        for _ in range(_UNANSWERED):
+    def alive(self, tries: int = 1) -> bool:
+        """Whether some wait or run; raises ``SixndError`` when that many questions had no answer."""
+        try:
             answer = self._ask()
-            if answer is not None:
-                self._seen |= {job for job, _ in answer}
-                return bool(answer)
-            time.sleep(3)
-        raise SixndError(f"squeue does not answer; the jobs go on, and the same command waits for them ({self.name})")
+        except SixndError:
+            if tries <= 1:
+                raise
+            time.sleep(_AGAIN_AFTER_S)
+            return self.alive(tries - 1)
+        self._seen |= {job for job, _ in answer}
+        return bool(answer)
 
     def told(self) -> str:
         """How the jobs that were seen ended, where not well; Slurm forgets it after some minutes."""
-        ended = Counter(state for job, state in self._ask("--states=all") or [] if job in self._seen)
+        ended = Counter(state for job, state in self._ask("--states=all") if job in self._seen)
         return ", ".join(f"{count} {state.lower()}" for state, count in sorted(ended.items()) if state != "COMPLETED")
 
     def cancel(self) -> None:
         """End them all."""
         subprocess.run(["scancel", f"--user={os.getuid()}", f"--name={self.name}"], check=False)  # noqa: S607
 
-    def _ask(self, *more: str) -> list[tuple[str, str]] | None:
-        """Array's number and state of each job; none where there is no answer."""
+    def _ask(self, *more: str) -> list[tuple[str, str]]:
+        """Array's number and state of each job."""
         command = ["squeue", "--me", f"--name={self.name}", "--noheader", "--array", "--format=%F %T", *more]
         try:
             answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         except FileNotFoundError as error:
             raise SixndError("there is no squeue here; run this where jobs of Slurm are submitted") from error
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return None
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            told = str(error.stderr or error).strip().splitlines()[-1]
+            raise SixndError(
+                f"Slurm does not answer ({told}); jobs of {self.name} go on where there are some"
+            ) from error
         return [(job, state) for job, _, state in (line.partition(" ") for line in answer.stdout.splitlines())]

@@ -68,3 +68,9 @@ def outputs(folder: Path) -> dict[str, str]:
         name: hashlib.sha256(content.replace(bytes(folder), b"FOLDER")).hexdigest()
         for name, content in contents.items()
     }
+
+
+def finished(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Shards and searches that are done, by the file they write last: its inode and time of change."""
+    marks = [*folder.glob("*/*/shard-*.json"), *folder.glob("*/*/*.done")]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in marks}

@@ -30,18 +30,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
     return spec, small_corpus.outputs(root / "out")
 
 
-def finished(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Shards that are done, by their account: inode and time of change."""
-    accounts = [*folder.glob("*/*/shard-*.json"), *folder.glob("*/*.done")]
-    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in accounts}
-
-
 def killed_until_done(spec: Path, folder: Path, every: int) -> int:
     """Kill the preparation after each ``every`` files until it comes to its end; how often that took."""
     for attempt in range(1, 100):
-        before = finished(folder)
+        before = small_corpus.finished(folder)
         done = prepare(spec, folder, killed_at=every, when=("before", "after")[attempt % 2])
-        assert before.items() <= finished(folder).items(), "a finished shard was done again"
+        assert before.items() <= small_corpus.finished(folder).items(), "a finished shard was done again"
         if done.returncode == 0:
             return attempt
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -70,15 +64,15 @@ def test_four_workers_killed_with_their_command_go_on_and_end_with_the_bytes_of_
     process = subprocess.Popen(
         preparing.command(spec, folder, workers=4), env=environment, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    while len(finished(folder)) < shards:
+    while len(small_corpus.finished(folder)) < shards:
         assert process.poll() is None
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    before = finished(folder)
+    before = small_corpus.finished(folder)
     done = prepare(spec, folder, workers=4)
     assert done.returncode == 0, done.stderr
-    assert before.items() <= finished(folder).items()
+    assert before.items() <= small_corpus.finished(folder).items()
     assert small_corpus.outputs(folder) == expected
 
 
@@ -111,11 +105,11 @@ def test_a_full_disk_is_named_and_the_same_command_goes_on_once_there_is_room(un
         assert done.returncode == 1
         assert "no space left on device" in done.stderr.lower()
         assert "Traceback" not in done.stderr
-        before = finished(disk / "out")
+        before = small_corpus.finished(disk / "out")
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         done = prepare(spec, disk / "out")
         assert done.returncode == 0, done.stderr
-        assert before.items() <= finished(disk / "out").items()
+        assert before.items() <= small_corpus.finished(disk / "out").items()
         assert small_corpus.outputs(disk / "out") == expected
 
 
