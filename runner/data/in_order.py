@@ -1,12 +1,12 @@
 """The same work on batches of documents, by one process or several, its results in the order of the documents."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
 from sixnd.runner.data.document import Document
+from sixnd.runner.data.worker_process import begin, worker_context
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,9 +25,7 @@ def map_in_order(act: Callable[[Item], Result], items: Iterable[Item], workers: 
         yield from map(act, items)
         return
     waiting: deque[Future[Result]] = deque()
-    # not forked: the parent may hold threads of torch or rensa
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_take, initargs=(act,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=worker_context(), initializer=_take, initargs=(act,)) as pool:
         for item in items:
             waiting.append(pool.submit(_act, item))
             if len(waiting) > workers * _AHEAD:
@@ -41,6 +39,7 @@ _taken: list[Callable[..., Any]] = []
 
 def _take(act: Callable[..., Any]) -> None:
     """In a worker: hold what is to be done, so that it is sent once and not with every item."""
+    begin()
     _taken.append(act)
 
 
