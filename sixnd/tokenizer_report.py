@@ -1,20 +1,20 @@
 """What `sixnd tokenizer report` finds out, as plain data."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sixnd.planner.vocabulary_choice import PUBLISHED_SIZES, embedding_costs
 from sixnd.runner.data.document import Document
 from sixnd.runner.encode import utf8_bytes
 from sixnd.runner.indexed import token_dtype
-from sixnd.runner.text_models import TextModel
+from sixnd.runner.text_models import TextModel, text_model
 from sixnd.runner.text_sources import TextSource
-from sixnd.runner.tokenizer_file import load_tokenizer
 from sixnd.runner.tokenizer_measures import Measure, measured, together
-from sixnd.runner.tokenizer_sample import is_held_out
+from sixnd.runner.tokenizer_sample import is_held_out, sampled
+from sixnd.runner.tokenizer_training import train
 from sixnd.specs.plan import Plan
+from sixnd.specs.tokenizers import TokenizerKind
 
 Facts = dict[str, Any]
 Cell = tuple[str, str, str, str]
@@ -45,9 +45,17 @@ class Texts:
             yield document
 
 
-def reported(files: Sequence[Path], texts: Texts, plan: Plan | None) -> Facts:
+def trained_here(texts: Texts, kind: TokenizerKind, sizes: Sequence[int], threads: int) -> dict[str, TextModel]:
+    """Tokenizers of some sizes, trained on the documents that are not held out, as much of each source as is judged."""
+    shares = [(source, 1 / len(texts.sources)) for source in texts.sources]
+    sample = sampled(shares, texts.most_bytes * len(shares), None, texts.hold_out)
+    found = [text for part in sample for text in part.texts]
+    names = {f"{kind}-{size}": size for size in sizes}
+    return {name: text_model(kind, train(kind, found, size, threads), name) for name, size in names.items()}
+
+
+def reported(models: Mapping[str, TextModel], texts: Texts, plan: Plan | None) -> Facts:
     """Every tokenizer on every source, and what its embeddings cost the plan's model."""
-    models = {str(file): load_tokenizer(file) for file in files}
     cells: dict[Cell, Measure] = {}
     for source in texts.sources:
         documents = texts.documents(source)
@@ -63,9 +71,8 @@ def reported(files: Sequence[Path], texts: Texts, plan: Plan | None) -> Facts:
     }
 
 
-def parities(files: Sequence[Path], sources: Sequence[TextSource]) -> list[Facts]:
+def parities(models: Mapping[str, TextModel], sources: Sequence[TextSource]) -> list[Facts]:
     """Tokens of the same text in each language over those in the first."""
-    models = {str(file): load_tokenizer(file) for file in files} if sources else {}
     found: list[Facts] = []
     first: dict[str, int] = {}
     for source in sources:
@@ -106,8 +113,8 @@ def _by(cells: dict[Cell, Measure], part: int) -> list[Facts]:
     ]
 
 
-def _embeddings(plan: Plan, models: dict[str, TextModel]) -> list[Facts]:
-    sizes = {name: model.vocab_size for name, model in models.items()} | PUBLISHED_SIZES
+def _embeddings(plan: Plan, models: Mapping[str, TextModel]) -> list[Facts]:
+    sizes = {**{name: model.vocab_size for name, model in models.items()}, **PUBLISHED_SIZES}
     costs = embedding_costs(plan, list(sizes.values()))
     return [
         {

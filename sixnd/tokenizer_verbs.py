@@ -10,8 +10,11 @@ from sixnd.console import print_json, print_result, tell, text_width
 
 if TYPE_CHECKING:
     from sixnd.planner.vocabulary_choice import VocabularyChoice
+    from sixnd.runner.text_models import TextModel
     from sixnd.runner.text_sources import TextSource
     from sixnd.specs.plan import Plan
+    from sixnd.specs.tokenizers import TokenizerKind
+    from sixnd.tokenizer_report import Texts
 
 _FILE = click.Path(path_type=Path)
 _MEGA = 1_000_000
@@ -101,6 +104,7 @@ def train(
 @click.option(
     "--most-mb", type=click.FloatRange(0, min_open=True), default=16.0, show_default=True, help="Read of each."
 )
+@click.option("--sizes", metavar="N,N", help="Also train sizes of the first kind on what is not held out.")
 @_hold_out_option
 @_field_option
 @_json_option
@@ -111,6 +115,7 @@ def report(
     parallel: tuple[str, ...],
     languages: bool,
     most_mb: float,
+    sizes: str | None,
     hold_out: float,
     text_field: str,
     as_json: bool,
@@ -120,6 +125,7 @@ def report(
     Bytes a token, tokens a word, entries used, whether text comes back; by source, domain and language; what embeddings
     cost. Give a tokenizer text that it was not trained on: other text, or the documents that were held out.
     """
+    from sixnd.runner.tokenizer_file import load_tokenizer
     from sixnd.tokenizer_inputs import damage_of, plan_at, sources_of
     from sixnd.tokenizer_report import Texts, parities, reported
     from sixnd.tokenizer_text import report_text
@@ -132,8 +138,10 @@ def report(
         raise click.UsageError("give text to judge by: --text GLOB, --parallel NAME=GLOB or --spec SPEC")
     several = sources_of(parallel, text_field)
     texts = Texts(sources, int(most_mb * _MEGA), hold_out, identify=languages)
-    facts = reported(files, texts, None if found is None else found[0])
-    facts["parity"] = parities(files, several)
+    models = {str(file): load_tokenizer(file) for file in files}
+    models |= _of_sizes(sizes, texts, models[str(files[0])].kind) if sizes else {}
+    facts = reported(models, texts, None if found is None else found[0])
+    facts["parity"] = parities(models, several)
     facts["damage"] = damage_of([*sources, *several])
     if as_json:
         print_json(facts)
@@ -196,13 +204,26 @@ def _entries(asked: str, plan: "Plan | None") -> "tuple[int, VocabularyChoice | 
 
         choice = chosen_vocabulary(plan)
         return choice.entries, choice
-    try:
-        entries = int(asked.replace(",", ""))
-    except ValueError:
-        entries = 0
-    if entries < 1:
-        raise click.UsageError(f"--vocab-size {asked}: give a whole number of entries, or auto")
-    return entries, None
+    return _whole(asked.replace(",", ""), "--vocab-size", ", or auto"), None
+
+
+def _of_sizes(sizes: str, texts: "Texts", kind: "TokenizerKind") -> "dict[str, TextModel]":
+    """Tokenizers trained here for comparison."""
+    from sixnd.tokenizer_inputs import threads_of
+    from sixnd.tokenizer_report import trained_here
+
+    if not (texts.hold_out and texts.sources):
+        raise click.UsageError("--sizes trains on what is not held out: give --hold-out and --text or --spec too")
+    asked = [_whole(size, "--sizes", " for each") for size in sizes.split(",")]
+    tell(f"training {kind} of {', '.join(f'{size:,}' for size in asked)} entries")
+    return trained_here(texts, kind, asked, threads_of(None))
+
+
+def _whole(text: str, option: str, more: str) -> int:
+    """A number of entries that an option gives."""
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise click.UsageError(f"{option} {text}: give a whole number of entries{more}")
+    return int(text)
 
 
 def _shares(

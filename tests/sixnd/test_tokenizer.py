@@ -136,6 +136,29 @@ def test_documents_that_were_held_out_are_judged_by_and_not_trained_on(folder: P
     assert told["sample"][0]["bytes"] + judged["tokenizers"][0]["bytes"] == sum(len(f.read_bytes()) for f in files)
 
 
+def test_other_sizes_are_trained_on_what_is_not_held_out_and_judged_alike(folder: Path, capsys) -> None:
+    trained("--hold-out", "0.3")
+    told = printed(
+        capsys,
+        "report",
+        "t.tok",
+        "--text",
+        "text/*.py",
+        "--hold-out",
+        "0.3",
+        "--sizes",
+        "400,600",
+        "--spec",
+        "spec.yaml",
+    )
+    rates = {one["tokenizer"]: one["bytes_per_token"] for one in told["tokenizers"]}
+    assert list(rates) == ["t.tok", "byte-bpe-400", "byte-bpe-600"]
+    assert rates["byte-bpe-400"] < rates["byte-bpe-600"] == rates["t.tok"]
+    assert {"byte-bpe-400", "Llama 3"} <= {row["name"] for row in told["embeddings"]}
+    assert main(["tokenizer", "report", "t.tok", "--text", "text/*.py", "--sizes", "400"]) == 2
+    assert main(["tokenizer", "report", "t.tok", "--text", "text/*.py", "--hold-out", "0.3", "--sizes", "big"]) == 2
+
+
 def test_a_lossy_tokenizer_is_found_out_on_the_text(folder: Path, capsys) -> None:
     trained("--kind", "wordpiece")
     (whole,) = printed(capsys, "report", "t.tok", "--text", "text/*.py")["tokenizers"]
