@@ -17,7 +17,7 @@ help:
 # Installed anew whenever what is to be installed changes.
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[run,data,report,test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[run,data,cluster,report,test]'
 	touch $@
 
 install: $(INSTALLED)
