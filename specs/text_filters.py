@@ -188,7 +188,7 @@ class SubstringDedup(Document):
     """Passages that stand in the corpus more than once are cut but where they stand first."""
 
     stage: Literal["substring-dedup"] = "substring-dedup"
-    min_bytes: Annotated[int, Field(ge=16)]
+    min_bytes: Annotated[int, Field(ge=16, le=1 << 16)]
     """Shortest repeated passage, in bytes of UTF-8."""
 
 

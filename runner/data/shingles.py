@@ -157,6 +157,19 @@ def ngram_hashes(hashes: Hashes, offsets: Offsets, n: int) -> tuple[Hashes, Offs
     return _mixed(total), np.concatenate([[0], np.cumsum(lengths)])
 
 
+def byte_ngram_hashes(data: np.ndarray[Any, np.dtype[np.uint8]], n: int) -> Hashes:
+    """Numbers of all n-grams of up to 2^19 bytes, in order; polynomials as those of words."""
+    powers, inverses = _powers()
+    sums = np.zeros(len(data) + 1, dtype=np.uint64)
+    np.cumsum(_byte_numbers()[data] * powers[: len(data)], out=sums[1:])
+    return _mixed((sums[n:] - sums[:-n]) * inverses[: len(data) - n + 1])
+
+
+@functools.cache
+def _byte_numbers() -> Hashes:
+    return _random(np.arange(256, dtype=np.uint64))
+
+
 def shingle_sets(texts: list[str], n: int) -> tuple[Hashes, Offsets]:
     """Each text's distinct n-grams of words as sorted numbers, and where each text's begin.
 

@@ -5,9 +5,9 @@ After Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better
 overlaps its own first occurrence; cuts that touch are one. A cut is drawn in to whole characters and, where it has
 white space in it, to whole words, so that nothing left behind is torn.
 
-A suffix array takes about 17 bytes of memory a byte of text, so a larger corpus is taken in blocks, every pair of
-blocks once: the findings are those of one array over everything, the time grows with the square of the number of
-blocks.
+Suffix arrays are made only of what a repeated window could stand in (see `anchors`). One takes about 17 bytes of memory
+a byte of text, so more is taken in blocks, every pair of blocks once: the findings are those of one array over
+everything, the time grows with the square of the number of blocks.
 """
 
 import re
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from sixnd.runner.data.anchors import END, Bytes, Places, anchors, repeated_regions
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.findings import Finding, Progress, Remover, Span, without, write_findings
 from sixnd.runner.data.in_order import batches, map_in_order
@@ -25,10 +26,6 @@ from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.errors import SixndError
 from sixnd.specs.text_filters import SubstringDedup
 
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-Places = np.ndarray[Any, np.dtype[np.int64]]
-
-_END = 0xFF  # in no UTF-8 text: a passage with it would cross documents
 _BLOCK_BYTES = 64 << 20
 _BLOCKS_BYTES = 80 << 20  # of all workers' own blocks: what they hold together takes about 34 times as much
 _SPACE = re.compile(r"\s")
@@ -38,7 +35,8 @@ _NOWHERE = np.iinfo(np.int64).max
 class SubstringDeduplicator:
     """Cuts passages that stand earlier in the corpus.
 
-    A signature is the text itself. Finding holds 8 bytes a document, and for every worker a pair of blocks of up to
+    A signature is the text itself and 16 bytes an anchor. Finding holds 8 bytes a document and 16 a part in which
+    something may repeat, and for every worker a pair of blocks of up to
     64 MiB; with several workers blocks are smaller, so that all of them stay under 4 GB together.
 
     Raises ``SixndError`` where pydivsufsort is not installed.
@@ -53,11 +51,17 @@ class SubstringDeduplicator:
 
     def signed(self, documents: Iterable[Document], path: Path) -> Iterator[Document]:
         """Pass documents through and write their texts as bytes, each with an end mark."""
-        with SignatureWriter(path, self, plain={}, ragged={"text": np.uint8}) as writer:
+        plain, before = {"anchors": np.uint64, "anchor places": np.int64}, 0
+        with SignatureWriter(path, self, plain=plain, ragged={"text": np.uint8}) as writer:
             for batch in batches(documents):
-                texts = [document.text.encode("utf-8", "surrogatepass") + bytes([_END]) for document in batch]
+                texts = [document.text.encode("utf-8", "surrogatepass") + bytes([END]) for document in batch]
                 writer.add_documents(batch)
-                writer.add_rows("text", np.frombuffer(b"".join(texts), np.uint8), np.array([*map(len, texts)]))
+                joined = np.frombuffer(b"".join(texts), np.uint8)
+                numbers, places = anchors(joined, self._chosen.min_bytes)
+                writer.add_rows("text", joined, np.array([*map(len, texts)]))
+                writer.add("anchors", numbers)
+                writer.add("anchor places", places + before)
+                before += len(joined)
                 yield from batch
 
     def find(
@@ -71,7 +75,9 @@ class SubstringDeduplicator:
     ) -> None:
         """Passages to cut, with the document of each one's first occurrence; documents of nothing else go whole."""
         shards = Signatures(signed, self)
-        write_findings(self, shards, findings, _found(_Corpus(shards), self._chosen.min_bytes, workers), progress)
+        corpus = _Corpus(shards, self._chosen.min_bytes)
+        found = (finding for block in _sources(corpus, workers) for finding in _findings(corpus, *block))
+        write_findings(self, shards, findings, found, progress)
 
     def remover(self, findings: Path) -> Remover:
         """The stage that cuts the passages out of one shard."""
@@ -79,76 +85,85 @@ class SubstringDeduplicator:
 
 
 class _Corpus:
-    """All documents as bytes, one after the other, and where they stand."""
+    """All documents as bytes, one after the other, and the parts of them in which something may repeat.
 
-    def __init__(self, shards: Signatures) -> None:
-        self.shards = shards
+    Parts have places of their own: one after the other with an end mark behind each, so that distances between windows
+    in one part are as in the corpus, and none in two parts are under ``least``.
+    """
+
+    def __init__(self, shards: Signatures, least: int) -> None:
+        self.shards, self.least = shards, least
         ends = [shards.opened(shard).column("text ends") for shard in range(len(shards))]
         self._shard_starts = np.cumsum([0, *(int(own[-1]) if len(own) else 0 for own in ends)])
         shifted = (own + start for own, start in zip(ends, self._shard_starts, strict=False))
         self.starts: Places = np.concatenate([np.zeros(1, np.int64), *shifted])
+        self._begins, self._ends = repeated_regions(shards, self._shard_starts, self.starts, least)
+        self.part_starts: Places = np.concatenate([[0], np.cumsum(self._ends - self._begins + 1)])
 
-    def read(self, start: int, end: int) -> Bytes:
-        """Bytes ``start`` to ``end``, copied."""
-        first = int(np.searchsorted(self._shard_starts, start, side="right")) - 1
-        parts = [np.empty(0, np.uint8)]
-        while first < len(self.shards) and self._shard_starts[first] < end:
-            before = int(self._shard_starts[first])
-            parts.append(self.shards.opened(first).column("text")[max(start - before, 0) : end - before])
-            first += 1
-        return np.concatenate(parts)
+    def blocks(self, block_bytes: int) -> list[tuple[int, int]]:
+        """First and last part (exclusive) of every block; a block holds all parts of a document, of one at least."""
+        owners = np.searchsorted(self.starts, self._begins, side="right") - 1
+        bounds = np.concatenate([[0], np.flatnonzero(np.diff(owners)) + 1, [len(owners)]])[: len(owners) + 1]
+        begins, blocks, first = self.part_starts[bounds], [], 0
+        while first < len(bounds) - 1:
+            fits = int(np.searchsorted(begins, begins[first] + block_bytes, side="right")) - 1
+            last = max(fits, first + 1)
+            blocks.append((int(bounds[first]), int(bounds[last])))
+            first = last
+        return blocks
+
+    def read(self, block: tuple[int, int]) -> Bytes:
+        """The parts of a block, each with its end mark."""
+        mark = np.full(1, END, np.uint8)
+        pieces = [np.empty(0, np.uint8)]
+        for begin, end in zip(self._begins[slice(*block)].tolist(), self._ends[slice(*block)].tolist(), strict=True):
+            shard = int(np.searchsorted(self._shard_starts, begin, side="right")) - 1
+            before = int(self._shard_starts[shard])
+            pieces += [self.shards.opened(shard).column("text")[begin - before : end - before], mark]
+        return np.concatenate(pieces)
+
+    def in_corpus(self, places: Places) -> Places:
+        """Places in the parts as places in the corpus."""
+        parts = np.searchsorted(self.part_starts, places, side="right") - 1
+        found: Places = self._begins[parts] + places - self.part_starts[parts]
+        return found
 
     def data(self, document: int) -> bytes:
         """One document."""
         return bytes(self.shards.row("text", document)[:-1])
 
 
-def _found(corpus: _Corpus, least: int, workers: int) -> Iterator[Finding]:
-    for first, last, source in _sources(corpus, least, workers):
-        yield from _findings(corpus, first, last, source, least)
-
-
-def _blocks(starts: Places, block_bytes: int) -> list[tuple[int, int]]:
-    """First and last document (exclusive) of every block; a block holds one document at least."""
-    blocks, first = [], 0
-    while first < len(starts) - 1:
-        fits = int(np.searchsorted(starts, starts[first] + block_bytes, side="right")) - 1
-        last = max(fits, first + 1)
-        blocks.append((first, last))
-        first = last
-    return blocks
-
-
-def _sources(corpus: _Corpus, least: int, workers: int) -> Iterator[tuple[int, int, Places]]:
-    """For every block, its documents and, at each byte, where the window there first occurs (`_NOWHERE`: only here)."""
-    starts = corpus.starts
-    blocks = _blocks(starts, min(_BLOCK_BYTES, _BLOCKS_BYTES // max(workers, 1)))
+def _sources(corpus: _Corpus, workers: int) -> Iterator[tuple[Places, Places]]:
+    """Block by block, where repeated windows stand, in order, and where each one's first occurrence does."""
+    blocks = corpus.blocks(min(_BLOCK_BYTES, _BLOCKS_BYTES // max(workers, 1)))
     pairs = [(max(other, 0), own) for own in range(len(blocks)) for other in range(min(own, 1) - 1, own)]
-    work = [(starts[[*blocks[other]]], starts[[*blocks[own]]]) for other, own in pairs]
-    act = partial(_repeats, corpus=corpus, least=least)
+    work = [(blocks[other], blocks[own]) for other, own in pairs]
     source = np.empty(0, np.int64)
-    for (other, own), (places, heads) in zip(pairs, map_in_order(act, work, workers), strict=True):
-        first, last = blocks[own]
+    for (other, own), (places, heads) in zip(
+        pairs, map_in_order(partial(_repeats, corpus=corpus), work, workers), strict=True
+    ):
+        begin, end = corpus.part_starts[[*blocks[own]]].tolist()
         if other == 0:
-            source = np.full(starts[last] - starts[first], _NOWHERE)
+            source = np.full(end - begin, _NOWHERE)
         source[places] = np.minimum(source[places], heads)
         if other >= own - 1:
-            yield first, last, source
+            found = np.flatnonzero(source != _NOWHERE)
+            yield corpus.in_corpus(found + begin), source[found]
 
 
-def _repeats(work: tuple[Places, Places], corpus: _Corpus, least: int) -> tuple[Places, Places]:
-    """Places in the own block whose window occurs earlier, in either block, and where it first does in the corpus.
+def _repeats(work: tuple[tuple[int, int], tuple[int, int]], corpus: _Corpus) -> tuple[Places, Places]:
+    """Places in the own block whose window occurs earlier, in either block, and where in the corpus it first does.
 
-    ``work`` is the first byte, and the last (exclusive), of the earlier block and of the own one (which may be equal).
+    ``work`` is an earlier block and the own one, or the own one twice.
     """
-    (before_start, before_end), (own_start, own_end) = (bounds.tolist() for bounds in work)
-    own = corpus.read(own_start, own_end)
-    before = corpus.read(before_start, before_end) if before_start < own_start else own[:0]
-    text = np.concatenate([before, own])
-    places, heads = repeated_windows(text, least)
+    other, block = work
+    own = corpus.read(block)
+    before = corpus.read(other) if other != block else own[:0]
+    places, heads = repeated_windows(np.concatenate([before, own]), corpus.least)
     inside = places >= len(before)
     places, heads = places[inside] - len(before), heads[inside]
-    return places, np.where(heads < len(before), heads + before_start, heads - len(before) + own_start)
+    other_begin, own_begin = int(corpus.part_starts[other[0]]), int(corpus.part_starts[block[0]])
+    return places, corpus.in_corpus(heads + np.where(heads < len(before), other_begin, own_begin - len(before)))
 
 
 def repeated_windows(text: Bytes, least: int) -> tuple[Places, Places]:
@@ -170,26 +185,23 @@ def repeated_windows(text: Bytes, least: int) -> tuple[Places, Places]:
     places = order[ranks].astype(np.int64)
     group_starts = np.flatnonzero(~np.concatenate([[False], alike])[ranks])
     heads = np.repeat(np.minimum.reduceat(places, group_starts), np.diff(np.append(group_starts, len(places))))
-    ends = np.flatnonzero(text == _END)
+    ends = np.flatnonzero(text == END)
     next_end = ends[np.minimum(np.searchsorted(ends, places), len(ends) - 1)] if len(ends) else len(text)
     fits = (places + least <= next_end) & (places - heads >= least)
     return places[fits], heads[fits]
 
 
-def _findings(corpus: _Corpus, first: int, last: int, source: Places, least: int) -> Iterator[Finding]:
-    """Cuts of one block's documents."""
-    begin = int(corpus.starts[first])
-    places = np.flatnonzero(source != _NOWHERE)
-    if not len(places):
-        return
-    bounds = corpus.starts[first : last + 1] - begin
-    owners = np.searchsorted(bounds, places, side="right") - 1
-    for own in np.split(places, np.flatnonzero(np.diff(owners)) + 1):
-        document = first + int(np.searchsorted(bounds, own[0], side="right")) - 1
+def _findings(corpus: _Corpus, places: Places, sources: Places) -> Iterator[Finding]:
+    """Cuts of the documents that repeated windows stand in, given where each first occurs."""
+    owners = np.searchsorted(corpus.starts, places, side="right") - 1
+    breaks = np.flatnonzero(np.diff(owners)) + 1
+    for own, source in zip(np.split(places, breaks), np.split(sources, breaks), strict=True):
+        if not len(own):  # one empty piece, where nothing repeats
+            return
+        document = int(np.searchsorted(corpus.starts, own[0], side="right")) - 1
         data = corpus.data(document)
-        heads = np.searchsorted(corpus.starts, source[own], side="right") - 1
-        cuts = _joined(own - (int(corpus.starts[document]) - begin), heads, least)
-        found = list(_in_characters(data, cuts))
+        heads = np.searchsorted(corpus.starts, source, side="right") - 1
+        found = list(_in_characters(data, _joined(own - int(corpus.starts[document]), heads, corpus.least)))
         if found:
             spans = tuple((start, end) for start, end, _ in found)
             yield _finding(corpus.shards, document, data.decode("utf-8", "surrogatepass"), spans, found[0][2])
