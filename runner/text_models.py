@@ -95,7 +95,11 @@ class SentencePieceModel:
 
     def _around_marks(self, text: str) -> list[int]:
         first, *rest = self._model.encode(text.split(SPACE_MARK))
-        return functools.reduce(lambda ids, part: [*ids, *self._mark_bytes, *part], rest, first)
+        ids = list(first)
+        for part in rest:
+            ids += self._mark_bytes
+            ids += part
+        return ids
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids."""

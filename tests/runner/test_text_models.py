@@ -1,6 +1,7 @@
 import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,15 @@ def test_a_text_that_spells_a_mark_out_is_text(byte_level: ByteLevelModel) -> No
 def test_a_million_blanks_are_encoded(byte_level: ByteLevelModel) -> None:
     text = "a" + " \t" * 500_000 + "b"
     assert byte_level.decode(byte_level.encode([text])[0]) == text
+
+
+def test_a_hundred_thousand_marks_that_sentencepiece_takes_for_spaces_are_encoded_in_a_moment(
+    sentence_piece: SentencePieceModel,
+) -> None:
+    text, began = "\u2581 " * 100_000, time.process_time()
+    (ids,) = sentence_piece.encode([text])
+    assert time.process_time() - began < 5  # one whose time grows with the square of them takes more than a minute
+    assert sentence_piece.decode(ids) == text
 
 
 def test_wordpiece_keeps_known_words_and_loses_the_blanks_between_them(word_piece: WordPieceModel) -> None:
