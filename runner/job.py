@@ -10,7 +10,6 @@ tensorboard/, logs/
 """
 
 import contextlib
-import fcntl
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from sixnd.runner.lock import exclusive
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
@@ -96,14 +96,9 @@ class JobFolder:
         Processes that inherit the descriptor hold the lock too, so a run whose launcher was killed stays locked
         until its training processes are gone.
         """
-        with (self.path / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise SixndError(
-                    f"{self.path} is being trained by another process; `sixnd status` tells how far"
-                ) from error
-            yield lock.fileno()
+        refusal = f"{self.path} is being trained by another process; `sixnd status` tells how far"
+        with exclusive(self.path / "lock", refusal) as lock:
+            yield lock
 
     def write_job(self, job: Job) -> None:
         """Write ``job.yaml`` and ``launch.sh``."""

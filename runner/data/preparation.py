@@ -18,6 +18,7 @@ from sixnd.runner.data.inputs import listed
 from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_folder
 from sixnd.runner.data.work import Step, Work, WorkSource, begin_work, steps
 from sixnd.runner.indexed import file_sha256
+from sixnd.runner.lock import exclusive
 from sixnd.runner.tokenizer_file import load_tokenizer, write_tokenizer
 from sixnd.runner.tokenizer_training import train
 from sixnd.specs.data_result import DamageFound, StagesResult
@@ -75,17 +76,19 @@ class Preparation:
 
     def prepared(self, vocab_size: int) -> PreparedTokens:
         """Clean and tokenise; the tokenizer is trained on the way where the plan names none."""
-        work = self._begun()
-        for step in steps(work):
-            if not self._is_partial(work, _source_of(work, step)):
-                self._run(step)
-        tokenizer = self._tokenizer(work, vocab_size)
-        sources = [self._tokenised(work, source, tokenizer) for source in work.sources]
-        remove_unfinished(self.folder)  # only now is no task at work, not even one that a killed command left to Slurm
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(self.folder / "lock", f"{self.folder} is being prepared by another process; wait for it"):
+            work = self._begun()
+            for step in steps(work):
+                if not self._is_partial(work, _source_of(work, step)):
+                    self._run(step)
+            tokenizer = self._tokenizer(work, vocab_size)
+            sources = [self._tokenised(work, source, tokenizer) for source in work.sources]
+            # only now is no task at work, not even one that a killed command left to Slurm
+            remove_unfinished(self.folder)
         return PreparedTokens(tokenizer, sources)
 
     def _begun(self) -> Work:
-        self.folder.mkdir(parents=True, exist_ok=True)
         found = []
         for source in self.data.sources:
             damage = DamageLog()
