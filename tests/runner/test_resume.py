@@ -1,4 +1,4 @@
-"""A rank is killed in the middle: the run says so, and the same command goes on to the same numbers."""
+"""A rank is killed after the blend switched: the run says so, and goes on from before the switch to equal numbers."""
 
 import os
 import signal
@@ -13,16 +13,19 @@ from sixnd.runner.job import job_folder
 from sixnd.runner.launch import run_plan
 from sixnd.specs.errors import RunFailedError
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import End, Launch, RunRecord, Sample, Step, read_record
+from sixnd.specs.record import End, Launch, Mix, RunRecord, Sample, Step, read_record
 from tests.runner import tiny
+from tests.runner.annealed import annealed
 from tests.runner.conftest import ROOT, sources
 
-STEPS, EVERY = 12, 4
+STEPS, EVERY, SWITCH = 12, 4, 6
+"""``SWITCH`` is the first step of annealing."""
 
 
 def plan() -> Plan:
     ranks = tiny.layout(data=2)
-    return tiny.plan(ranks, steps=STEPS, sources=sources(STEPS), checkpoint_every=EVERY, learning_rate=3e-3)
+    made = tiny.plan(ranks, steps=STEPS, sources=sources(STEPS), checkpoint_every=EVERY, learning_rate=3e-3)
+    return annealed(made, [0.25, 0.75], STEPS - SWITCH + 1)
 
 
 def kill_rank(record_path: Path, rank: int, after_step: int) -> None:
@@ -48,7 +51,7 @@ def test_a_killed_run_says_so_and_resumes_to_the_losses_of_an_undisturbed_run(tm
     assert [step for step, *_ in expected] == list(range(1, STEPS + 1))
 
     record_path = job_folder(plan(), tmp_path / "killed").record_path
-    killer = threading.Thread(target=kill_rank, args=(record_path, 1, EVERY + 2))
+    killer = threading.Thread(target=kill_rank, args=(record_path, 1, SWITCH))
     killer.start()
     with pytest.raises(RunFailedError) as failure:
         run_plan(plan(), runs_dir=tmp_path / "killed", base_dir=ROOT, progress=False)
@@ -66,6 +69,8 @@ def test_a_killed_run_says_so_and_resumes_to_the_losses_of_an_undisturbed_run(tm
     assert repeated, "the steps after the checkpoint were done again"
     assert all(s.loss == first_attempt[s.step] for s in repeated)
     assert record.last(End).status == "finished"
+    drawn = {phase.name: phase.sequences for phase in record.last(Mix).phases}
+    assert drawn == {"main": {"code": 30, "schemas": 10}, "annealing": {"code": 14, "schemas": 42}}
     assert {sample.source for sample in record.of(Sample)} == {"code", "schemas"}
 
     lines = len(record.events)
