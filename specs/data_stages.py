@@ -70,5 +70,9 @@ def _with_changes(choice: StageChoice) -> StageSettings:
         return _SETTINGS.validate_python(published.plain() | choice.change)
     except ValidationError as error:
         first = error.errors()[0]
-        where = [f"'{choice.filter}'", ".".join(str(part) for part in first["loc"][1:]), first["msg"].removeprefix("Value error, ")]
+        where = [
+            f"'{choice.filter}'",
+            ".".join(str(part) for part in first["loc"][1:]),
+            first["msg"].removeprefix("Value error, "),
+        ]
         raise SixndError(": ".join(part for part in where if part)) from error
