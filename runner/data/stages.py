@@ -39,7 +39,7 @@ def built(settings: Iterable[StageSettings], base_dir: Path) -> list[Stage | Cor
     Raises ``SixndError`` where a stage needs a package or file that is not there.
     """
     return [
-        corpus_stage(one, base_dir) if isinstance(one, CorpusStageSettings) else _document_stage(one, base_dir)
+        corpus_stage(one, base_dir) if isinstance(one, CorpusStageSettings) else document_stage(one, base_dir)
         for one in settings
     ]
 
@@ -57,7 +57,8 @@ def corpus_stage(settings: CorpusStageSettings, base_dir: Path) -> CorpusStage:
             return Decontaminator(settings, base_dir)
 
 
-def _document_stage(settings: DocumentStageSettings, base_dir: Path) -> Stage:
+def document_stage(settings: DocumentStageSettings, base_dir: Path) -> Stage:
+    """The stage that looks at one document at a time; files it names are relative to ``base_dir``."""
     match settings:
         case Normalise():
             return Normaliser(settings)

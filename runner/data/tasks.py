@@ -9,22 +9,18 @@ one that was finished is not, and it does not matter which process runs which.
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
-from sixnd.runner.data.corpus_stage import CorpusStage
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.final_documents import input_documents
 from sixnd.runner.data.findings import Remover
 from sixnd.runner.data.pipeline import Pipeline
 from sixnd.runner.data.shards import SUFFIX, read_shard, shard_writer
-from sixnd.runner.data.stage import Stage
-from sixnd.runner.data.stages import built
+from sixnd.runner.data.stages import corpus_stage, document_stage
 from sixnd.runner.data.token_shards import account_path, tokens_folder, write_tokens
 from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
-from sixnd.specs.text_filters import CorpusStageSettings
 
 
 def run_task(folder: Path, step: str, task: int, workers: int = 1) -> None:
@@ -77,10 +73,10 @@ def _clean(folder: Path, work: Work, segment: Segment, shard: int) -> None:
     (folder / segment.folder).mkdir(parents=True, exist_ok=True)
     base_dir, damage, source = Path(work.base_dir), DamageLog(), work.source(segment.source)
     remover = _remover(folder, work, segment, shard)
-    pipeline = Pipeline([*([remover] if remover else []), *cast("list[Stage]", built(segment.stages, base_dir))])
+    pipeline = Pipeline([*([remover] if remover else []), *(document_stage(one, base_dir) for one in segment.stages)])
     found = pipeline.documents(_before(folder, work, segment, source, shard, damage))
     if segment.signs is not None:
-        found = _corpus_stage(segment.signs, base_dir).signed(found, _base(folder, segment, shard, ".signed"))
+        found = corpus_stage(segment.signs, base_dir).signed(found, _base(folder, segment, shard, ".signed"))
     with shard_writer(_base(folder, segment, shard, SUFFIX)) as write:
         for document in found:
             write(document)
@@ -104,12 +100,7 @@ def _remover(folder: Path, work: Work, segment: Segment, shard: int) -> Remover 
         return None
     assert segment.before is not None
     found = _base(folder, work.segment_in(segment.before), shard, ".found")
-    return _corpus_stage(segment.removes, Path(work.base_dir)).remover(found)
-
-
-def _corpus_stage(settings: CorpusStageSettings, base_dir: Path) -> CorpusStage:
-    (stage,) = built([settings], base_dir)
-    return cast("CorpusStage", stage)
+    return corpus_stage(segment.removes, Path(work.base_dir)).remover(found)
 
 
 def _find(folder: Path, work: Work, name: str, workers: int) -> None:
@@ -121,7 +112,7 @@ def _find(folder: Path, work: Work, name: str, workers: int) -> None:
     settings = segments[0].signs
     assert settings is not None
     signed, found = ([_base(folder, *shard, suffix) for shard in shards] for suffix in (".signed", ".found"))
-    stage = _corpus_stage(settings, Path(work.base_dir))
+    stage = corpus_stage(settings, Path(work.base_dir))
     stage.find(signed, found, scratch=folder / segments[0].folder, workers=workers)
     write_atomically(done, "")
     for path in signed:  # as large as the text, and of no more use

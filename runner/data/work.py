@@ -26,7 +26,7 @@ from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import write_atomically
 from sixnd.specs.plan import PlannedData, PlannedSource
-from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
+from sixnd.specs.text_filters import CorpusStageSettings, DocumentStageSettings, StageSettings
 
 _SHARD_BYTES = 8 << 20
 _MOST_SHARDS = 1024
@@ -43,7 +43,7 @@ class Segment(Document):
     """Folder of the segment before; none where it reads the inputs."""
     removes: CorpusStageSettings | None
     """The corpus stage whose findings are taken out first."""
-    stages: list[StageSettings]
+    stages: list[DocumentStageSettings]
     signs: CorpusStageSettings | None
     """The corpus stage that its documents are signed for."""
     found_with: str | None
@@ -204,10 +204,10 @@ def _segments(sources: list[WorkSource], across: Sequence[CorpusStageSettings], 
     return found + [head.segment(None) for head in heads if head.is_unfinished]
 
 
-def _parts(stages: list[StageSettings]) -> list[tuple[list[StageSettings], CorpusStageSettings | None]]:
+def _parts(stages: list[StageSettings]) -> list[tuple[list[DocumentStageSettings], CorpusStageSettings | None]]:
     """Document stages, and the corpus stage behind them; the last part has none."""
-    parts: list[tuple[list[StageSettings], CorpusStageSettings | None]] = []
-    own: list[StageSettings] = []
+    parts: list[tuple[list[DocumentStageSettings], CorpusStageSettings | None]] = []
+    own: list[DocumentStageSettings] = []
     for stage in stages:
         if isinstance(stage, CorpusStageSettings):
             parts.append((own, stage))
@@ -225,7 +225,7 @@ class _Head:
         self._number = 0
         self._before: str | None = None
         self._removes: CorpusStageSettings | None = None
-        self._stages: list[StageSettings] = []
+        self._stages: list[DocumentStageSettings] = []
         inputs = source.source.model_dump(mode="json", include={"name", "recipe", "path", "text_field", "licence"})
         self.digest = sha256_of([inputs, source.items_sha256, _version()])
 
