@@ -13,7 +13,7 @@ _TERMS = {"copyleft": "copyleft", "restricted": "restricted", "unknown": "no kno
 def findings(audit: DataAudit) -> list[str]:
     """What a reader should look into, in sentences; none where nothing was found."""
     found = [sentence for source in audit.sources for sentence in _of_source(source)]
-    return [*found, *(_of_duplicates(pair) for pair in audit.duplicates)]
+    return [*found, *(_of_duplicates(pair) for pair in audit.duplicates), *_without_language(audit)]
 
 
 def _of_source(source: SourceAudit) -> Iterable[str]:
@@ -30,8 +30,11 @@ def _of_source(source: SourceAudit) -> Iterable[str]:
             f"{source.name}: {_documents(source.documents_with_addresses)} with addresses of people or machines "
             f"({kinds}); the stage scrub-pii takes them out"
         )
-    if source.documents and not source.languages:
-        yield f"{source.name}: no document has a language; the stage language identifies it"
+
+
+def _without_language(audit: DataAudit) -> list[str]:
+    names = [source.name for source in audit.sources if source.documents and not source.languages]
+    return [f"{', '.join(names)}: of which languages is not known; the stage language identifies them"] if names else []
 
 
 def _of_duplicates(pair: Duplicates) -> str:

@@ -16,7 +16,8 @@ from sixnd.reports.data_documents import (
 from sixnd.reports.documents import Pair, Part
 from sixnd.reports.figures import exact
 from sixnd.specs.data_result import DamageFound, RemovedFor, StageResult
-from sixnd.specs.record import SourceData
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import DataPrepared, RunRecord, SourceData
 from sixnd.specs.text_filters import NearDedup
 
 _SIMILARITIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -36,9 +37,11 @@ class Account:
     """That are left."""
     bytes: int
     tokens: int | None
+    own_stages: int
+    """So many stages are the source's own; those after them ran over all sources together."""
 
     @classmethod
-    def of_run(cls, data: SourceData) -> "Account":
+    def of_run(cls, data: SourceData, own_stages: int) -> "Account":
         """As a run's record has it."""
         return cls(
             name=data.name,
@@ -49,7 +52,16 @@ class Account:
             documents=data.documents,
             bytes=data.bytes,
             tokens=data.train_tokens + data.validation_tokens,
+            own_stages=own_stages,
         )
+
+
+def run_accounts(plan: Plan, record: RunRecord) -> list[Account]:
+    """Accounts of a run's sources; none before its data is prepared."""
+    prepared = record.last(DataPrepared)
+    own = {source.name: len(source.stages) for source in plan.data.sources}
+    found = [] if prepared is None else prepared.sources
+    return [Account.of_run(data, own.get(data.name, len(data.stages))) for data in found]
 
 
 def data_facts(accounts: Sequence[Account]) -> DataFacts:
@@ -91,7 +103,7 @@ def _source(account: Account) -> SourceAccount:
         documents=exact("integer", account.documents),
         bytes=exact("memory", account.bytes),
         tokens=None if account.tokens is None else exact("count", account.tokens),
-        stages=[_stage(stage) for stage in account.stages],
+        stages=[_stage(stage, i >= account.own_stages) for i, stage in enumerate(account.stages)],
         damage=[
             DamageKind(kind=found.kind, count=exact("integer", found.count), first=found.first)
             for found in account.damage
@@ -101,10 +113,10 @@ def _source(account: Account) -> SourceAccount:
     )
 
 
-def _stage(stage: StageResult) -> StageAccount:
+def _stage(stage: StageResult, across: bool) -> StageAccount:
     out = stage.documents_out
     return StageAccount(
-        name=stage.name,
+        name=f"{stage.name} across sources" if across else stage.name,
         documents_in=exact("integer", stage.documents_in),
         documents_out=exact("integer", out),
         kept=exact("share", out / stage.documents_in if stage.documents_in else 1.0),

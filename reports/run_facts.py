@@ -2,8 +2,7 @@
 
 from sixnd.reports.attempts import attempts, end_of
 from sixnd.reports.comparison import comparison
-from sixnd.reports.data_documents import DataFacts
-from sixnd.reports.data_facts import Account, data_facts
+from sixnd.reports.data_facts import data_facts, run_accounts
 from sixnd.reports.documents import (
     Baseline,
     Checkpoint,
@@ -42,7 +41,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         baseline=baseline,
         sources=_sources(planned, record),
         phases=phase_rows(plan, record.last(Mix)),
-        data=_data(record),
+        data=data_facts(run_accounts(plan, record)),
         attempts=attempts(record),
         checkpoints=[
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
@@ -118,11 +117,6 @@ def _sources(planned: PlanFacts, record: RunRecord) -> list[SourceShare]:
     drawn: dict[str, int] = {} if mix is None else mix.sequences
     found: dict[str, SourceData] = {} if prepared is None else {data.name: data for data in prepared.sources}
     return [_realised(source, drawn, found.get(source.name)) for source in planned.sources]
-
-
-def _data(record: RunRecord) -> DataFacts:
-    prepared = record.last(DataPrepared)
-    return data_facts([] if prepared is None else [Account.of_run(data) for data in prepared.sources])
 
 
 def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | None) -> SourceShare:

@@ -4,9 +4,10 @@ import textwrap
 from pathlib import Path
 
 from sixnd.console import tell
+from sixnd.reporting import read_run
 from sixnd.reports.data_audit_tables import audit_tables, findings
 from sixnd.reports.data_documents import DataFacts
-from sixnd.reports.data_facts import Account
+from sixnd.reports.data_facts import Account, run_accounts
 from sixnd.reports.data_tables import data_tables
 from sixnd.reports.terminal import safe_text, tables_text
 from sixnd.runner.data.document import Document
@@ -16,7 +17,6 @@ from sixnd.runner.data.work import Work, WorkSource, read_work
 from sixnd.specs.data_audit import DataAudit
 from sixnd.specs.errors import SixndError
 from sixnd.specs.load import load_prepared
-from sixnd.specs.record import DataPrepared, read_record
 
 
 def read_accounts(subject: Path) -> list[Account]:
@@ -25,10 +25,10 @@ def read_accounts(subject: Path) -> list[Account]:
     Raises ``SixndError`` where it is none of them, or nothing is prepared in it.
     """
     if (subject / "record.jsonl").is_file():
-        prepared = read_record(subject / "record.jsonl").last(DataPrepared)
-        if prepared is None:
+        accounts = run_accounts(*read_run(subject))
+        if not accounts:
             raise SixndError(f"{subject}: its data was not prepared yet; `sixnd run` does it first of all")
-        return [Account.of_run(data) for data in prepared.sources]
+        return accounts
     folder, work = working_folder(subject)
     found = survey(folder, work)
     for name in {source.source.name for source in work.sources} - {one.name for one in found}:
@@ -60,6 +60,7 @@ def _told(found: Surveyed) -> Account:
         documents=held.documents,
         bytes=held.bytes,
         tokens=held.tokens or None,
+        own_stages=found.own_stages,
     )
 
 

@@ -26,6 +26,8 @@ class Surveyed:
     shards: int
     """Shards that are prepared to the end, of ``of_shards``."""
     of_shards: int
+    own_stages: int
+    """So many stages are the source's own; those after them ran over all sources together."""
 
 
 def survey(folder: Path, work: Work) -> list[Surveyed]:
@@ -64,6 +66,7 @@ def _surveyed(folder: Path, work: Work, source: WorkSource, shards: int) -> Surv
         held=_tokenised(folder, source, shards, left) or _counted(documents_left(folder, work, source)),
         shards=shards,
         of_shards=source.shards,
+        own_stages=len(source.source.stages),
     )
 
 

@@ -293,6 +293,7 @@ def _plan(
                     tokens=tokens * weight,
                     unique_tokens=unique,
                     epochs=None if unique is None else tokens * weight / unique,
+                    stages=[catalog.text_filter(stage).settings for stage in STAGES] if source in STAGED else [],
                 )
                 for source, weight, unique in sources
             ],
@@ -407,6 +408,10 @@ HOSTILE = (
     "| `**x**` ```\n# no heading\n\N{LINE SEPARATOR}\x1b[31mred\x9b0m"
 )
 """What a document could hold to become script, markup, a template, Markdown or terminal control."""
+
+
+STAGES = ("gopher-quality", "scrub-pii", "near-dedup")
+STAGED = ("prose", "scripture")
 
 
 def stages(excerpt: str, left: int) -> list[StageResult]:

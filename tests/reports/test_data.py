@@ -27,6 +27,7 @@ def account(**changes: object) -> Account:
         "documents": 1200,
         "bytes": 7_200_000,
         "tokens": None,
+        "own_stages": 3,
     }
     return Account(**(plain | changes))  # type: ignore[arg-type]
 
@@ -40,6 +41,11 @@ def test_documents_and_text_are_told_stage_by_stage() -> None:
     lines = [line.cells for line in table("stages", account()).lines]
     assert lines[0] == ("web", "gopher-quality", "1,500", "1,290", "86.0 %", "9 MB", "7.74 MB")
     assert [line[1] for line in lines] == ["gopher-quality", "scrub-pii", "near-dedup"]
+
+
+def test_stages_that_ran_over_all_sources_are_told_as_such() -> None:
+    shown = table("stages", account(own_stages=2))
+    assert [line.cells[1] for line in shown.lines] == ["gopher-quality", "scrub-pii", "near-dedup across sources"]
 
 
 def test_what_is_left_of_all_sources_is_summed_up_from_what_was_read() -> None:
@@ -96,14 +102,12 @@ def test_hostile_text_of_a_removed_document_stays_text_in_markdown(small_plan: P
 
 
 @pytest.mark.parametrize("draw", [plan_markdown, plan_html])
-def test_a_plan_names_the_stages_of_each_source_in_order(small_plan: Plan, draw) -> None:
-    stages = [catalog.text_filter(name).settings for name in ("normalise", "exact-dedup", "scrub-pii")]
-    across = [catalog.text_filter("near-dedup").settings]
-    first = small_plan.data.sources[0].model_copy(update={"stages": stages, "recipe": "installed-docs"})
-    data = small_plan.data.model_copy(update={"sources": [first, *small_plan.data.sources[1:]], "across": across})
+def test_a_plan_names_the_stages_of_each_source_in_order(small_plan: Plan, big_plan: Plan, draw) -> None:
+    across = [catalog.text_filter("exact-dedup").settings]
+    data = small_plan.data.model_copy(update={"across": across})
     page = draw(small_plan.model_copy(update={"data": data}))
-    assert "normalise, exact-dedup, scrub-pii, near-dedup across sources" in page
-    assert "Text and what is done to it" not in draw(small_plan)
+    assert "gopher-quality, scrub-pii, near-dedup, exact-dedup across sources" in page
+    assert "Text and what is done to it" not in draw(big_plan)
 
 
 def test_a_plan_says_whether_unique_tokens_were_counted_or_declared(small_plan: Plan) -> None:

@@ -95,6 +95,7 @@ def test_stats_of_a_folder_that_was_moved_with_its_document(folder, tmp_path, ca
 
 def test_stats_of_a_run_come_from_its_record(tmp_path, capsys):
     plan = small_plan()
+    (tmp_path / "plan.yaml").write_text(plan.to_yaml())
     (tmp_path / "record.jsonl").write_text("".join(map(event_line, Story(plan).prepared().record().events)))
     facts = json.loads(called(capsys, "stats", tmp_path, "--json"))
     assert [source["name"] for source in facts["sources"]] == [source.name for source in plan.data.sources]
