@@ -25,7 +25,7 @@ SPACE_MARK = "\u2581"
 
 _MOST_BLANKS = 200_000
 """Blanks in a row that tiktoken is given: its regex engine runs out of stack on 800,000 and not on 400,000."""
-_LONG_BLANK = re.compile(rf"\s{{{_MOST_BLANKS}}}")
+_BLANKS = re.compile(r"\s+")
 _JUDGED_CHARACTERS = 1 << 16
 """Of the first texts that an encoder is judged by: 25 ms of `tokenizers`."""
 _SLOW = (
@@ -197,7 +197,7 @@ class ByteLevelModel(_HuggingFaceModel):
             return list(pool.map(self._encode_fast, texts))
 
     def _encode_fast(self, text: str) -> Array:
-        if len(text) > _MOST_BLANKS and _LONG_BLANK.search(text):
+        if _has_long_blank(text):
             return self._encode([text], 1)[0]
         return self._fast.encode_to_numpy(text, disallowed_special=()).astype(np.int32)
 
@@ -221,6 +221,13 @@ class ByteLevelModel(_HuggingFaceModel):
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; bytes that are no UTF-8 become U+FFFD."""
         return b"".join(self._bytes[int(i)] for i in ids).decode("utf-8", errors="replace")
+
+
+def _has_long_blank(text: str) -> bool:
+    """Whether blanks stand in a row that is too long for tiktoken; such a row covers a multiple of its length."""
+    if not any(text[i].isspace() for i in range(0, len(text), _MOST_BLANKS)):
+        return False
+    return any(found.end() - found.start() > _MOST_BLANKS for found in _BLANKS.finditer(text))
 
 
 def _sample(texts: Sequence[str]) -> list[str]:

@@ -116,6 +116,14 @@ def test_a_million_blanks_are_encoded(byte_level: ByteLevelModel) -> None:
     assert byte_level.decode(byte_level.encode([text])[0]) == text
 
 
+@pytest.mark.parametrize("text", [(" " * 199_999 + "x") * 4, "\n" * 200_000, "x" + " " * 200_001 + "\r\n" * 100_000])
+def test_long_rows_of_blanks_are_encoded_in_a_moment_by_either_encoder(byte_level: ByteLevelModel, text: str) -> None:
+    began = time.process_time()
+    (ids,) = byte_level.encode([text])
+    assert time.process_time() - began < 10
+    assert byte_level.decode(ids) == text
+
+
 def test_a_hundred_thousand_marks_that_sentencepiece_takes_for_spaces_are_encoded_in_a_moment(
     sentence_piece: SentencePieceModel,
 ) -> None:
