@@ -34,7 +34,7 @@ def _of_source(source: SourceAudit) -> Iterable[str]:
 
 def _without_language(audit: DataAudit) -> list[str]:
     names = [source.name for source in audit.sources if source.documents and not source.languages]
-    return [f"{', '.join(names)}: of which languages is not known; the stage language identifies them"] if names else []
+    return [f"{', '.join(names)}: languages are not known; the stage language identifies them"] if names else []
 
 
 def _of_duplicates(pair: Duplicates) -> str:
