@@ -72,5 +72,6 @@ def outputs(folder: Path) -> dict[str, str]:
 
 def finished(folder: Path) -> dict[Path, tuple[int, int]]:
     """Shards and searches that are done, by the file they write last: its inode and time of change."""
-    marks = [*folder.glob("*/*/shard-*.json"), *folder.glob("*/*/*.done")]
+    patterns = ("*/[0-9]-*/shard-*.json", "*/[0-9]-*/*.done", "*/tokens-*/*.account.json")
+    marks = [path for pattern in patterns for path in folder.glob(pattern)]
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in marks}
