@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sixnd.runner.data.inputs import Item
 from sixnd.runner.data.stages import built
@@ -197,7 +197,7 @@ def _segments(sources: list[WorkSource], across: Sequence[CorpusStageSettings], 
     heads = [_Head(source, base_dir) for source in sources]
     found = [segment for head in heads for segment in head.own_segments()]
     for number, stage in enumerate(across):
-        digest = sha256_of([[head.digest for head in heads], stage.plain()])[:12]
+        digest = sha256_of([[head.digest, head.settings(stage)] for head in heads])[:12]
         found += [head.segment(stage, f"across-{number}-{digest}") for head in heads]
         for head in heads:
             head.digest = sha256_of([head.digest, digest])
@@ -241,11 +241,15 @@ class _Head:
             if ends is not None:
                 yield self.segment(ends)
 
+    def settings(self, signs: CorpusStageSettings | None) -> list[dict[str, Any]]:
+        """All that decides what the next segment does, if it ends before ``signs``."""
+        every = [*([self._removes] if self._removes else []), *self._stages, *([signs] if signs else [])]
+        return [{"name": stage.name, "settings": stage.settings} for stage in built(every, self._base_dir)]
+
     def segment(self, signs: CorpusStageSettings | None, found_with: str | None = None) -> Segment:
         """The next segment, of the stages at hand, which ends before the corpus stage ``signs``."""
-        every = [*([self._removes] if self._removes else []), *self._stages, *([signs] if signs else [])]
-        settings = [{"name": stage.name, "settings": stage.settings} for stage in built(every, self._base_dir)]
-        self.digest = sha256_of([self.digest, settings, len(self._stages), signs is not None])
+        # With all that is searched together: signatures go once they are searched, so another search needs them anew.
+        self.digest = sha256_of([self.digest, self.settings(signs), len(self._stages), found_with or signs is not None])
         name = self._source.source.name
         folder = f"{name}/{self._number}-{self.digest[:12]}"
         made = Segment(

@@ -185,6 +185,16 @@ def test_nothing_is_done_twice_and_only_what_a_change_touches_is_done_again(tmp_
     assert own[1].folder not in {str(path.parent.relative_to(tmp_path / "w")) for path in written}
 
 
+def test_sources_searched_together_are_searched_again_when_one_of_them_changes(tmp_path: Path, corpus: Path) -> None:
+    before = _data(_source("a"), _source("b", ["normalise"]), across=["exact-dedup"])
+    after = _data(_source("a"), _source("b", ["normalise", "scrub-pii"]), across=["exact-dedup"])
+    _prepared(tmp_path / "w", before, corpus)
+    changed = _prepared(tmp_path / "w", after, corpus)
+    anew = _prepared(tmp_path / "anew", after, corpus)
+    assert [one.tokens for one in changed.sources] == [one.tokens for one in anew.sources]
+    assert _texts(tmp_path / "w", "b") == _texts(tmp_path / "anew", "b")
+
+
 def test_a_file_that_changed_is_read_again(tmp_path: Path, corpus: Path) -> None:
     data = _data(_source("a"), _source("b", ["normalise"]))
     _prepared(tmp_path / "w", data, corpus)
