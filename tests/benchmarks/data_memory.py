@@ -22,7 +22,6 @@ import psutil
 import yaml
 
 from sixnd.specs.load import load_prepared
-from tests.benchmarks.data_pipeline import texts
 
 _FILES = 16
 _EVERY_S = 0.2

@@ -76,13 +76,13 @@ def _write_lines(folder: Path, recipes: list[str], most_bytes: float) -> list[st
     folder.mkdir()
     texts: list[str] = []
     with (folder / "all.jsonl").open("w", encoding="utf-8") as file:
-        for number, text in enumerate(texts(recipes, most_bytes)):
+        for number, text in enumerate(recipe_texts(recipes, most_bytes)):
             file.write(json.dumps({"id": f"d{number}", "text": text}) + "\n")
             texts.append(text)
     return texts
 
 
-def texts(recipes: list[str], most_bytes: float) -> Iterator[str]:
+def recipe_texts(recipes: list[str], most_bytes: float) -> Iterator[str]:
     """Texts of some recipes, as much of each, ``most_bytes`` in all at most."""
     for recipe in recipes:
         source, left = _source("text", recipe=recipe), most_bytes / len(recipes)
