@@ -47,6 +47,7 @@ def prepare(
     tokens = _prepared(plan, folder, base_dir or spec.parent, run_on(on, workers, settings))
     document = written_down(folder, plan.name, plan.data, tokens)
     write_text(folder / DOCUMENT, document.to_yaml())
+    _warn_of_damage(tokens, folder)
     if as_json:
         print_json(document.plain())
         return
@@ -68,6 +69,12 @@ def _prepared(plan: "Plan", folder: Path, base_dir: Path, run: "Run") -> "Prepar
 
     preparation = Preparation(folder, plan.data, base_dir, cache_dir(), run, tell)
     return preparation.prepared(plan.model.vocab_size)
+
+
+def _warn_of_damage(tokens: "PreparedTokens", folder: Path) -> None:
+    count = sum(found.count for source in tokens.sources for found in source.damage)
+    if count:
+        tell(f"warning: passed over {count:,} times what could not be read; `sixnd data stats {folder}` says what")
 
 
 def _print_account(folder: Path, width: int | None) -> None:

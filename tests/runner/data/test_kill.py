@@ -149,6 +149,7 @@ def test_damaged_inputs_are_named_and_counted_and_nothing_else_is_lost(undisturb
         "too many levels of symbolic links": 1,
         "truncated file": 1,
     }
+    assert "warning: passed over 6 times what could not be read" in done.stderr
     assert all("corpus/prose/" in found.first[0] for found in prose.damage)
     assert all(found.kind in " ".join(done.stdout.split()) for found in prose.damage[:3])
     expected = {account.name: account for account in read_accounts(whole.parent.parent / "out")}
