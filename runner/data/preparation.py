@@ -157,10 +157,13 @@ class Preparation:
             done += [token_account(folder, shard) for shard in range(first, first + count)]
             prefixes += [folder / f"shard-{shard:05d}" for shard in range(first, first + count)]
         cleaned = len(done) if self._is_partial(work, name) else source.shards
+        tokens = TokenAccount.together(done)
+        if tokens.note:
+            self.say(f"note: {tokens.note}")
         return PreparedSource(
             name=name,
             prefixes=prefixes,
-            tokens=TokenAccount.together(done),
+            tokens=tokens,
             stages=account_of(self.folder, work, source, cleaned),
         )
 

@@ -37,6 +37,8 @@ class TokenAccount(Document):
     """Documents by language, where one is stated or was identified."""
     damage: list[DamageFound] = Field(default_factory=list)
     """What could not be read, of a source that is taken as it is."""
+    note: str | None = None
+    """What a user must know of how it was encoded."""
 
     @classmethod
     def together(cls, parts: Sequence["TokenAccount"]) -> "TokenAccount":
@@ -48,6 +50,7 @@ class TokenAccount(Document):
             licences=summed(part.licences for part in parts),
             languages=summed(part.languages for part in parts),
             damage=damage_together(part.damage for part in parts),
+            note=next((part.note for part in parts if part.note), None),
         )
 
 
@@ -69,7 +72,7 @@ def write_tokens(folder: Path, work: Work, name: str, tokenizer: Path, shard: in
     with indexed_writer(into / f"shard-{shard:05d}", token_dtype(model.vocab_size)) as writer:
         for texts in _batches(found):
             writer.add(tally.tokens_of(encode_documents(model, texts)))
-    write_atomically(done, tally.account().model_dump_json(indent=1))
+    write_atomically(done, tally.account(model.note).model_dump_json(indent=1))
 
 
 def token_account(folder: Path, shard: int) -> TokenAccount:
@@ -104,7 +107,7 @@ class _Tally:
         self._tokens += sum(map(len, documents))
         return documents
 
-    def account(self) -> TokenAccount:
+    def account(self, note: str | None) -> TokenAccount:
         return TokenAccount(
             documents=self._documents,
             bytes=self._bytes,
@@ -112,6 +115,7 @@ class _Tally:
             licences=dict(sorted(self._licences.items())),
             languages=dict(sorted(self._languages.items())),
             damage=self.damage.found(),
+            note=note,
         )
 
 

@@ -22,6 +22,7 @@ import psutil
 import yaml
 
 from sixnd.specs.load import load_prepared
+from tests.benchmarks.data_pipeline import recipe_texts
 
 _FILES = 16
 _EVERY_S = 0.2
@@ -90,7 +91,9 @@ def _write(folder: Path, most_bytes: float) -> None:
     folder.mkdir(parents=True)
     draw = random.Random(1)  # noqa: S311 - the same corpus at every run
     pool = [
-        p for text in texts(["installed-docs", "python-stdlib", "shakespeare"], _POOL_MB * 1e6) for p in _parts(text)
+        p
+        for text in recipe_texts(["installed-docs", "python-stdlib", "shakespeare"], _POOL_MB * 1e6)
+        for p in _parts(text)
     ]
     last: list[str] = pool[:1]
     number = 0
