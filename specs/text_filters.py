@@ -3,12 +3,21 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sixnd.specs.document import Document
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+
+
+def _number(key: object) -> object:
+    """A key of plain data, as in a plan's file, is text."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else key
+
+
+NgramWords = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+"""Words in an n-gram, as a key."""
 WordSplit = Literal["regex-words", "whitespace", "regex-words-and-marks"]
 """How a text is split into words: it decides half of Gopher's verdicts, so it is a setting and part of the digest."""
 WORD_PATTERNS: dict[str, str] = {
@@ -71,9 +80,9 @@ class GopherRepetition(Document):
     max_duplicate_paragraphs: Share
     max_duplicate_line_characters: Share
     max_duplicate_paragraph_characters: Share
-    max_top_ngram_characters: dict[Annotated[int, Field(ge=1)], Share]
+    max_top_ngram_characters: dict[NgramWords, Share]
     """By n: most that all occurrences of the most frequent n-gram may take of the characters."""
-    max_duplicate_ngram_characters: dict[Annotated[int, Field(ge=1)], Share]
+    max_duplicate_ngram_characters: dict[NgramWords, Share]
     """By n: most that n-grams seen before may take of the characters."""
 
 
