@@ -68,7 +68,8 @@ def train(
     """Train a tokenizer on a spec's sources, or on files.
 
     A spec's sources are sampled in proportion to their weights, files in proportion to their sizes. The same text
-    gives the same tokenizer.
+    gives the same tokenizer. Where the spec names prepared data, its documents are read as their stages left them, else
+    as they come.
     """
     from sixnd.runner.tokenizer_file import load_tokenizer, write_tokenizer
     from sixnd.runner.tokenizer_sample import sampled

@@ -8,6 +8,7 @@ from sixnd.cli import main
 from sixnd.runner.indexed import verified
 from sixnd.runner.tokenizer_file import load_tokenizer
 from tests.runner.conftest import ROOT
+from tests.runner.data.needs import needs
 
 SPEC = """
 version: budget/1
@@ -222,3 +223,18 @@ def test_encoding_nothing_and_with_what_is_no_tokenizer_is_told(folder: Path, ca
     assert main(["tokenizer", "encode", "t.tok", "--text", "nowhere/*", "-o", "out"]) == 1
     assert "no file matches 'nowhere/*'" in capsys.readouterr().err
     assert not list(Path().glob("out*"))
+
+
+@needs("zstandard")
+def test_prepared_data_is_read_as_its_stages_left_it(folder: Path, capsys) -> None:
+    stages = "stages: [{filter: normalise, change: {unicode: NFKC}}]"
+    (folder / "a.txt").write_text("\u216b full stops \u2026 " * 400)  # NFKC: XII and three full stops
+    data = f"data:\n  sources: [{{name: prose, path: 'a.txt', {stages}}}]\n"
+    spec = SPEC[: SPEC.index("data:")] + data
+    (folder / "spec.yaml").write_text(spec.replace("256}", "256, vocab_size: 270}"))
+    assert main(["data", "prepare", "spec.yaml", "--into", "prepared"]) == 0
+    (folder / "spec2.yaml").write_text(spec + "  prepared: prepared/prepared.yaml\n")
+    printed(capsys, "train", "spec2.yaml", "--vocab-size", "270", "-o", "clean.tok")
+    printed(capsys, "train", "spec.yaml", "--vocab-size", "270", "-o", "raw.tok")
+    prepared = next((folder / "prepared").glob("tokenizer-*.tok"))
+    assert Path("clean.tok").read_bytes() == prepared.read_bytes() != Path("raw.tok").read_bytes()
