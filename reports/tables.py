@@ -216,7 +216,7 @@ def phases_table(rows: list[PhaseRow]) -> Table:
 
 
 def _phase_notes(rows: list[PhaseRow]) -> list[str]:
-    notes = ["Tokens as planned; epochs are of the documents that the phase may read, by declared unique tokens."]
+    notes = ["Tokens as planned; epochs are of the documents that the phase may read, by unique tokens."]
     gaps = [
         abs(row.realised.value - row.planned.value)
         for row in rows

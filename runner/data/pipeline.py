@@ -4,13 +4,16 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sixnd.runner.data.cleaning import Scrubber
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.stage import Kept, Removed, Stage, digest
+from sixnd.specs import catalog
 from sixnd.specs.data_result import Example, RemovedFor, StageResult, StagesResult
 from sixnd.specs.document import sha256_of
+from sixnd.specs.text_filters import ScrubPii
 
 EXAMPLES = 3
 """Removed documents shown for each stage and reason."""
@@ -22,6 +25,14 @@ def draw(identifier: str, seed: int) -> int:
     return int.from_bytes(
         hashlib.blake2b(f"{seed}\0{identifier}".encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
     )
+
+
+def _excerpt(document: Document) -> str:
+    """The beginning of a text without addresses: it goes into reports, which people pass on."""
+    settings = catalog.text_filter("scrub-pii").settings
+    assert isinstance(settings, ScrubPii)
+    beginning = replace(document, text=document.text[: 2 * _EXCERPT_CHARACTERS])  # an address may lie across its end
+    return Scrubber(settings).apply(beginning).document.text[:_EXCERPT_CHARACTERS]
 
 
 @dataclass

@@ -25,6 +25,14 @@ def run(documents: list[Document], seed: int = 0) -> tuple[list[Document], Stage
     return list(pipeline.documents(documents)), pipeline.result("s")
 
 
+def test_what_is_shown_of_a_removed_document_has_no_address() -> None:
+    text = "Write to nobody.at.all@example.org. " + "x" * 250 + " or to somebody.else@example.org"
+    (example,) = run([Document("mail", text, "l")])[1].stages[2].removed[0].examples
+    assert example.excerpt.startswith("Write to <EMAIL>. x")
+    assert "example.org" not in example.excerpt
+    assert "somebody" not in example.excerpt
+
+
 def test_every_document_is_either_kept_or_counted_under_one_reason() -> None:
     kept, result = run(DOCUMENTS)
     assert [d.id for d in kept] == ["prose-0", "prose-1", "prose-2"]
