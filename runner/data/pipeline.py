@@ -50,10 +50,13 @@ class _Reason:
     def add(self, document: Document, size: int, removed: Removed, seed: int, most: int) -> None:
         self.documents += 1
         self.bytes += size
-        one = (-draw(document.id, seed), document.id, removed.detail, document.text[:_EXCERPT_CHARACTERS])
+        lot = -draw(document.id, seed)
+        if not most or (len(self.drawn) == most and lot < self.drawn[0][0]):
+            return
+        one = (lot, document.id, removed.detail, _excerpt(document))
         if len(self.drawn) < most:
             heapq.heappush(self.drawn, one)
-        elif most:
+        else:
             heapq.heappushpop(self.drawn, one)
 
     def result(self, reason: str) -> RemovedFor:
