@@ -33,7 +33,7 @@ SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"']|$)")
 
 
 class PlainWords(WordTokenizer):  # type: ignore[misc]
-    """Words by the regular expression of our filters."""
+    """Words and sentences by the regular expressions of our filters."""
 
     def word_tokenize(self, text: str) -> list[str]:
         return re.findall(r"\w+(?:['’]\w+)*", text)
@@ -43,7 +43,9 @@ class PlainWords(WordTokenizer):  # type: ignore[misc]
 
     def span_tokenize(self, text: str) -> list[tuple[int, int]]:
         ends = [match.end() for match in SENTENCE_END.finditer(text)]
-        return list(zip([0, *ends], [*ends, len(text)], strict=True))
+        if not ends or text[ends[-1] :].strip("\"' "):
+            ends.append(len(text))
+        return list(zip([0, *ends], ends, strict=False))
 
 
 def run(lines: Path, tokenizer: str, words: Any, work: Path) -> list[str]:
