@@ -1,6 +1,7 @@
 """The tasks of a step on Ray, by datatrove's executor."""
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 
 _LOOK_EVERY_S = 1.0
+_ANSWER_WITHIN_S = 10.0
 
 
 class RaySettings(Document):
@@ -61,10 +63,25 @@ def run_ray(
 def _connect(settings: RaySettings) -> None:
     if ray.is_initialized():
         return
+    if settings.address is not None:
+        _check_answers(settings.address)
     try:
         ray.init(address=settings.address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except ConnectionError as error:
         raise SixndError(f"Ray cannot be reached at {settings.address}: {error}") from error
+
+
+def _check_answers(address: str) -> None:
+    """Raise ``SixndError`` where nothing answers at ``host:port``: Ray itself tries for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or "://" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_WITHIN_S).close()
+    except OSError as error:
+        raise SixndError(
+            f"nothing answers at {address} ({error}); start Ray there, or leave the address out"
+        ) from error
 
 
 @contextlib.contextmanager

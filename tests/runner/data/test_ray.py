@@ -4,14 +4,17 @@ In a process of its own: Ray starts many, and warns of what datatrove does.
 """
 
 import os
+import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sixnd.runner.data import work
 from sixnd.runner.data.executors import run_local
+from sixnd.specs.errors import SixndError
 from tests.runner.data import small_corpus
 from tests.runner.data.needs import needs
 
@@ -42,6 +45,19 @@ def on_ray(corpus: Path, folder: Path) -> list[str]:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=400, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stdout.splitlines()
+
+
+@needs("datatrove", "ray", "zstandard", "rensa")
+@pytest.mark.filterwarnings("ignore")
+def test_an_address_at_which_nothing_answers_is_told_at_once(tmp_path):
+    from sixnd.runner.data.ray import RaySettings, run_ray
+
+    small_corpus.write_corpus(tmp_path / "corpus")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings = RaySettings(address=f"127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(SixndError, match="nothing answers at 127"):
+            small_corpus.prepare(tmp_path / "corpus", tmp_path / "out", partial(run_ray, settings=settings))
 
 
 @needs("datatrove", "ray", "zstandard", "rensa")

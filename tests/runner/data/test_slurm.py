@@ -80,9 +80,11 @@ def test_a_preparation_by_slurm_that_lost_a_job_is_the_local_one_byte_for_byte(s
     finished = small_corpus.finished(folder)
     assert finished
     launched = []
+    # two tasks a job and one job an array: several arrays at once
+    packed = SlurmSettings(partition="main", memory_gb_per_cpu=1, tasks_per_job=2, most_in_array=1, poll_s=0.1)
 
     def again(where: Path, step: Step) -> None:
-        run_slurm(where, step, SETTINGS, progress=lambda *now: launched.append(now))
+        run_slurm(where, step, packed, progress=lambda *now: launched.append(now))
 
     small_corpus.prepare(corpus, folder, again)
     assert launched[0][1:3] == (2, 3)
