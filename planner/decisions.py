@@ -14,8 +14,9 @@ from sixnd.planner.training_decisions import decided, training_decisions
 from sixnd.planner.vocabulary import VOCAB_RULE, vocabulary_source
 from sixnd.planner.vocabulary_law import vocabulary_sizes
 from sixnd.specs import catalog
+from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.laws import VocabularyLaw
-from sixnd.specs.plan import Decision, PlannedCheckpoints, PlannedData, PlannedEvaluation, PlannedTraining
+from sixnd.specs.plan import Decision, PlannedData, PlannedEvaluation, PlannedTraining
 
 _VOCABULARY_LAW = "tao-2024"
 SERVING_SOURCE = "Sardana et al. 2024 (arXiv:2401.00448), eq. 3 to 6"

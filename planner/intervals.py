@@ -5,7 +5,8 @@ import math
 from sixnd.planner.failures import best_interval_s
 from sixnd.planner.goodput import AT_LEAST, WallClock, known_stops
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.plan import PlannedCheckpoints, PlannedEvaluation
+from sixnd.specs.checkpoint_policy import PlannedCheckpoints
+from sixnd.specs.plan import PlannedEvaluation
 
 _ABOUT = 10
 
@@ -13,7 +14,8 @@ _ABOUT = 10
 def planned_checkpoints(clock: WallClock) -> PlannedCheckpoints:
     """The spec's interval, or Daly's, at least ten times in a run."""
     asked = clock.spec.checkpoints
-    return PlannedCheckpoints(every_steps=asked.every_steps or checkpoint_steps(clock), keep_last=asked.keep_last)
+    kept = asked.model_dump(include={"keep_last", "keep_every_nth", "keep_best"})
+    return PlannedCheckpoints(every_steps=asked.every_steps or checkpoint_steps(clock), **kept)
 
 
 def checkpoint_steps(clock: WallClock) -> int:

@@ -11,7 +11,8 @@ from sixnd.planner.hyperparameters import global_batch
 from sixnd.planner.machine import machine_of
 from sixnd.planner.plan import make_plan
 from sixnd.specs import catalog
-from sixnd.specs.budget import Budget, BudgetSpec, Checkpoints, Evaluation, Layout, Shape, Source, Training
+from sixnd.specs.budget import Budget, BudgetSpec, Evaluation, Layout, Shape, Source, Training
+from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Plan

@@ -192,10 +192,18 @@ def _training(plan: Plan) -> list[Pair]:
         ("Initial weights", f"standard deviation {fmt.number(t.init_std)}"),
         ("Precision", t.precision.upper()),
         ("Seed", f"{t.seed}"),
-        ("Checkpoints", f"every {plan.checkpoints.every_steps:,} steps, last {plan.checkpoints.keep_last} kept"),
+        ("Checkpoints", _checkpoints(plan)),
         ("Validation", f"every {plan.evaluation.every_steps:,} steps, {plan.evaluation.batches} batches"),
     ]
     return [Pair(label=label, text=text) for label, text in rows]
+
+
+def _checkpoints(plan: Plan) -> str:
+    asked = plan.checkpoints
+    kept = [f"last {asked.keep_last}"]
+    kept += [f"each {asked.keep_every_nth:,}th"] if asked.keep_every_nth else []
+    kept += [f"best {asked.keep_best}"] if asked.keep_best else []
+    return f"every {asked.every_steps:,} steps, {', '.join(kept)} kept"
 
 
 def _source(source: PlannedSource, across: Sequence[StageSettings]) -> SourceShare:

@@ -18,8 +18,9 @@ from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.series import all_series
+from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import CheckpointSaved, DataPrepared, Launch, Mix, RunRecord, Sample, SourceData
+from sixnd.specs.record import DataPrepared, Launch, Mix, RunRecord, Sample, SourceData
 
 _OWN_TEXT = (
     "The predicted loss is that of the law's own corpus and tokenizer; the validation loss is measured on this "

@@ -4,7 +4,8 @@ import re
 import signal
 from pathlib import Path
 
-from sixnd.specs.record import CheckpointSaved, RunRecord, Step
+from sixnd.specs.checkpoint_events import CheckpointSaved
+from sixnd.specs.record import RunRecord, Step
 
 _FAILED_RANK = re.compile(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", re.DOTALL)
 

@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sixnd.runner.job import JobFolder
+from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import CheckpointSaved, Event, Step, Validation
+from sixnd.specs.record import Event, Step, Validation
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
 _LOOK_EVERY_S, _LOG_EVERY_S = 0.2, 15.0

@@ -16,8 +16,9 @@ from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
+from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import CheckpointSaved, Step, Validation
+from sixnd.specs.record import Step, Validation
 
 
 class Run:

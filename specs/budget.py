@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from sixnd.specs import catalog
 from sixnd.specs.annealing import Anneal
 from sixnd.specs.calibration import Calibration
+from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
 from sixnd.specs.laws import LAW_FILES, NamedLaw
@@ -359,18 +360,6 @@ class Layout(Document):
     """Split norms and residuals along the sequence over the TP ranks; `auto`: whenever TP > 1."""
     recompute: Literal["auto", "none", "selective", "full"] = "auto"
     """Activations to recompute in the backward pass to save memory: nothing, some modules of a layer, or layers."""
-
-
-class Checkpoints(Document):
-    """When state is saved, and how much of it is kept."""
-
-    every_steps: AutoCount = None
-    """Steps between checkpoints; `auto` balances lost work against the cost of saving."""
-    keep_last: Annotated[int, Field(ge=1), WHOLE] = 2
-    """Checkpoints kept; older ones are removed after a newer one is complete."""
-    stall_share: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """Share of a checkpoint's writing in which training waits, for the estimates: 1 as `sixnd run` saves, less for
-    software that writes while it trains on."""
 
 
 class Evaluation(Document):

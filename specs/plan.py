@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
@@ -426,13 +427,6 @@ class Sensitivity(Document):
     """At 10 % less and 10 % more."""
     basis: str
     """Where the interval comes from, and what was computed again."""
-
-
-class PlannedCheckpoints(Document):
-    """When state is saved."""
-
-    every_steps: Count
-    keep_last: Count
 
 
 class PlannedEvaluation(Document):

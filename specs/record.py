@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved, CheckpointSkipped, LayoutChanged
 from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
@@ -102,17 +103,6 @@ class Validation(Document):
     """Tokens it was measured on."""
 
 
-class CheckpointSaved(Document):
-    """A complete checkpoint."""
-
-    kind: Literal["checkpoint"] = "checkpoint"
-    attempt: int
-    step: int
-    path: str
-    """Relative to the run folder."""
-    seconds: float
-
-
 class Sample(Document):
     """A continuation by the trained model."""
 
@@ -154,7 +144,17 @@ class End(Document):
 
 
 Event = Annotated[
-    Launch | DataPrepared | Step | Validation | CheckpointSaved | Sample | Mix | End,
+    Launch
+    | DataPrepared
+    | Step
+    | Validation
+    | CheckpointSaved
+    | CheckpointFailed
+    | CheckpointSkipped
+    | LayoutChanged
+    | Sample
+    | Mix
+    | End,
     Field(discriminator="kind"),
 ]
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)

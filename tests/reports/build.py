@@ -6,6 +6,8 @@ from typing import Any
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.checkpoint_events import CheckpointSaved
+from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.data_result import DamageFound, Example, RemovedFor, StageResult
 from sixnd.specs.plan import (
     Decision,
@@ -16,7 +18,6 @@ from sixnd.specs.plan import (
     MemoryBreakdown,
     Plan,
     PlannedBudget,
-    PlannedCheckpoints,
     PlannedCluster,
     PlannedData,
     PlannedEvaluation,
@@ -29,18 +30,7 @@ from sixnd.specs.plan import (
     Swing,
     TimeBreakdown,
 )
-from sixnd.specs.record import (
-    CheckpointSaved,
-    DataPrepared,
-    End,
-    Launch,
-    Mix,
-    RunRecord,
-    Sample,
-    SourceData,
-    Step,
-    Validation,
-)
+from sixnd.specs.record import DataPrepared, End, Launch, Mix, RunRecord, Sample, SourceData, Step, Validation
 
 PRICE_SOURCE = "a price list (2026-05)"
 _CPU = next(name for name in catalog.names("accelerators") if catalog.accelerator(name).shared_host)

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from sixnd.runner.failure import explain_failure
-from sixnd.specs.record import CheckpointSaved, RunRecord, Step
+from sixnd.specs.checkpoint_events import CheckpointSaved
+from sixnd.specs.record import RunRecord, Step
 
 SUMMARY = """
 Traceback (most recent call last):

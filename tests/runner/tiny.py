@@ -3,6 +3,7 @@
 from typing import Any
 
 from sixnd.specs.budget import BudgetSpec, Shape
+from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.plan import (
     Decision,
     Estimate,
@@ -10,7 +11,6 @@ from sixnd.specs.plan import (
     MemoryBreakdown,
     Plan,
     PlannedBudget,
-    PlannedCheckpoints,
     PlannedCluster,
     PlannedData,
     PlannedEvaluation,
