@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from sixnd.runner.launchers.nodes import Node, rendezvous
 from sixnd.runner.lock import exclusive
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
@@ -48,6 +49,7 @@ class Job(Document):
 
     version: Literal["job/1"] = "job/1"
     processes: int
+    """Training processes of this machine; where there are several, of each."""
     threads_per_process: int
     """CPU threads of one process."""
     tokenizer: str
@@ -114,10 +116,11 @@ def job_folder(plan: Plan, runs_dir: Path) -> JobFolder:
     return JobFolder(runs_dir / plan.name / plan.fingerprint())
 
 
-def training_command(folder: JobFolder, processes: int) -> list[str]:
-    """Argument list that starts ``processes`` training processes on this machine."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    return [*launcher, "-m", "sixnd.runner.worker", str(folder.path)]
+def training_command(folder: JobFolder, processes: int, node: Node | None = None) -> list[str]:
+    """Argument list that starts ``processes`` training processes on this machine: all there are, or a node's."""
+    alone = ["--standalone", f"--nproc-per-node={processes}"]
+    meeting = alone if node is None or node.nodes.count == 1 else rendezvous(node)
+    return [sys.executable, "-m", "torch.distributed.run", *meeting, "-m", "sixnd.runner.worker", str(folder.path)]
 
 
 def training_environment(plan: Plan, threads: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ from sixnd.runner.job import (
     training_environment,
 )
 from sixnd.runner.journal import append_event
+from sixnd.runner.launchers.nodes import Node
 from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event, now
@@ -30,25 +31,26 @@ from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, Step, read_record
 
 
-def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = True) -> Path:
+def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = True, node: Node | None = None) -> Path:
     """Train a plan on this machine, from its last checkpoint if there is one; return the run folder.
 
-    ``base_dir`` is where relative paths of the data sources start. Raises ``RunFailedError`` when the training
+    ``base_dir`` is where relative paths of the data sources start. With a ``node``, this is the first of several
+    machines, and the others join in by ``launchers.joining``. Raises ``RunFailedError`` when the training
     processes end before the last step, ``UntrainablePlanError`` when the runner does not train such a plan, and
     ``SixndError`` when it cannot run on this machine.
     """
     check_trainable(plan)
-    check_machine(plan)
+    check_machine(plan, node)
     folder = job_folder(plan, runs_dir)
     folder.create(plan)
     with folder.locked() as lock:
-        _run_locked(folder, plan, base_dir, Progress(folder, plan, live=progress), lock)
+        _run_locked(folder, plan, base_dir, Progress(folder, plan, live=progress), lock, node)
     return folder.path
 
 
-def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int) -> None:
+def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int, node: Node | None) -> None:
     prepared = prepare(folder, plan, base_dir, cache_dir(), watcher.say)
-    job = _job(folder, plan, prepared.tokenizer, prepared.sources)
+    job = _job(folder, plan, prepared.tokenizer, prepared.sources, node)
     folder.write_job(job)
     record = _record(folder)
     if _is_complete(record, plan):
@@ -101,18 +103,19 @@ def _untrainable(plan: Plan) -> list[str]:
     return reasons
 
 
-def check_machine(plan: Plan) -> None:
+def check_machine(plan: Plan, node: Node | None = None) -> None:
     """A plan for accelerators that are not here is refused with what can be done."""
     sites, here = plan.spec.cluster.sites, torch.cuda.device_count()
+    needed = plan.layout.world_size if node is None else node.nodes.ranks_each
     if sites is not None and sites.sync_every > 1:
         raise SixndError(
             f"the plan synchronises its {sites.count} sites every {sites.sync_every} steps, which is planned on paper "
             "only; plan with cluster.sites.sync_every 1 to run it"
         )
-    if not plan.cluster.shared_host and here < plan.layout.world_size:
+    if not plan.cluster.shared_host and here < needed:
         raise SixndError(
-            f"the plan needs {plan.layout.world_size} x {plan.cluster.accelerator}, and this machine has {here} GPUs; "
-            "run it where they are, or plan with the cluster you have"
+            f"the plan needs {needed} x {plan.cluster.accelerator}, and this machine has {here} GPUs; run it where "
+            "they are, by --launcher on a cluster, or plan with the cluster you have"
         )
     _check_recomputation(plan)
 
@@ -128,15 +131,15 @@ def _check_recomputation(plan: Plan) -> None:
         )
 
 
-def _job(folder: JobFolder, plan: Plan, tokenizer: str, sources: list[SourceFiles]) -> Job:
-    processes = plan.layout.world_size
+def _job(folder: JobFolder, plan: Plan, tokenizer: str, sources: list[SourceFiles], node: Node | None) -> Job:
+    processes = plan.layout.world_size if node is None else node.nodes.ranks_each
     threads = threads_for(processes)
     return Job(
         processes=processes,
         threads_per_process=threads,
         tokenizer=tokenizer,
         sources=sources,
-        command=training_command(folder, processes),
+        command=training_command(folder, processes, node),
         environment=training_environment(plan, threads),
     )
 

@@ -10,6 +10,7 @@ from sixnd.specs.calibration import Calibration
 from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
+from sixnd.specs.launch import Launch
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.mixes import MIX_RULES, Kind, MixLaw
 from sixnd.specs.prepared import PreparedData
@@ -394,6 +395,8 @@ class BudgetSpec(Document):
     """Checkpoint interval and retention."""
     evaluation: Evaluation = Evaluation()
     """Validation interval and size."""
+    launch: Launch = Launch()
+    """Where and how the run is started on a cluster (`sixnd run --launcher`)."""
     inference: Inference | None = None
     """What the model will serve, if N is to be chosen for it."""
     law: str | NamedLaw = "besiroglu-2024"
