@@ -102,7 +102,10 @@ class GopherRepetitionStage:
         ngrams = NGrams(words_of(text, self.chosen.words))
         for n, most in self.chosen.max_top_ngram_characters.items():
             yield above(f"most frequent {n}-gram", ngrams.top_characters(n) / len(text), most)
-        for n, most in self.chosen.max_duplicate_ngram_characters.items():
+        limits = self.chosen.max_duplicate_ngram_characters
+        if not limits or ngrams.characters_in_repeats(min(limits)) <= min(limits.values()) * len(text):
+            return  # no n can be above its limit
+        for n, most in limits.items():
             yield above(f"repeated {n}-grams", ngrams.repeated_characters(n) / len(text), most)
 
 

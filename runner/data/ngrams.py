@@ -64,6 +64,18 @@ class NGrams:
                 seen.add(ngram)
         return total
 
+    def characters_in_repeats(self, n: int) -> int:
+        """Characters of all words that stand in some n-gram which occurs more than once.
+
+        What `repeated_characters` counts is never more than this, neither for this n nor for a larger one, since an
+        n-gram can repeat only where the shorter ones in it do.
+        """
+        positions = self._of(n).positions
+        bounds = np.zeros(len(self._words) + 1, np.int64)
+        np.add.at(bounds, positions, 1)
+        np.subtract.at(bounds, positions + n, 1)
+        return int(np.diff(self._end)[np.cumsum(bounds[:-1]) > 0].sum())
+
     def _length(self, position: int, n: int) -> int:
         return int(self._end[position + n] - self._end[position])
 

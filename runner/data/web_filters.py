@@ -33,31 +33,37 @@ class C4Stage:
         lines = document.text.splitlines()
         kept: list[str] = []
         sentences = 0
-        line_phrases, page_phrases = self._phrases_in(document.text)
-        for line in map(self._uncited, filter(self._has_no_long_word, map(str.strip, lines))):
-            if not self._is_sentence(*line):
+        present = self._phrases_in(document.text)
+        for line in filter(self._has_no_long_word, map(str.strip, lines)):
+            if len(line.split()) < self.chosen.min_line_words:
                 continue
+            uncited = self._citations.sub("", line) if "[" in line else line
+            if not self._ends_a_sentence(uncited):
+                continue
+            # a phrase that the text has not can only come of taking a citation out
+            line_phrases, page_phrases = present if uncited == line else self._all_phrases
             if line_phrases or page_phrases:
-                lowered = line[0].lower()
+                lowered = uncited.lower()
                 if any(phrase in lowered for phrase in line_phrases):
                     continue
                 for phrase in page_phrases:
                     if phrase in lowered:
                         return Removed(f"phrase '{phrase}'")
-            kept.append(line[0])
+            kept.append(uncited)
             if sentences < self.chosen.min_sentences:
-                sentences += sentences_of(line[0])
+                sentences += sentences_of(uncited)
         if sentences < self.chosen.min_sentences:
             return below("too few sentences", sentences, self.chosen.min_sentences) or Kept(document)
         edits = {"lines cut": len(lines) - len(kept)} if len(kept) < len(lines) else {}
         return Kept(replace(document, text="\n".join(kept).strip()), edits)
 
+    @property
+    def _all_phrases(self) -> tuple[list[str], list[str]]:
+        return self.chosen.line_phrases, self.chosen.page_phrases
+
     def _phrases_in(self, text: str) -> tuple[list[str], list[str]]:
-        """The phrases that can stand in a line: those in the text, or all where a citation may have stood in one."""
-        if "[" in text:
-            return self.chosen.line_phrases, self.chosen.page_phrases
         lowered = text.lower()
-        line, page = self.chosen.line_phrases, self.chosen.page_phrases
+        line, page = self._all_phrases
         return [phrase for phrase in line if phrase in lowered], [phrase for phrase in page if phrase in lowered]
 
     def _has_no_long_word(self, line: str) -> bool:
@@ -72,15 +78,8 @@ class C4Stage:
     def _end_marks(self) -> tuple[str, ...]:
         return tuple(self.chosen.end_marks)
 
-    def _uncited(self, line: str) -> tuple[str, int]:
-        """The line without citations, and its words before they were taken out."""
-        words = len(line.split())
-        return (self._citations.sub("", line) if "[" in line else line), words
-
-    def _is_sentence(self, line: str, words: int) -> bool:
-        if self._end_marks and (not line.endswith(self._end_marks) or line.endswith("...")):
-            return False
-        return words >= self.chosen.min_line_words
+    def _ends_a_sentence(self, line: str) -> bool:
+        return not self._end_marks or (line.endswith(self._end_marks) and not line.endswith("..."))
 
 
 def sentences_of(line: str) -> int:

@@ -173,7 +173,9 @@ def test_repeated_ngrams_are_those_that_counting_strings_finds(words: list[str],
         else:
             seen.add(joined[at])
             at += 1
-    assert NGrams(words).repeated_characters(n) == repeated
+    found = NGrams(words)
+    assert found.repeated_characters(n) == repeated
+    assert repeated <= found.characters_in_repeats(n) <= found.characters_in_repeats(max(1, n - 1))
 
 
 @given(st.text(max_size=300))
