@@ -17,7 +17,7 @@ Status = Literal["within", "outside", "as planned", "so far", "beyond the law's 
 ``so far``: the run has not ended, so a total cannot be judged; ``beyond the law's range``: the plan itself says
 that it extrapolates, so its interval cannot judge; ``not measured``: nothing in the record tells it.
 """
-State = Literal["not started", "running", "finished", "failed", "interrupted"]
+State = Literal["not started", "running", "finished", "failed", "interrupted", "paused"]
 
 
 class Figure(Document):

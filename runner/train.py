@@ -15,6 +15,7 @@ from sixnd.runner.checkpoint import latest_checkpoint, load_checkpoint, save_che
 from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
+from sixnd.runner.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
@@ -33,28 +34,84 @@ class Run:
         self.train_data, self.validation_data = build_datasets(folder, self.plan, self.job)
         self.data_rank = parallel_state.get_data_parallel_rank()
         self.losses_held = self.plan.layout.tensor * self.plan.layout.data
+        stage, write = parallel_state.get_pipeline_model_parallel_rank(), self.metrics.write if self.metrics else None
+        self.supervisor = Supervisor(folder, plan, attempt, self.rank, stage, write)
 
     def train(self) -> None:
-        """Train from the newest checkpoint, or from the start, to the last step."""
-        first = self._resume() + 1
-        last, tokens_per_step = (
-            self.plan.training.steps,
-            self.plan.training.global_batch * self.plan.model.sequence_length,
-        )
-        batches = self._batches(self.train_data, first, last)
-        for step in range(first, last + 1):
-            began = time.perf_counter()
-            share, grad_norm, learning_rate = self.trainer.step(batches)
-            loss = self._mean_over_ranks(share)
-            seconds = time.perf_counter() - began
-            self._record_step(step, tokens_per_step, loss, grad_norm, learning_rate, seconds)
-            if step % self.plan.evaluation.every_steps == 0 or step == last:
-                self._validate(step)
-            if step % self.plan.checkpoints.every_steps == 0 or step == last:
-                self._save(step)
+        """Train from the newest checkpoint, or from the start, to the last step, or until the run is to end."""
+        with self.supervisor.watching():
+            step, last, goes_on = self._resume(), self.plan.training.steps, True
+            self.supervisor.begin(step)
+            self.batches = self._batches(self.train_data, step + 1, last)
+            while goes_on and (step := self._past_skipped(step)) < last:
+                step += 1
+                goes_on = self._step(step)
         if self.metrics:
-            self.metrics.write(self.train_data.mix())
+            if goes_on:
+                self.metrics.write(self.train_data.mix())
             self.metrics.close()
+
+    def _past_skipped(self, step: int) -> int:
+        """Go over steps that an earlier attempt rolled back over; return the last of them, or the step itself."""
+        reached = self.supervisor.history.past(step)
+        if reached > step:
+            self.trainer.scheduler.step(increment=reached - step)
+            self.batches = self._batches(self.train_data, reached + 1, self.plan.training.steps)
+            self._close_step(reached, asked=False)
+        return reached
+
+    def _step(self, step: int) -> bool:
+        """Train on one global batch, do what its alarm or a request asks for, and record it; whether to go on."""
+        began, heart = time.perf_counter(), self.supervisor.heart
+        heart.enter("training", step)
+        judged: list[Judgement] = []
+
+        def applies(share: float, grad_norm: float) -> bool:
+            loss, wishes = self._sums(share, float(self.supervisor.wish()))
+            judged.append(self.supervisor.judge(step, loss / self.losses_held, grad_norm, asked=wishes > 0))
+            return judged[0].applies
+
+        self.trainer.clock.taken()  # validation's
+        _share, grad_norm, learning_rate = self.trainer.step(self.batches, applies)
+        verdict, seconds = judged[0], time.perf_counter() - began
+        if verdict.action == "stop":
+            self._stop_before(verdict)
+            return False
+        self._record_step(verdict, grad_norm, learning_rate, seconds)
+        self.supervisor.acted(verdict, self._roll_back(step) if verdict.action == "rollback" else None)
+        self._close_step(step, asked=verdict.asked)
+        return not verdict.asked or step == self.plan.training.steps
+
+    def _roll_back(self, step: int) -> int | None:
+        """Take the last checkpoint's state in the place of this step's; its step, or none where there is none."""
+        reached = self._resume()
+        self.trainer.scheduler.step(increment=step - reached if reached else 0)
+        return reached or None
+
+    def _stop_before(self, verdict: Judgement) -> None:
+        """Save the state before a step whose alarm ends the run; the step is then the first that is done again."""
+        before = verdict.step - 1
+        self.trainer.scheduler.step(increment=-1)
+        if before and before % self.plan.checkpoints.every_steps:
+            self._save_watched(before)
+        self.supervisor.acted(verdict)
+
+    def _close_step(self, step: int, *, asked: bool) -> None:
+        """Validate and save where it is time to."""
+        last = step == self.plan.training.steps
+        if step % self.plan.evaluation.every_steps == 0 or last:
+            self.supervisor.heart.enter("validating", step)
+            self._validate(step)
+        if step % self.plan.checkpoints.every_steps == 0 or last or asked:
+            self._save_watched(step)
+        if asked and not last:
+            self.supervisor.paused(step)
+
+    def _save_watched(self, step: int) -> None:
+        began = time.perf_counter()
+        self.supervisor.heart.enter("saving", step)
+        self._save(step)
+        self.supervisor.saved(step, time.perf_counter() - began)
 
     def _resume(self) -> int:
         found = latest_checkpoint(self.folder.checkpoints_path, self.plan.fingerprint())
@@ -65,37 +122,40 @@ class Run:
     def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""
         return [
-            micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last))
+            self.supervisor.heart.each(micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last)))
             for _chunk in self.trainer.chunks
         ]
 
     def _mean_over_ranks(self, share: float) -> float:
         """Mean over the replicas of what the ranks of the last stage hold; the others add nothing."""
-        total = torch.tensor([share], dtype=torch.float64, device=current_device())
-        torch.distributed.all_reduce(total)
-        return float(total) / self.losses_held
+        return self._sums(share)[0] / self.losses_held
 
-    def _record_step(
-        self, step: int, tokens_per_step: int, loss: float, grad_norm: float, learning_rate: float, seconds: float
-    ) -> None:
-        memory = self._peak_memory_bytes()
-        if self.metrics is None:
-            return
+    def _sums(self, *values: float) -> list[float]:
+        """Each value summed over all ranks, in one reduction."""
+        total = torch.tensor(values, dtype=torch.float64, device=current_device())
+        torch.distributed.all_reduce(total)
+        return [float(value) for value in total.tolist()]
+
+    def _record_step(self, verdict: Judgement, grad_norm: float, learning_rate: float, seconds: float) -> None:
+        memory, compute_s = self._peak_memory_bytes(), self.trainer.clock.taken()
+        tokens_per_step = self.plan.training.global_batch * self.plan.model.sequence_length
         flops = tokens_per_step / seconds * self.plan.model.flops_per_token
-        self.metrics.write(
-            Step(
-                attempt=self.attempt,
-                step=step,
-                tokens=step * tokens_per_step,
-                loss=loss,
-                grad_norm=grad_norm,
-                learning_rate=learning_rate,
-                step_time_s=seconds,
-                tokens_per_s=tokens_per_step / seconds,
-                mfu=flops / (self.plan.cluster.peak_flops * self.world),
-                memory_bytes=memory,
-            )
+        step = Step(
+            attempt=self.attempt,
+            step=verdict.step,
+            tokens=verdict.step * tokens_per_step,
+            loss=verdict.loss,
+            grad_norm=grad_norm,
+            learning_rate=learning_rate,
+            step_time_s=seconds,
+            tokens_per_s=tokens_per_step / seconds,
+            mfu=flops / (self.plan.cluster.peak_flops * self.world),
+            memory_bytes=memory,
+            applied=verdict.applies,
         )
+        if self.metrics:
+            self.metrics.write(step)
+        self.supervisor.stepped(step, compute_s)
 
     def _peak_memory_bytes(self) -> int:
         """Peak of the fullest rank: device memory on a GPU, resident set on a CPU. Collective."""

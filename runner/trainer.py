@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from megatron.core.optimizer import (
     get_megatron_optimizer,
     get_standard_config_overrides,
 )
+from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.optimizer.optimizer_config import ParamKey, ParamWithNamePredicate
 from megatron.core.optimizer_param_scheduler import (
     OptimizerParamScheduler,
@@ -28,6 +29,7 @@ from megatron.core.utils import get_batch_on_this_cp_rank
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
 from sixnd.runner.model import build_model, dtype_of, transformer_config
+from sixnd.runner.slowness import ComputeClock
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
 
 _COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
@@ -61,6 +63,10 @@ def stop_process_groups() -> None:
     torch.distributed.destroy_process_group()
 
 
+def _always(_loss_share: float, _grad_norm: float) -> bool:
+    return True
+
+
 class Trainer:
     """Model, optimizer and schedule of one rank."""
 
@@ -74,10 +80,16 @@ class Trainer:
         if self.chunks[0].ddp_config.overlap_grad_reduce:
             syncs = [chunk.no_sync for chunk in self.chunks]
             self.config.no_sync_func = syncs[0] if len(syncs) == 1 else syncs
+        self.clock = ComputeClock()
         self.micro_batches = plan.training.global_batch // (plan.layout.micro_batch * plan.layout.data)
 
-    def step(self, batches: list[Iterator[Batch]]) -> tuple[float, float, float]:
+    def step(
+        self, batches: list[Iterator[Batch]], applies: Callable[[float, float], bool] = _always
+    ) -> tuple[float, float, float]:
         """Train on one global batch; return this rank's loss share, the global gradient norm and the LR used.
+
+        ``applies`` is asked with loss share and gradient norm, on every rank, whether to update the weights; where it
+        says no they stay as they are, and the schedule goes on.
 
         The loss share is the mean loss of this replica on the last pipeline stage (of its tokens there, under context
         parallelism) and 0 elsewhere.
@@ -87,9 +99,25 @@ class Trainer:
             chunk.zero_grad_buffer()
         self.optimizer.zero_grad()
         losses = self._run(batches, self.micro_batches, forward_only=False)
-        _success, grad_norm, _zeros = self.optimizer.step()
+        share = _mean(losses)
+        self.optimizer.prepare_grads()
+        grad_norm = float(self.optimizer.get_grad_norm())
+        if applies(share, grad_norm):
+            self._update(grad_norm)
         self.scheduler.step(increment=1)
-        return _mean(losses), float(grad_norm), learning_rate
+        return share, grad_norm, learning_rate
+
+    def _update(self, grad_norm: float) -> None:
+        """What Megatron's own ``step`` does once it knows the norm: clip, and update."""
+        for part in getattr(self.optimizer, "chained_optimizers", [self.optimizer]):
+            if parameters := part.get_parameters():
+                clip_grad_by_total_norm_fp32(
+                    parameters,
+                    max_norm=part.config.clip_grad,
+                    total_norm=grad_norm,
+                    use_decoupled_grad=part.config.use_precision_aware_optimizer_no_fp8_or_ds_fp8,
+                )
+        self.optimizer.step_with_ready_grads()
 
     def learning_rate(self) -> float:
         """The learning rate of the next step; with muP that of embedding, head and norms."""
@@ -119,7 +147,7 @@ class Trainer:
         schedule = get_forward_backward_func()
         return list(
             schedule(
-                forward_step_func=_forward,
+                forward_step_func=functools.partial(_forward, self.clock),
                 data_iterator=batches if len(batches) > 1 else batches[0],
                 model=self.chunks if len(self.chunks) > 1 else self.chunks[0],
                 num_microbatches=micro_batches,
@@ -190,11 +218,12 @@ def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamS
     return scheduler
 
 
-def _forward(batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:
+def _forward(clock: ComputeClock, batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:
     batch = next(batches)
     counted = batch["loss_mask"].sum()
     own = get_batch_on_this_cp_rank(dict(batch))  # this rank's share of each sequence
-    output = model(own["tokens"], own["position_ids"], None, labels=own["labels"])
+    with clock:
+        output = model(own["tokens"], own["position_ids"], None, labels=own["labels"])
     return output, functools.partial(_loss, own["loss_mask"], counted)
 
 

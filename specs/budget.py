@@ -32,6 +32,7 @@ from sixnd.specs.quantity import (
     Usd,
 )
 from sixnd.specs.running_costs import Pricing
+from sixnd.specs.supervision import Supervision
 from sixnd.specs.tokenizers import TokenizerChoice
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -397,6 +398,8 @@ class BudgetSpec(Document):
     """Validation interval and size."""
     launch: Launch = Launch()
     """Where and how the run is started on a cluster (`sixnd run --launcher`)."""
+    supervision: Supervision = Supervision()
+    """Alarms and what is done at them, restarts, limits of time and budget."""
     inference: Inference | None = None
     """What the model will serve, if N is to be chosen for it."""
     law: str | NamedLaw = "besiroglu-2024"

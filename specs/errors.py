@@ -116,3 +116,13 @@ class RunFailedError(SixndError):
     """The run ended before its last step; the message says why and how to go on."""
 
     exit_code = 6
+
+
+class RunStoppedError(RunFailedError):
+    """An alarm ended the run; starting it again as it is would end it again."""
+
+
+class RunPausedError(SixndError):
+    """The run saved a checkpoint and ended before its last step, as it was asked to; the same command goes on."""
+
+    exit_code = 7

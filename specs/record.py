@@ -11,6 +11,7 @@ from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
 from sixnd.specs.plan import PhaseName
+from sixnd.specs.run_events import Alarm, Paused, Spent
 
 
 class Launch(Document):
@@ -90,6 +91,8 @@ class Step(Document):
     mfu: float
     memory_bytes: int
     """Peak on the fullest rank so far (device memory on a GPU, resident set on a CPU)."""
+    applied: bool = True
+    """Whether the update reached the weights: not where an alarm skipped the batch."""
 
 
 class Validation(Document):
@@ -136,7 +139,7 @@ class End(Document):
     kind: Literal["end"] = "end"
     attempt: int
     time: str
-    status: Literal["finished", "failed", "interrupted"]
+    status: Literal["finished", "failed", "interrupted", "paused"]
     message: str
     step: int
     """Last step that is in the record."""
@@ -152,6 +155,9 @@ Event = Annotated[
     | CheckpointFailed
     | CheckpointSkipped
     | LayoutChanged
+    | Alarm
+    | Paused
+    | Spent
     | Sample
     | Mix
     | End,

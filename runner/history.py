@@ -1,0 +1,62 @@
+"""What a run's record says of the steps before a checkpoint, so that a resumed run judges as the first one did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sixnd.specs.record import RunRecord, Step
+from sixnd.specs.run_events import Alarm
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Steps whose batches are not trained on because the run was rolled back over them."""
+
+    after: int
+    """Step of the checkpoint that was gone back to."""
+    to: int
+    """Last of the steps."""
+
+
+@dataclass
+class History:
+    """Steps and interventions so far."""
+
+    skipped: list[Skipped]
+    interventions: list[int]
+    """Steps that were skipped or rolled back from, ascending, each once."""
+
+    def past(self, step: int) -> int:
+        """The step itself, or where it is within steps that are skipped, the last of those."""
+        ends = [part.to for part in self.skipped if part.after <= step < part.to]
+        return self.past(max(ends)) if ends else step
+
+    def intervene(self, step: int, rolled_back_to: int | None) -> None:
+        """Note what was done at a step."""
+        self.interventions = sorted({*self.interventions, step})
+        if rolled_back_to is not None:
+            self.skipped.append(Skipped(rolled_back_to, step))
+
+    def recent_interventions(self, step: int, window: int) -> int:
+        """Interventions in the ``window`` steps before ``step``."""
+        return sum(step - window <= at < step for at in self.interventions)
+
+
+def history_of(record: RunRecord, resumed: int) -> History:
+    """What was done at alarms: rollbacks ever, and the interventions up to the step that is resumed from.
+
+    Interventions after it are done anew, in the same way, as the steps are; rollbacks are not: their steps are skipped
+    at once.
+    """
+    alarms = [alarm for alarm in record.of(Alarm) if alarm.action in ("skip", "rollback")]
+    rolled = {(alarm.to_step, alarm.step) for alarm in alarms if alarm.to_step is not None}
+    skipped = [Skipped(after, to) for after, to in sorted(rolled)]
+    before = {alarm.step for alarm in alarms if alarm.step <= resumed}
+    return History(skipped, sorted(before | {part.to for part in skipped if part.after < resumed}))
+
+
+def applied_steps(record: RunRecord, resumed: int) -> Iterator[Step]:
+    """The steps up to ``resumed`` whose updates are in its checkpoint, in order."""
+    skipped = history_of(record, resumed).skipped
+    for step in record.steps():
+        if step.step <= resumed and step.applied and not any(p.after < step.step <= p.to for p in skipped):
+            yield step

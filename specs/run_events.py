@@ -1,0 +1,51 @@
+"""Events of a run's record that tell of what was watched, what was done about it, and what was spent."""
+
+from typing import Literal
+
+from sixnd.specs.document import Document
+
+Rule = Literal["non-finite", "loss-spike", "gradient-spike", "throughput", "hang", "budget"]
+
+
+class Alarm(Document):
+    """Something was wrong, and what was done."""
+
+    kind: Literal["alarm"] = "alarm"
+    attempt: int
+    step: int
+    """In which it showed."""
+    rule: Rule
+    value: float
+    """What was measured; in the unit of the rule's threshold."""
+    threshold: float
+    action: Literal["warn", "skip", "rollback", "stop", "pause", "end"]
+    """What was done, which may be less than was asked (`skip` where there is no checkpoint to roll back to); `end` of a
+    hang: the processes were ended."""
+    message: str
+    to_step: int | None = None
+    """Of a rollback: the checkpoint that was taken. The batches of the steps after it, up to `step`, are skipped."""
+
+
+class Paused(Document):
+    """The run saved a checkpoint and ended before its last step, because it was asked to or had to."""
+
+    kind: Literal["paused"] = "paused"
+    attempt: int
+    step: int
+    """Last step done, and that of the checkpoint."""
+    reason: str
+
+
+class Spent(Document):
+    """What the run had spent by a step, over all attempts."""
+
+    kind: Literal["spent"] = "spent"
+    attempt: int
+    step: int
+    flops: float
+    """Of all steps, those that were repeated too, counted as the budget counts them."""
+    accelerator_hours: float
+    """Wall-clock of all attempts times the accelerators held."""
+    money_usd: float
+    time_s: float
+    """Wall-clock of all attempts."""
