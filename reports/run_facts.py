@@ -129,12 +129,20 @@ def _realised(source: SourceShare, drawn: dict[str, int], data: SourceData | Non
         changes["sequences"] = exact("integer", sequences)
     if data is not None:
         changes["documents"] = exact("integer", data.documents)
-        changes["measured"] = True
-        changes["unique_tokens"] = exact("count", data.train_tokens)
-        changes["worth"] = None  # the plan's, of the unique tokens that were declared
-        if data.train_tokens and source.tokens.value is not None:
-            changes["epochs"] = exact("number", source.tokens.value / data.train_tokens)
+        changes |= {} if source.measured else _counted(source, data)
     return source.model_copy(update=changes)
+
+
+def _counted(source: SourceShare, data: SourceData) -> dict[str, object]:
+    """Unique tokens and epochs by the text that the run has before it, where the plan did not know the source's."""
+    changes: dict[str, object] = {
+        "measured": True,
+        "unique_tokens": exact("count", data.train_tokens),
+        "worth": None,  # the plan's, of the unique tokens that were declared
+    }
+    if data.train_tokens and source.tokens.value is not None:
+        changes["epochs"] = exact("number", source.tokens.value / data.train_tokens)
+    return changes
 
 
 def _mismatch(plan: Plan, record: RunRecord) -> list[str]:
