@@ -1,13 +1,9 @@
-"""Checkpoints through Megatron's ``dist_checkpointing``: whole or not there, and loadable on another layout.
+"""Checkpoints through Megatron's ``dist_checkpointing``, loadable on another layout than they were written on.
 
-A checkpoint is written into ``step_N.partial`` and renamed when every rank has finished, so a folder named
-``step_N`` is complete. It holds weights, the optimizer's state in a form that any layout can take, the schedule
-and the step. There is no dropout, so no random number is drawn after the weights are made and none is kept.
+One holds weights, the optimizer's state in a form that any layout can take, the schedule and the step. There is no
+dropout, so no random number is drawn after the weights are made and none is kept.
 """
 
-import json
-import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,41 +16,17 @@ from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-from sixnd.specs.errors import SixndError
-from sixnd.specs.files import write_atomically
+from sixnd.runner.checkpoint_files import (
+    DamagedError,
+    OnDamage,
+    check_files,
+    newest_checkpoint,
+    read_manifest,
+    refuse_foreign,
+)
+from sixnd.runner.checkpoint_ranks import gathered, share
 
 _SHARDING = {"distrib_optim_sharding_type": "fully_reshardable", "singleton_local_shards": False}
-_MANIFEST = "sixnd.json"
-_PARTIAL = ".partial"
-
-
-def save_checkpoint(
-    root: Path,
-    step: int,
-    fingerprint: str,
-    keep_last: int,
-    chunks: list[DistributedDataParallel],
-    optimizer: MegatronOptimizer,
-    scheduler: OptimizerParamScheduler,
-) -> tuple[Path, float]:
-    """Save the training state after ``step`` steps; return its folder and the seconds it took. Collective."""
-    began = time.perf_counter()
-    final, partial = root / _name(step), root / (_name(step) + _PARTIAL)
-    if _is_first_rank():
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    torch.distributed.barrier()
-    state = _state(chunks, optimizer, is_loading=False)
-    state |= {"scheduler": scheduler.state_dict(), "step": step}
-    dist_checkpointing.save(state, str(partial))
-    torch.distributed.barrier()
-    if _is_first_rank():
-        _write_manifest(partial, step, fingerprint)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        _remove_old(root, keep_last)
-    torch.distributed.barrier()
-    return final, time.perf_counter() - began
 
 
 def load_checkpoint(
@@ -65,7 +37,7 @@ def load_checkpoint(
 ) -> int:
     """Load a checkpoint, resharded to this layout; return the step it was saved after. Collective."""
     _make_room(optimizer)
-    state = _state(chunks, optimizer, is_loading=True)
+    state = training_state(chunks, optimizer, is_loading=True)
     loaded = dist_checkpointing.load(state, str(path))
     _load_weights(_models(chunks), loaded)
     optimizer.load_state_dict(loaded["optimizer"])
@@ -81,28 +53,47 @@ def load_weights(path: Path, models: list[GPTModel]) -> None:
     _load_weights(models, loaded)
 
 
-def latest_checkpoint(root: Path, fingerprint: str) -> tuple[Path, int] | None:
-    """The newest complete checkpoint and its step, or ``None``. One of another plan is refused."""
-    for path in sorted(root.glob("step_*"), reverse=True):
-        if path.suffix == _PARTIAL or not (path / _MANIFEST).is_file():
-            continue
-        manifest = json.loads((path / _MANIFEST).read_text("utf-8"))
-        if manifest["fingerprint"] != fingerprint:
-            raise SixndError(f"{path} was written by another plan ({manifest['fingerprint']}); move it away to go on")
-        if _is_intact(path, manifest["bytes"]):
-            return path, int(manifest["step"])
+def latest_checkpoint(
+    root: Path, fingerprint: str, skipped: OnDamage = lambda _folder, _reason: None
+) -> tuple[Path, int] | None:
+    """The newest checkpoint that is whole, every byte of it read, and its step; ``None`` where there never was one.
+
+    ``skipped`` is told of newer ones that are damaged. Raises ``SixndError`` where no checkpoint can be taken, or it
+    is another plan's.
+    """
+
+    def judge(folder: Path) -> str | None:
+        return _damage(folder, fingerprint, lambda names: names)
+
+    found = newest_checkpoint(root, judge, skipped)
+    return None if found is None else (found, read_manifest(found).step)
+
+
+def agreed_checkpoint(root: Path, fingerprint: str, skipped: OnDamage) -> Path | None:
+    """As ``latest_checkpoint``, on all ranks alike, each of them reading its share of the files. Collective."""
+
+    def judge(folder: Path) -> str | None:
+        reasons = gathered(_damage(folder, fingerprint, share))
+        return next((reason for reason in reasons if reason is not None), None)
+
+    return newest_checkpoint(root, judge, skipped)
+
+
+def _damage(folder: Path, fingerprint: str, share: Callable[[list[str]], list[str]]) -> str | None:
+    """What is wrong with a share of a checkpoint's files, naming the file; ``None`` where nothing is."""
+    try:
+        manifest = read_manifest(folder)
+        refuse_foreign(folder, manifest, fingerprint)
+        check_files(folder, manifest, share(sorted(manifest.files)))
+    except DamagedError as error:
+        return str(error)
     return None
 
 
-def _name(step: int) -> str:
-    return f"step_{step:08d}"
-
-
-def _is_first_rank() -> bool:
-    return bool(torch.distributed.get_rank() == 0)
-
-
-def _state(chunks: list[DistributedDataParallel], optimizer: MegatronOptimizer, *, is_loading: bool) -> dict[str, Any]:
+def training_state(
+    chunks: list[DistributedDataParallel], optimizer: MegatronOptimizer, *, is_loading: bool
+) -> dict[str, Any]:
+    """Weights and the optimizer's state, each tensor with its place in the whole."""
     weights = _weights(_models(chunks))
     state = optimizer.sharded_state_dict(weights, is_loading=is_loading, metadata=_SHARDING)
     return weights | {"optimizer": state}
@@ -160,19 +151,3 @@ def _weights(models: list[GPTModel]) -> dict[str, Any]:
 def _load_weights(models: list[GPTModel], loaded: dict[str, Any]) -> None:
     for i, model in enumerate(models):
         model.load_state_dict(loaded[f"model{i}"], strict=True)
-
-
-def _write_manifest(path: Path, step: int, fingerprint: str) -> None:
-    sizes = {file.name: file.stat().st_size for file in sorted(path.iterdir())}
-    manifest = {"step": step, "fingerprint": fingerprint, "bytes": sizes}
-    write_atomically(path / _MANIFEST, json.dumps(manifest, indent=1))
-
-
-def _is_intact(path: Path, sizes: dict[str, int]) -> bool:
-    return all((path / name).is_file() and (path / name).stat().st_size == size for name, size in sizes.items())
-
-
-def _remove_old(root: Path, keep_last: int) -> None:
-    complete = sorted(path for path in root.glob("step_*") if path.suffix != _PARTIAL)
-    for path in complete[:-keep_last]:
-        shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The job folder: everything one run needs and leaves behind, under ``runs/<name>/<fingerprint>/``.
 
-plan.yaml        the plan, as decided
+plan.yaml        the plan, as decided; plan-of-attempt-1.yaml … those of other layouts before it
 job.yaml         how it is launched here: processes, threads, prepared data
 launch.sh        the same start by hand
 record.jsonl     what happened, one JSON line an event
@@ -82,12 +82,22 @@ class JobFolder:
         """How this run is launched."""
         return load(self.job_path, Job)
 
-    def create(self, plan: Plan) -> None:
-        """Make the folder and write the plan into it; an unfinished run of the same plan is kept."""
-        try:
+    def make(self) -> None:
+        """Make the folder; what is there of an unfinished run is kept."""
+        with self._told():
             for folder in (self.path, self.data_path, self.checkpoints_path, self.logs_path):
                 folder.mkdir(parents=True, exist_ok=True)
+
+    def create(self, plan: Plan) -> None:
+        """Make the folder and write the plan into it; an unfinished run of the same plan is kept."""
+        self.make()
+        with self._told():
             write_atomically(self.plan_path, plan.to_yaml())
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise SixndError(f"cannot write the run folder {self.path}: {error.strerror}") from error
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from sixnd.runner.cache import cache_dir
-from sixnd.runner.checkpoint import latest_checkpoint
 from sixnd.runner.failure import explain_failure
+from sixnd.runner.going_on import keep_earlier_plan, layout_change, take_up
 from sixnd.runner.job import (
     Job,
     JobFolder,
@@ -42,8 +42,10 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
     check_trainable(plan)
     check_machine(plan, node)
     folder = job_folder(plan, runs_dir)
-    folder.create(plan)
+    folder.make()
     with folder.locked() as lock:
+        keep_earlier_plan(folder, plan, _record(folder))
+        folder.create(plan)
         _run_locked(folder, plan, base_dir, Progress(folder, plan, live=progress), lock, node)
     return folder.path
 
@@ -56,12 +58,15 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
     if _is_complete(record, plan):
         watcher.say(f"{folder.path} is already trained to its last step; nothing to do")
         return
-    saved = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
-    if saved is not None:
-        _check_same_text(folder, record, prepared.event)
     attempt = len(record.of(Launch)) + 1
+    step = take_up(folder, plan, record, attempt, watcher.say)
+    if step:
+        _check_same_text(folder, record, prepared.event)
+    change = layout_change(plan, record, attempt, step)
+    if change is not None:
+        append_event(folder.record_path, change)
     append_event(folder.record_path, prepared.event)
-    append_event(folder.record_path, launch_event(folder, plan, attempt, saved[1] if saved else 0, base_dir))
+    append_event(folder.record_path, launch_event(folder, plan, attempt, step, base_dir))
     _train(folder, job, attempt, watcher, lock)
     _end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
 

@@ -11,13 +11,12 @@ from megatron.core import parallel_state
 from megatron.core.datasets.blended_dataset import BlendedDataset
 
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
-from sixnd.runner.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from sixnd.runner.checkpoint_keeper import CheckpointKeeper
 from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
-from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Step, Validation
 
@@ -31,6 +30,7 @@ class Run:
         # The last rank holds the last pipeline stage, hence the loss.
         self.metrics = Metrics(folder) if self.rank == self.world - 1 else None
         self.trainer = Trainer(self.plan)
+        self.checkpoints = CheckpointKeeper(folder, plan, attempt, self.trainer, self.metrics)
         self.train_data, self.validation_data = build_datasets(folder, self.plan, self.job)
         self.data_rank = parallel_state.get_data_parallel_rank()
         self.losses_held = self.plan.layout.tensor * self.plan.layout.data
@@ -40,7 +40,7 @@ class Run:
     def train(self) -> None:
         """Train from the newest checkpoint, or from the start, to the last step, or until the run is to end."""
         with self.supervisor.watching():
-            step, last, goes_on = self._resume(), self.plan.training.steps, True
+            step, last, goes_on = self.checkpoints.resume(), self.plan.training.steps, True
             self.supervisor.begin(step)
             self.batches = self._batches(self.train_data, step + 1, last)
             while goes_on and (step := self._past_skipped(step)) < last:
@@ -84,7 +84,7 @@ class Run:
 
     def _roll_back(self, step: int) -> int | None:
         """Take the last checkpoint's state in the place of this step's; its step, or none where there is none."""
-        reached = self._resume()
+        reached = self.checkpoints.resume()
         self.trainer.scheduler.step(increment=step - reached if reached else 0)
         return reached or None
 
@@ -99,7 +99,7 @@ class Run:
     def _close_step(self, step: int, *, asked: bool) -> None:
         """Validate and save where it is time to."""
         last = step == self.plan.training.steps
-        if step % self.plan.evaluation.every_steps == 0 or last:
+        if step % self.plan.evaluation.every_steps == 0 or last or self.checkpoints.needs_loss(step):
             self.supervisor.heart.enter("validating", step)
             self._validate(step)
         if step % self.plan.checkpoints.every_steps == 0 or last or asked:
@@ -110,14 +110,8 @@ class Run:
     def _save_watched(self, step: int) -> None:
         began = time.perf_counter()
         self.supervisor.heart.enter("saving", step)
-        self._save(step)
+        self.checkpoints.save(step)
         self.supervisor.saved(step, time.perf_counter() - began)
-
-    def _resume(self) -> int:
-        found = latest_checkpoint(self.folder.checkpoints_path, self.plan.fingerprint())
-        if found is None:
-            return 0
-        return load_checkpoint(found[0], self.trainer.chunks, self.trainer.optimizer, self.trainer.scheduler)
 
     def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""
@@ -171,25 +165,10 @@ class Run:
         count = self.plan.evaluation.batches
         share = self.trainer.validate(self._batches(self.validation_data, 1, count), count)
         loss = self._mean_over_ranks(share)
+        self.checkpoints.validated(step, loss)
         if self.metrics:
             tokens = count * self.plan.training.global_batch * self.plan.model.sequence_length
             self.metrics.write(Validation(attempt=self.attempt, step=step, loss=loss, tokens=tokens))
-
-    def _save(self, step: int) -> None:
-        trainer = self.trainer
-        with trainer.settled():
-            path, seconds = save_checkpoint(
-                self.folder.checkpoints_path,
-                step,
-                self.plan.fingerprint(),
-                self.plan.checkpoints.keep_last,
-                trainer.chunks,
-                trainer.optimizer,
-                trainer.scheduler,
-            )
-        if self.metrics:
-            relative = str(path.relative_to(self.folder.path))
-            self.metrics.write(CheckpointSaved(attempt=self.attempt, step=step, path=relative, seconds=seconds))
 
 
 def train_rank(folder: JobFolder, attempt: int) -> None:

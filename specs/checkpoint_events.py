@@ -40,16 +40,15 @@ class CheckpointSkipped(Document):
 
 
 class LayoutChanged(Document):
-    """The run goes on with another plan of the same model: another layout, another number of accelerators."""
+    """The run goes on with another plan of the same model: another layout, often another number of accelerators."""
 
     kind: Literal["layout"] = "layout"
     attempt: int
     step: int
-    """Last step that the layout before had saved."""
+    """The last that was done on the layout before."""
     before: str
     after: str
-    accelerators_before: str
-    """E.g. `8 x h100-sxm`."""
-    accelerators_after: str
+    ranks_before: int
+    ranks_after: int
     plan_sha256_before: str
     plan_sha256_after: str

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from sixnd.runner.checkpoint import latest_checkpoint
 from sixnd.runner.job import JobFolder
 from sixnd.runner.launch import _check_same_text, run_plan
 from sixnd.specs import catalog
@@ -33,30 +32,6 @@ def test_a_run_does_not_go_on_with_other_text_than_it_began_with(tmp_path: Path)
     _check_same_text(JobFolder(tmp_path), began, prepared("one"))
     with pytest.raises(SixndError, match="is not what this run began with"):
         _check_same_text(JobFolder(tmp_path), began, prepared("two"))
-
-
-def checkpoint(root: Path, step: int, fingerprint: str = "abc", size: int = 4) -> Path:
-    path = root / f"step_{step:08d}"
-    path.mkdir()
-    (path / "shard").write_bytes(b"data")
-    manifest = f'{{"step": {step}, "fingerprint": "{fingerprint}", "bytes": {{"shard": {size}}}}}'
-    (path / "sixnd.json").write_text(manifest)
-    return path
-
-
-def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
-    assert latest_checkpoint(tmp_path, "abc") is None
-    whole = checkpoint(tmp_path, 4)
-    checkpoint(tmp_path, 8, size=99)  # a shard shorter than the manifest says
-    (tmp_path / "step_00000012.partial").mkdir()
-    (tmp_path / "step_00000010").mkdir()  # no manifest: never finished
-    assert latest_checkpoint(tmp_path, "abc") == (whole, 4)
-
-
-def test_another_plans_checkpoint_is_refused(tmp_path: Path) -> None:
-    checkpoint(tmp_path, 4, fingerprint="other")
-    with pytest.raises(SixndError, match="was written by another plan"):
-        latest_checkpoint(tmp_path, "abc")
 
 
 def test_a_plan_whose_sites_synchronise_now_and_then_is_refused_before_anything_is_written(tmp_path: Path) -> None:
