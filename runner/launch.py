@@ -26,7 +26,8 @@ from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event, now
 from sixnd.runner.sample import sample
-from sixnd.specs.errors import RunFailedError, SixndError, UntrainablePlanError
+from sixnd.runner.trainable import check_trainable
+from sixnd.specs.errors import RunFailedError, SixndError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, Step, read_record
 

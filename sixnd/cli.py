@@ -18,6 +18,7 @@ from sixnd.console import guarded, print_json, print_result, tell, text_width, u
 from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
 from sixnd.ladder_verbs import ladder
+from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
 from sixnd.tokenizer_verbs import tokenizer
 
@@ -121,25 +122,31 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
 @click.option("--runs-dir", type=_FILE, default=Path("runs"), show_default=True, help="Folder that holds all runs.")
 @click.option("--base-dir", type=_FILE, help="Folder that data paths start from (default: the document's own).")
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
-def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool) -> int:
+@launch_options
+def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool, launching: Launching) -> int:
     """Train what a plan says, then report it.
 
     A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is
-    given again.
+    given again. With --launcher another machine starts it, as the spec's `launch` says.
     """
     from sixnd.planning import plan_of
 
     made = plan_of(document)
+    if not launching.is_here:
+        return start_elsewhere(made, launching, document=document, runs_dir=runs_dir, base_dir=base_dir)
     # Megatron warns at import of every optional kernel library that is not there; `sixnd doctor` tells what is.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
     from sixnd.runner.job import job_folder
     from sixnd.runner.launch import run_plan
     from sixnd.specs.errors import RunFailedError
 
+    node = launching.node(made)
+    if node is not None and not node.first:
+        return join(made, node, runs_dir)
     signal.signal(signal.SIGTERM, _as_interrupt)
-    folder = job_folder(made, runs_dir).path
+    folder, base = job_folder(made, runs_dir).path, base_dir or document.parent
     try:
-        folder = run_plan(made, runs_dir=runs_dir, base_dir=base_dir or document.parent, progress=not quiet)
+        folder = run_plan(made, runs_dir=runs_dir, base_dir=base, progress=not quiet, node=node)
     except RunFailedError as error:
         tell(f"sixnd: {error}")
         _report_run(folder)

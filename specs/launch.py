@@ -1,35 +1,52 @@
 """What a spec says of where and how its run is started: nothing of it changes the plan or the model."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
 
 from sixnd.specs.document import Document
 from sixnd.specs.quantity import WHOLE, Seconds
 
 
-def _written(pattern: str, words: str) -> Any:
+@dataclass(frozen=True)
+class _Written:
     """A string of that pattern; what is not is told in those words."""
 
-    def checked(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"expected {words}")
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
+        return handler(schema) | {"pattern": f"^{self.pattern}$"}
+
+    def _checked(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"expected {self.words}")
         return value
 
-    return Annotated[str, AfterValidator(checked), Field(json_schema_extra={"pattern": f"^{pattern}$"})]
 
-
-SlurmName = _written(r"[A-Za-z0-9_.,@-]{1,255}", "names of letters, digits and ._@-, several with commas")
-SlurmNodes = _written(r"[A-Za-z0-9_.\[\],-]{1,1024}", "nodes as Slurm writes them: node7 or node[1-3,9]")
-KubernetesName = _written(
-    r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name of Kubernetes: lower-case letters, digits and dashes, at most 63"
-)
-Variable = _written(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, without a value")
-Image = _written(r"[^\s\x00-\x1f\x7f-]\S{0,1023}", "an image without blanks")
-Folder = _written(r"/[^\x00-\x1f\x7f:,]{0,1023}", "an absolute path without colon, comma or line break")
-Infra = _written(r"[A-Za-z0-9*/_.:@-]{1,255}", "cloud, region and zone, such as aws/us-east-1")
-AcceleratorName = _written(r"[A-Za-z0-9._-]{1,64}", "SkyPilot's name of an accelerator, such as H100")
+SlurmName = Annotated[
+    str, _Written(r"[A-Za-z0-9_.,@-]{1,255}", "names of letters, digits and ._@-, several with commas")
+]
+SlurmNodes = Annotated[
+    str, _Written(r"[A-Za-z0-9_.\[\],-]{1,1024}", "nodes as Slurm writes them: node7 or node[1-3,9]")
+]
+KubernetesName = Annotated[
+    str,
+    _Written(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name of Kubernetes: lower-case letters, digits and dashes, at most 63"
+    ),
+]
+Variable = Annotated[str, _Written(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable, without a value")]
+Image = Annotated[str, _Written(r"[^\s\x00-\x1f\x7f-][^\s\x00-\x1f\x7f]{0,1023}", "an image without blanks")]
+Folder = Annotated[str, _Written(r"/[^\x00-\x1f\x7f:,]{0,1023}", "an absolute path without colon, comma or line break")]
+Infra = Annotated[str, _Written(r"[A-Za-z0-9*/_.:@-]{1,255}", "cloud, region and zone, such as aws/us-east-1")]
+AcceleratorName = Annotated[str, _Written(r"[A-Za-z0-9._-]{1,64}", "SkyPilot's name of an accelerator, such as H100")]
 
 
 class Launch(Document):

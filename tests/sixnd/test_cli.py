@@ -206,8 +206,8 @@ class FakeRunner:
         self.error = error
         self.called: dict[str, object] = {}
 
-    def __call__(self, plan, *, runs_dir, base_dir, progress):
-        self.called = {"plan": plan, "runs_dir": runs_dir, "base_dir": base_dir, "progress": progress}
+    def __call__(self, plan, *, runs_dir, base_dir, progress, node=None):
+        self.called = {"plan": plan, "runs_dir": runs_dir, "base_dir": base_dir, "progress": progress, "node": node}
         folder = runs_dir / plan.name / plan.fingerprint()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.yaml").write_text(plan.to_yaml())
