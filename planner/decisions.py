@@ -4,6 +4,7 @@ from sixnd.planner import laws
 from sixnd.planner.anneal_decisions import anneal_decision
 from sixnd.planner.architecture import ASPECT_SOURCE
 from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.evaluation import task_decisions
 from sixnd.planner.failures import DALY
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout_search import MEMORY_MARGIN
@@ -48,6 +49,7 @@ def decisions(
         _layout(drafter, draft),
         _checkpoints(drafter, draft, checkpoints),
         _evaluation(drafter, evaluation),
+        *task_decisions(drafter.spec, evaluation, trained, draft.candidate.model.sequence),
         _goodput(drafter, draft),
         *sites_decisions(drafter.spec, draft.candidate.model.params, draft.step_time_s),
     ]

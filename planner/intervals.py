@@ -2,6 +2,7 @@
 
 import math
 
+from sixnd.planner.evaluation import measured
 from sixnd.planner.failures import best_interval_s
 from sixnd.planner.goodput import AT_LEAST, WallClock, known_stops
 from sixnd.specs.budget import BudgetSpec
@@ -25,7 +26,7 @@ def checkpoint_steps(clock: WallClock) -> int:
     return tenth if stops is None else max(1, min(tenth, round(best_interval_s(stops) / clock.step_time_s)))
 
 
-def planned_evaluation(spec: BudgetSpec, steps: int) -> PlannedEvaluation:
-    """The spec's interval, or about ten validations."""
+def planned_evaluation(spec: BudgetSpec, steps: int, step_tokens: int) -> PlannedEvaluation:
+    """The spec's interval, or about ten validations; sources and tasks at the same, unless the spec says else."""
     every = spec.evaluation.every_steps or math.ceil(steps / _ABOUT)
-    return PlannedEvaluation(every_steps=every, batches=spec.evaluation.batches)
+    return measured(spec, every, steps, step_tokens)

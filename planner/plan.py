@@ -15,6 +15,7 @@ from sixnd.planner.cost import (
 )
 from sixnd.planner.decisions import decisions
 from sixnd.planner.draft import Draft, Drafter
+from sixnd.planner.evaluation import evaluation_warnings
 from sixnd.planner.goodput import run_estimates
 from sixnd.planner.hyperparameters import training
 from sixnd.planner.intervals import planned_checkpoints, planned_evaluation
@@ -53,7 +54,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
     clock, usable = drafter.clock(draft), usable_memory(machine)
     checkpoints = planned_checkpoints(clock)
-    evaluation = planned_evaluation(spec, steps)
+    evaluation = planned_evaluation(spec, steps, draft.batch.sequences * draft.candidate.model.sequence)
     return Plan(
         version="plan/1",
         name=spec.name,
@@ -77,7 +78,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         pareto=with_run_cost(draft.found.pareto, clock, usable),
         sensitivities=sensitivities(clock, estimates.step_time_s, estimates.mfu, estimates.goodput),
         pipeline=planned_pipeline(draft.candidate.model, draft.found.layout, draft.batch.sequences, runtime(machine)),
-        warnings=warnings(drafter, draft, data, estimates),
+        warnings=[*warnings(drafter, draft, data, estimates), *evaluation_warnings(spec, evaluation, trained, model)],
     )
 
 

@@ -11,10 +11,11 @@ from sixnd.planner.hyperparameters import global_batch
 from sixnd.planner.machine import machine_of
 from sixnd.planner.plan import make_plan
 from sixnd.specs import catalog
-from sixnd.specs.budget import Budget, BudgetSpec, Evaluation, Layout, Shape, Source, Training
+from sixnd.specs.budget import Budget, BudgetSpec, Layout, Shape, Source, Training
 from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.data_stages import resolved
 from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.evaluation import Evaluation
 from sixnd.specs.plan import Plan
 from sixnd.specs.prepared import PreparedData
 from sixnd.specs.prepared_checks import prepared_for
@@ -166,6 +167,7 @@ def _validated(spec: BudgetSpec, plan: Plan, sequences: int, plans: list[Plan]) 
     """Held out is exactly what is validated on: the same first documents of every source, whatever the tokens."""
     most = max(other.data.tokens for other in plans)
     fraction = min(spec.data.validation_fraction, sequences * plan.model.sequence_length / most)
-    evaluation = Evaluation(every_steps=plan.training.steps, batches=sequences // plan.training.global_batch)
+    batches = sequences // plan.training.global_batch
+    evaluation = Evaluation(every_steps=plan.training.steps, batches=batches, source_batches=1)
     data = spec.data.model_copy(update={"validation_fraction": fraction})
     return spec.model_copy(update={"data": data, "evaluation": evaluation})

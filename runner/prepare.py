@@ -137,7 +137,8 @@ def _frequencies(part: Part, vocabulary: int) -> "np.ndarray[tuple[int], np.dtyp
 
 def _key(plan: Plan) -> str:
     """Digest of all that decides the prepared data."""
-    parts = {"data": plan.data.plain(), "model": plan.model.plain(), "evaluation": plan.evaluation.plain()}
+    held_out = plan.evaluation.model_dump(mode="json", include={"every_steps", "batches"})
+    parts = {"data": plan.data.plain(), "model": plan.model.plain(), "evaluation": held_out}
     return sha256_of(parts | {"global_batch": plan.training.global_batch})
 
 

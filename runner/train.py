@@ -13,6 +13,7 @@ from megatron.core.datasets.blended_dataset import BlendedDataset
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
 from sixnd.runner.checkpoint_keeper import CheckpointKeeper
 from sixnd.runner.device import current_device, is_cuda, training_device
+from sixnd.runner.evaluation import Evaluator
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.supervision import Judgement, Supervisor
@@ -36,6 +37,7 @@ class Run:
         self.losses_held = self.plan.layout.tensor * self.plan.layout.data
         stage, write = parallel_state.get_pipeline_model_parallel_rank(), self.metrics.write if self.metrics else None
         self.supervisor = Supervisor(folder, plan, attempt, self.rank, stage, write)
+        self.evaluator = Evaluator(folder, plan, job, self.trainer, attempt, write, self.supervisor.heart.each)
 
     def train(self) -> None:
         """Train from the newest checkpoint, or from the start, to the last step, or until the run is to end."""
@@ -102,6 +104,9 @@ class Run:
         if step % self.plan.evaluation.every_steps == 0 or last or self.checkpoints.needs_loss(step):
             self.supervisor.heart.enter("validating", step)
             self._validate(step)
+        if self.evaluator.due(step):
+            self.supervisor.heart.enter("validating", step)
+            self.evaluator.after(step)
         if step % self.plan.checkpoints.every_steps == 0 or last or asked:
             self._save_watched(step)
         if asked and not last:

@@ -133,6 +133,27 @@ class Trainer:
             chunk.train()
         return sum(losses) / global_batches
 
+    def measure(self, forward: Any, batches: list[Iterator[Batch]], micro_batches: int, length: int) -> list[Any]:
+        """What ``forward``'s loss function tells of each micro-batch of sequences ``length`` long; on the last stage.
+
+        ``length`` is at most the plan's, and a multiple of 2 · CP · TP.
+        """
+        for chunk in self.chunks:
+            chunk.eval()
+        with self.settled(), torch.no_grad():
+            found = get_forward_backward_func()(
+                forward_step_func=forward,
+                data_iterator=batches if len(batches) > 1 else batches[0],
+                model=self.chunks if len(self.chunks) > 1 else self.chunks[0],
+                num_microbatches=micro_batches,
+                seq_length=length,
+                micro_batch_size=self.plan.layout.micro_batch,
+                forward_only=True,
+            )
+        for chunk in self.chunks:
+            chunk.train()
+        return list(found)
+
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
         """Parameters whole on every rank inside: else their gathering may still hide behind the next forward pass."""

@@ -10,6 +10,7 @@ from sixnd.specs.calibration import Calibration
 from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
+from sixnd.specs.evaluation import Evaluation
 from sixnd.specs.launch import Launch
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.mixes import MIX_RULES, Kind, MixLaw
@@ -364,15 +365,6 @@ class Layout(Document):
     """Activations to recompute in the backward pass to save memory: nothing, some modules of a layer, or layers."""
 
 
-class Evaluation(Document):
-    """When the validation loss is measured."""
-
-    every_steps: AutoCount = None
-    """Steps between validations; `auto` measures about ten times."""
-    batches: Annotated[int, Field(ge=1), WHOLE] = 8
-    """Global batches in one validation."""
-
-
 class BudgetSpec(Document):
     """A training budget and what is asked of it. `sixnd plan` turns it into a Plan."""
 
@@ -395,7 +387,7 @@ class BudgetSpec(Document):
     checkpoints: Checkpoints = Checkpoints()
     """Checkpoint interval and retention."""
     evaluation: Evaluation = Evaluation()
-    """Validation interval and size."""
+    """When the model in training is measured, and on what: held-out text, tasks."""
     launch: Launch = Launch()
     """Where and how the run is started on a cluster (`sixnd run --launcher`)."""
     supervision: Supervision = Supervision()

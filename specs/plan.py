@@ -7,6 +7,7 @@ from pydantic import Field
 from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.document import Document, Name, sha256_of
+from sixnd.specs.evaluation import TaskName
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
 from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
@@ -430,10 +431,22 @@ class Sensitivity(Document):
 
 
 class PlannedEvaluation(Document):
-    """When the validation loss is measured."""
+    """When the model in training is measured, and on what."""
 
     every_steps: Count
+    """Steps between validations."""
     batches: Count
+    """Global batches in one validation."""
+    source_batches: Annotated[int, Field(ge=0)] = 0
+    """Global batches of each source's held-out text at most; 0, as in plans of before it was measured: none."""
+    tasks: list[TaskName] = Field(default_factory=list)
+    """Downstream tasks."""
+    task_steps: list[Count] = Field(default_factory=list)
+    """Steps after which the tasks are answered."""
+    items: Annotated[int, Field(ge=0)] = 0
+    """Items of each task."""
+    item_seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of the items."""
 
 
 _ONLY_TOLD = {"kind", "tokens_worth", "measured"}

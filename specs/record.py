@@ -10,6 +10,7 @@ from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved, Che
 from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
+from sixnd.specs.evaluation_record import EvaluationEvent, SourceLosses, TaskScores
 from sixnd.specs.plan import PhaseName
 from sixnd.specs.run_events import Alarm, Paused, Spent
 
@@ -160,6 +161,7 @@ Event = Annotated[
     | Spent
     | Sample
     | Mix
+    | EvaluationEvent
     | End,
     Field(discriminator="kind"),
 ]
@@ -184,6 +186,16 @@ class RunRecord(Document):
     def validations(self) -> list[Validation]:
         """Each validation once, in order of steps."""
         latest = {v.step: v for v in self.of(Validation)}
+        return [latest[number] for number in sorted(latest)]
+
+    def source_losses(self) -> list[SourceLosses]:
+        """Each measurement of the sources once, in order of steps."""
+        latest = {each.step: each for each in self.of(SourceLosses)}
+        return [latest[number] for number in sorted(latest)]
+
+    def task_scores(self) -> list[TaskScores]:
+        """Each answering of the tasks once, in order of steps."""
+        latest = {each.step: each for each in self.of(TaskScores)}
         return [latest[number] for number in sorted(latest)]
 
     def last(self, kind: type[Any]) -> Any:
