@@ -86,29 +86,6 @@ def _digests(prepared: DataPrepared) -> list[str]:
     return [prepared.tokenizer_sha256, *(source.sha256 for source in prepared.sources)]
 
 
-def check_trainable(plan: Plan) -> None:
-    """A plan of what this runner does not train is refused with all that stands in the way."""
-    reasons = _untrainable(plan)
-    if reasons:
-        raise UntrainablePlanError(
-            f"`sixnd run` does not train this plan: {'; '.join(reasons)}. It trains dense models of model.shape in "
-            "BF16 or FP32; other plans are for paper, or for the program that they were made for"
-        )
-
-
-def _untrainable(plan: Plan) -> list[str]:
-    layout, precision, family = plan.layout, plan.training.precision, plan.spec.model.family
-    degrees = {"layout.expert": layout.expert, "layout.expert_tensor": layout.expert_tensor}
-    reasons = [f"{name} is {degree}, and only 1 is trained" for name, degree in degrees.items() if degree > 1]
-    if plan.model.architecture is not None:
-        reasons.insert(
-            0, f"model.family {family} has an architecture of its own" if family else "model.architecture is set"
-        )
-    if precision not in ("bf16", "fp32"):
-        reasons.append(f"training.precision is {precision}")
-    return reasons
-
-
 def check_machine(plan: Plan, node: Node | None = None) -> None:
     """A plan for accelerators that are not here is refused with what can be done."""
     sites, here = plan.spec.cluster.sites, torch.cuda.device_count()
