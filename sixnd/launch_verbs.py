@@ -92,7 +92,7 @@ def start_elsewhere(
 
 
 def _secrets(plan: "Plan", launching: Launching) -> str:
-    names = plan.spec.launch.environment if launching.launcher == "skypilot" else ()
+    names = plan.spec.launch.environment if launching.launcher == "skypilot" else []
     return "".join(f" --secret {name}" for name in names)
 
 

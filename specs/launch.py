@@ -57,7 +57,7 @@ class Launch(Document):
     of them."""
     port: Annotated[int, Field(ge=1024, le=65535), WHOLE] = 29400
     """Port of the first machine at which the others meet it."""
-    environment: tuple[Variable, ...] = ()
+    environment: list[Variable] = Field(default_factory=list)
     """Names of environment variables to hand on. Values stay out of the spec: Slurm and SkyPilot take them from where
     the job is submitted, Kubernetes from `secret`."""
     partition: SlurmName | None = None
@@ -70,13 +70,13 @@ class Launch(Document):
     """Slurm: limit of one job, e.g. `24 hours`; the run goes on in the next one. By default the partition's."""
     notice: Annotated[Seconds, Field(ge=0)] = 300.0
     """Slurm: how long before the limit the run is asked to save a checkpoint and end."""
-    exclude: tuple[SlurmNodes, ...] = ()
+    exclude: list[SlurmNodes] = Field(default_factory=list)
     """Slurm: nodes not to run on, e.g. `node[3-5]`."""
     container: Image | None = None
     """Slurm: image to run in, for `container_runtime`."""
     container_runtime: Literal["pyxis", "apptainer"] = "pyxis"
     """Slurm: `pyxis` (enroot, by `srun --container-image`) or `apptainer`."""
-    mounts: tuple[Folder, ...] = ()
+    mounts: list[Folder] = Field(default_factory=list)
     """Slurm with a container: folders that it sees beside the run's own, such as that of the text."""
     image: Image | None = None
     """Kubernetes and SkyPilot: image that has sixnd and what it trains with."""
