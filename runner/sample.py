@@ -9,16 +9,18 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sixnd.runner.job import JobFolder
+from sixnd.runner.text_models import END_OF_DOCUMENT
 from sixnd.specs.errors import RunFailedError
 from sixnd.specs.plan import Plan
 
 PROMPT_TOKENS, NEW_TOKENS, TEMPERATURE = 32, 96, 0.8
+_COLD = 1e-6  # logits divided by less overflow, and by so little only the likeliest is drawn anyway
 
 
 def sample(folder: JobFolder, plan: Plan) -> Iterator[tuple[str, str, str]]:
@@ -48,58 +50,117 @@ def _prompts(folder: JobFolder) -> Iterator[tuple[str, list[int]]]:
         yield source.name, [int(i) for i in documents[0][:PROMPT_TOKENS]]
 
 
-def _continue(model: Any, ids: list[int], plan: Plan, generator: Any) -> list[int]:
-    """``NEW_TOKENS`` more token ids, drawn at ``TEMPERATURE`` from the real (unpadded) vocabulary."""
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn."""
+
+    tokens: int = NEW_TOKENS
+    """Drawn at most."""
+    one_document: bool = True
+    """Whether the end of a document ends the text."""
+    temperature: float = TEMPERATURE
+    """What logits are divided by; 0 takes the likeliest token."""
+    top_p: float = 1.0
+    """Draw from the likeliest tokens that make up this probability together."""
+    seed: int = 0
+
+
+Logits = Callable[[list[int]], Any]
+"""Of the next token, for the whole unpadded vocabulary, as a vector."""
+
+
+def continuation(logits: Logits, ids: Sequence[int], sampling: Sampling, generator: Any = None) -> list[int]:
+    """Ids that a model draws behind ``ids``; the same seed draws the same."""
+    import torch
+
+    generator = generator or torch.Generator().manual_seed(sampling.seed)
+    drawn: list[int] = []
+    while len(drawn) < sampling.tokens:
+        token = _draw(logits([*ids, *drawn]).float().cpu(), sampling, generator)
+        if token == END_OF_DOCUMENT and sampling.one_document:
+            break
+        drawn.append(token)
+    return drawn
+
+
+def _draw(logits: Any, sampling: Sampling, generator: Any) -> int:
+    import torch
+
+    if sampling.temperature < _COLD:
+        return int(logits.argmax())
+    chances = torch.softmax(logits / sampling.temperature, dim=-1)
+    if sampling.top_p < 1:
+        chances = _nucleus(chances, sampling.top_p)
+    return int(torch.multinomial(chances, 1, generator=generator))
+
+
+def _nucleus(chances: Any, share: float) -> Any:
+    """Chances of the likeliest that make up ``share`` together (one at least), the others set to 0."""
+    ordered, places = chances.sort(descending=True, stable=True)
+    before = ordered.cumsum(0) - ordered
+    before[0] = 0.0
+    kept = chances.new_zeros(chances.shape)
+    return kept.index_copy(0, places, ordered * (before < max(share, 1e-9)))
+
+
+def logits_of(model: Any, plan: Plan) -> Logits:
+    """What a model of ours on one device says of the next token, looking back on as many as it was trained to see."""
     import torch
 
     device = next(model.parameters()).device
-    for _ in range(NEW_TOKENS):
+
+    def of(ids: list[int]) -> Any:
         window = torch.tensor([ids[-plan.model.sequence_length :]], device=device)
         positions = torch.arange(window.shape[1], device=device)[None]
-        logits = model(window, positions, None)[0, -1, : plan.model.vocab_size]
-        chances = torch.softmax(logits.float().cpu() / TEMPERATURE, dim=-1)
-        ids = [*ids, int(torch.multinomial(chances, 1, generator=generator))]
-    return ids
+        return model(window, positions, None)[0, -1, : plan.model.vocab_size]
+
+    return of
 
 
-def _one_device(plan: Plan) -> Plan:
-    alone = {
-        "tensor": 1,
-        "pipeline": 1,
-        "virtual_pipeline": 1,
-        "context": 1,
-        "data": 1,
-        "sequence_parallel": False,
-        "embedding_as_layer": False,
-    }
-    return plan.model_copy(update={"layout": plan.layout.model_copy(update=alone)})
+def sample_run(run: Path, prompt: str, sampling: Sampling, step: int | None = None) -> str:
+    """What the model of the run in ``run`` writes behind a prompt, from its last checkpoint or that of ``step``."""
+    from sixnd.runner.one_device import trained_model
+    from sixnd.runner.tokenizer_file import load_tokenizer
+
+    folder = JobFolder(run)
+    tokenizer = load_tokenizer(folder.path / folder.job().tokenizer)
+    ids = [int(i) for i in tokenizer.encode([prompt])[0]] or [END_OF_DOCUMENT]
+    with trained_model(folder, step) as (plan, model, _step):
+        return tokenizer.decode(continuation(logits_of(model, plan), ids, sampling))
+
+
+def sample_exported(folder: Path, prompt: str, sampling: Sampling) -> str:
+    """The same of a folder that `transformers` loads; only safetensors are read, and no code of the folder's is run."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    ids = tokenizer(prompt)["input_ids"] or [END_OF_DOCUMENT]
+    longest = model.config.max_position_embeddings
+
+    def logits(seen: list[int]) -> Any:
+        return model(torch.tensor([seen[-longest:]])).logits[0, -1]
+
+    with torch.no_grad():
+        return str(tokenizer.decode(continuation(logits, ids, sampling)))
 
 
 def _print_samples(folder: JobFolder) -> None:
     import torch
 
-    from sixnd.runner.checkpoint import latest_checkpoint, load_weights
-    from sixnd.runner.device import training_device
-    from sixnd.runner.model import build_chunk, transformer_config
+    from sixnd.runner.one_device import trained_model
     from sixnd.runner.tokenizer import Tokenizer
-    from sixnd.runner.trainer import start_process_groups, stop_process_groups
 
     logging.getLogger("megatron").setLevel(logging.ERROR)
-    plan = _one_device(folder.plan())
     tokenizer = Tokenizer(folder.path / folder.job().tokenizer)
-    found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
-    assert found is not None, "a finished run has a checkpoint"
-    with training_device(0), tempfile.TemporaryDirectory() as rendezvous, torch.no_grad():
-        start_process_groups(plan.layout, plan.training.seed, alone=Path(rendezvous))
-        model = build_chunk(plan, transformer_config(plan)).eval()
-        load_weights(found[0], [model])
+    with trained_model(folder) as (plan, model, _step):
         generator = torch.Generator().manual_seed(plan.training.seed)
         for source, prompt in _prompts(folder):
             text = tokenizer.detokenize(prompt)
-            ids = _continue(model, prompt, plan, generator)
-            continuation = tokenizer.detokenize(ids)[len(text) :]
-            print(json.dumps({"source": source, "prompt": text, "continuation": continuation}), flush=True)
-        stop_process_groups()
+            ids = continuation(logits_of(model, plan), prompt, Sampling(one_document=False), generator)
+            written = tokenizer.detokenize([*prompt, *ids])[len(text) :]
+            print(json.dumps({"source": source, "prompt": text, "continuation": written}), flush=True)
 
 
 if __name__ == "__main__":

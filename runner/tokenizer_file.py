@@ -23,18 +23,29 @@ def write_tokenizer(path: Path, kind: TokenizerKind, data: bytes) -> None:
 
 def load_tokenizer(path: Path) -> TextModel:
     """The tokenizer in a file; raises ``InvalidDataError`` where it is missing, damaged or of another format."""
-    header, data = _read(path)
-    found = hashlib.sha256(data).hexdigest()
-    if found != header.sha256:
-        raise InvalidDataError(
-            f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed; {TRAIN_ANEW}"
-        )
+    header, data = _sound(path)
     model = text_model(header.kind, data, str(path))
     if model.vocab_size != header.vocab_size:
         raise InvalidDataError(
             f"{path}: it has {model.vocab_size:,} entries and says {header.vocab_size:,}; {TRAIN_ANEW}"
         )
     return model
+
+
+def tokenizer_data(path: Path) -> tuple[TokenizerKind, bytes]:
+    """The kind of the tokenizer in a file, and its library's own data; raises as ``load_tokenizer`` does."""
+    header, data = _sound(path)
+    return header.kind, data
+
+
+def _sound(path: Path) -> tuple[TokenizerHeader, bytes]:
+    header, data = _read(path)
+    found = hashlib.sha256(data).hexdigest()
+    if found != header.sha256:
+        raise InvalidDataError(
+            f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed; {TRAIN_ANEW}"
+        )
+    return header, data
 
 
 def _read(path: Path) -> tuple[TokenizerHeader, bytes]:

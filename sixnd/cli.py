@@ -17,6 +17,7 @@ from sixnd.calibrate_verbs import calibrate
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
 from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
+from sixnd.export_verbs import export, sample
 from sixnd.ladder_verbs import ladder
 from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
@@ -39,7 +40,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 
 
 _ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "tokenizer", "run", "status", "report"]
-_ORDER += ["calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
+_ORDER += ["sample", "export", "calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
 
 
 class _InOrder(click.Group):
@@ -300,6 +301,8 @@ app.add_command(audit)
 app.add_command(fit)
 app.add_command(allocate)
 app.add_command(explain)
+app.add_command(export)
+app.add_command(sample)
 app.add_command(ladder)
 app.add_command(calibrate)
 app.add_command(tokenizer)

@@ -21,6 +21,8 @@ _EXTRA_OF = {
     "tiktoken": "run",
     "tokenizers": "run",
     "psutil": "run",
+    "safetensors": "export",
+    "transformers": "export",
     "altair": "report",
     "pandas": "report",
     "vl_convert": "report",

@@ -1,0 +1,105 @@
+"""The README of an exported model: what the plan decided and the record measured, and nothing else."""
+
+import re
+from collections.abc import Iterator
+
+from sixnd.specs.plan import Plan
+from sixnd.specs.record import DataPrepared, Launch, RunRecord, SourceData, Validation
+
+_HEAD = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- sixnd\n- llama\n---\n"
+_LIMITS = (
+    "A base model: it continues text and was not tuned to follow instructions or to refuse.",
+    "Nothing but the losses above was measured by this export: no downstream task, no bias, no safety.",
+    "It was trained on sequences of {length:,} tokens; longer ones are beyond what it has seen.",
+    "It may repeat what stood in its data, and state what is not so.",
+)
+
+
+def model_card(plan: Plan, record: RunRecord, step: int) -> str:
+    """The card as Markdown, of the model as it was after ``step``."""
+    sections = {
+        f"{plan.name}, step {step:,}": _model(plan, step),
+        "Losses": _losses(record, step),
+        "Data": _data(plan, record),
+        "Training": _training(plan, record),
+        "Limits": [f"- {limit.format(length=plan.model.sequence_length)}" for limit in _LIMITS],
+    }
+    parts = [
+        f"{'#' if i == 0 else '##'} {title}\n\n" + "\n".join(lines) for i, (title, lines) in enumerate(sections.items())
+    ]
+    return _HEAD + "\n\n".join(parts) + "\n"
+
+
+def _model(plan: Plan, step: int) -> list[str]:
+    model, shape = plan.model, plan.model.shape
+    trained = step * plan.training.global_batch * model.sequence_length
+    return [
+        f"A decoder-only transformer of the Llama architecture with {model.params:,} parameters "
+        f"({model.params_non_embedding:,} without embeddings), after {trained:,} of {plan.data.tokens:,} tokens.",
+        "",
+        f"- {shape.layers} layers, width {shape.hidden}, {shape.heads} heads of {model.head_dim} "
+        f"({shape.kv_heads} for keys and values), feed-forward {shape.ffn}",
+        f"- {model.vocab_size:,} entries of the tokenizer ({plan.data.tokenizer.kind}), "
+        f"{'one matrix' if model.tied_embeddings else 'two matrices'} for embedding and head",
+        f"- sequences of {model.sequence_length:,} tokens; `<|endoftext|>` or `</s>` (id 0) ends a document",
+    ]
+
+
+def _losses(record: RunRecord, step: int) -> list[str]:
+    steps = [event for event in record.steps() if event.step <= step]
+    validations = [event for event in record.of(Validation) if event.step <= step]
+    lines = [f"- training, step {steps[-1].step:,}: {steps[-1].loss:.4f} nats per token"] if steps else []
+    if validations:
+        last = validations[-1]
+        lines.append(f"- held-out text, step {last.step:,}: {last.loss:.4f} nats per token, on {last.tokens:,} tokens")
+    return lines or ["None was recorded."]
+
+
+def _data(plan: Plan, record: RunRecord) -> list[str]:
+    prepared = record.of(DataPrepared)
+    known = {source.name: source for source in prepared[-1].sources} if prepared else {}
+    rows = [
+        f"| {source.name} | {source.weight:.1%} | {_told(known.get(source.name))} |" for source in plan.data.sources
+    ]
+    return ["| source | share of tokens | documents | licences (documents) |", "|---|---|---|---|", *rows]
+
+
+def _told(source: SourceData | None) -> str:
+    """Documents and licences of a source."""
+    if source is None:
+        return "unknown | unknown"
+    licences = ", ".join(f"{_plain(name)} ({count:,})" for name, count in sorted(source.licences.items()))
+    return f"{source.documents:,} | {licences or 'not stated'}"
+
+
+def _plain(text: str) -> str:
+    """Text from a document's own metadata, so that it stays one cell of a table and no markup."""
+    return re.sub(r"[^\w .,+()/:-]", " ", text)[:80]
+
+
+def _training(plan: Plan, record: RunRecord) -> list[str]:
+    training, launches = plan.training, record.of(Launch)
+    return [
+        f"- {training.steps:,} steps of {training.global_batch:,} sequences planned, {training.precision.upper()}, "
+        f"seed {training.seed}",
+        f"- AdamW, learning rate {training.learning_rate:g} to {training.final_learning_rate:g} ({training.schedule}), "
+        f"weight decay {training.weight_decay:g}",
+        *_parametrization(plan),
+        *(f"- {line}" for line in _machines(launches)),
+        f"- fingerprint of plan and data: `{plan.fingerprint()}`",
+    ]
+
+
+def _parametrization(plan: Plan) -> Iterator[str]:
+    if plan.training.mup is not None:
+        yield (
+            "- trained with muP; its factors of logits and attention are folded into the last norm and the queries, "
+            "so these weights are no starting point for training with muP"
+        )
+
+
+def _machines(launches: list[Launch]) -> Iterator[str]:
+    if launches:
+        last = launches[-1]
+        versions = ", ".join(f"{name} {version}" for name, version in last.versions.items() if version != "absent")
+        yield f"{last.layout} on {last.world_size} x {_plain(last.device)} ({versions})"

@@ -1,0 +1,59 @@
+"""The trained model whole, on one device, from a checkpoint of any layout."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from megatron.core.models.gpt import GPTModel
+
+from sixnd.runner.checkpoint import latest_checkpoint, load_weights
+from sixnd.runner.device import training_device
+from sixnd.runner.job import JobFolder
+from sixnd.runner.model import build_chunk, transformer_config
+from sixnd.runner.trainer import start_process_groups, stop_process_groups
+from sixnd.specs.errors import SixndError
+from sixnd.specs.plan import Plan
+
+
+@contextlib.contextmanager
+def trained_model(folder: JobFolder, step: int | None = None) -> Iterator[tuple[Plan, GPTModel, int]]:
+    """A run's plan, its model as it was after ``step`` (or the newest checkpoint), and that step; no gradients."""
+    plan = on_one_device(folder.plan())
+    checkpoint, at = _checkpoint(folder, plan, step)
+    with training_device(0), tempfile.TemporaryDirectory() as rendezvous, torch.no_grad():
+        start_process_groups(plan.layout, plan.training.seed, alone=Path(rendezvous))
+        try:
+            model = build_chunk(plan, transformer_config(plan)).eval()
+            load_weights(checkpoint, [model])
+            yield plan, model, at
+        finally:
+            stop_process_groups()
+
+
+def on_one_device(plan: Plan) -> Plan:
+    """The plan with a layout that splits nothing."""
+    alone = {
+        "tensor": 1,
+        "pipeline": 1,
+        "virtual_pipeline": 1,
+        "context": 1,
+        "data": 1,
+        "sequence_parallel": False,
+        "embedding_as_layer": False,
+    }
+    return plan.model_copy(update={"layout": plan.layout.model_copy(update=alone)})
+
+
+def _checkpoint(folder: JobFolder, plan: Plan, step: int | None) -> tuple[Path, int]:
+    found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
+    if found is None:
+        raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
+    if step is None or step == found[1]:
+        return found
+    kept = sorted(path.name for path in folder.checkpoints_path.glob("step_*") if not path.suffix)
+    if f"step_{step:08d}" not in kept:
+        steps = ", ".join(str(int(name.removeprefix("step_"))) for name in kept)
+        raise SixndError(f"{folder.path} has no checkpoint of step {step}; there are those of {steps}")
+    return folder.checkpoints_path / f"step_{step:08d}", step
