@@ -5,6 +5,7 @@ its process that stays hands tensors over by shared memory, where the next step 
 its process for one checkpoint is a fork of a rank amid gloo's threads.
 """
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from sixnd.runner.checkpoint_files import FileProof, Manifest, discard, file_nam
 from sixnd.runner.checkpoint_ranks import gathered, is_first_rank, share
 
 _BALLAST_BYTES = 16 * 2**20
-"""Held free for what the first rank alone writes: a failure of one rank alone could not be agreed upon."""
+"""Held free for what the first rank alone writes, before the shards and after them: a failure of one rank alone could
+not be agreed upon."""
+_PROBE_BYTES = 2**20
 
 
 class UnwrittenError(Exception):
@@ -70,7 +73,7 @@ def save_checkpoint(
         _on_first_rank(lambda: _begin(partial))
         _write(state, partial)
         files = _proved(partial)
-        path = _on_first_rank(lambda: publish(partial, moment.manifest(files)))
+        path = _on_first_rank(lambda: _finish(partial, moment.manifest(files)))
     except UnwrittenError:
         _on_first_rank(lambda: _give_up(partial))
         raise
@@ -81,6 +84,11 @@ def _begin(partial: Path) -> None:
     discard(partial)
     partial.mkdir(parents=True)
     _ballast(partial).write_bytes(bytes(_BALLAST_BYTES))
+
+
+def _finish(partial: Path, manifest: Manifest) -> Path:
+    discard(_ballast(partial))
+    return publish(partial, manifest)
 
 
 def _give_up(partial: Path) -> None:
@@ -94,21 +102,32 @@ def _ballast(partial: Path) -> Path:
 
 def _write(state: dict[str, Any], partial: Path) -> None:
     """Write all ranks' shards; those that fail on any rank raise ``UnwrittenError`` on all."""
+    _keep_ballast(partial, _BALLAST_BYTES // 2)
     request = dist_checkpointing.save(state, str(partial), async_sharded_save=True)
-    request.finalize_fns.insert(0, lambda: _drop_ballast(partial))
+    request.finalize_fns.insert(0, lambda: _keep_ballast(partial, 0))
     reason = None
     try:
         request.execute_sync()
     except CheckpointException as error:  # Megatron tells all ranks that one has failed, and only the first one why
-        reason = "; ".join(f"rank {rank}: {failure[0]}" for rank, failure in error.failures.items())
+        failures = "; ".join(f"rank {rank}: {failure[0]}" for rank, failure in error.failures.items())
+        reason = _refusal(partial) or failures
     reasons = gathered(reason)
     if reasons[0] is not None:
         raise UnwrittenError(reasons[0])
 
 
-def _drop_ballast(partial: Path) -> None:
+def _keep_ballast(partial: Path, size: int) -> None:
     if is_first_rank():
-        _ballast(partial).unlink(missing_ok=True)
+        os.truncate(_ballast(partial), size)
+
+
+def _refusal(partial: Path) -> str | None:
+    """What the file system answers to a small write, if it refuses that too: PyTorch's own errors do not tell."""
+    try:
+        (partial / "probe").write_bytes(bytes(_PROBE_BYTES))
+    except OSError as error:
+        return _told(error)
+    return None
 
 
 def _proved(partial: Path) -> dict[str, FileProof]:
