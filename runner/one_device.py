@@ -9,6 +9,14 @@ import torch
 from megatron.core.models.gpt import GPTModel
 
 from sixnd.runner.checkpoint import latest_checkpoint, load_weights
+from sixnd.runner.checkpoint_files import (
+    DamagedError,
+    check_files,
+    checkpoint_folders,
+    read_manifest,
+    refuse_foreign,
+    step_of,
+)
 from sixnd.runner.device import training_device
 from sixnd.runner.job import JobFolder
 from sixnd.runner.model import build_chunk, transformer_config
@@ -47,13 +55,20 @@ def on_one_device(plan: Plan) -> Plan:
 
 
 def _checkpoint(folder: JobFolder, plan: Plan, step: int | None) -> tuple[Path, int]:
-    found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
-    if found is None:
-        raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
-    if step is None or step == found[1]:
+    """The newest checkpoint that is whole, or that of ``step``, which must be."""
+    if step is None:
+        found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
+        if found is None:
+            raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
         return found
-    kept = sorted(path.name for path in folder.checkpoints_path.glob("step_*") if not path.suffix)
-    if f"step_{step:08d}" not in kept:
-        steps = ", ".join(str(int(name.removeprefix("step_"))) for name in kept)
-        raise SixndError(f"{folder.path} has no checkpoint of step {step}; there are those of {steps}")
-    return folder.checkpoints_path / f"step_{step:08d}", step
+    kept = {step_of(path): path for path in reversed(checkpoint_folders(folder.checkpoints_path))}
+    if step not in kept:
+        there = f"there are those of {', '.join(map(str, kept))}" if kept else "there is none yet"
+        raise SixndError(f"{folder.path} has no checkpoint of step {step}; {there}")
+    try:
+        manifest = read_manifest(kept[step])
+        refuse_foreign(kept[step], manifest, plan.fingerprint())
+        check_files(kept[step], manifest)
+    except DamagedError as error:
+        raise SixndError(f"{kept[step]}: {error}; name another step, or leave it out") from error
+    return kept[step], step
