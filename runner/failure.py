@@ -18,14 +18,17 @@ def last_checkpoint(record: RunRecord) -> int:
 
 def explain_failure(record: RunRecord, log: Path, exit_code: int) -> str:
     """What happened, what is safe and what to do, in sentences."""
-    steps, saved = record.of(Step), last_checkpoint(record)
+    steps = record.of(Step)
     reached = f"after step {steps[-1].step}" if steps else "before the first step"
+    return f"{_who_failed(log, exit_code)} {reached}. {what_goes_on(record)} What the processes printed: {log}"
+
+
+def what_goes_on(record: RunRecord) -> str:
+    """What is safe, and from where the run goes on, in a sentence."""
+    saved = last_checkpoint(record)
     safe = f"The last complete checkpoint is step {saved}" if saved else "No checkpoint was complete yet"
     way = "resumes from it" if saved else "starts again from the beginning"
-    return (
-        f"{_who_failed(log, exit_code)} {reached}. {safe}; the same `sixnd run` {way}. "
-        f"What the processes printed: {log}"
-    )
+    return f"{safe}; the same `sixnd run` {way}."
 
 
 def _who_failed(log: Path, exit_code: int) -> str:

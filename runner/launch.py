@@ -1,15 +1,12 @@
 """Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
 
 import importlib.util
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 import torch
 
+from sixnd.runner.attempt import check_budget, end, train, with_restarts
 from sixnd.runner.cache import cache_dir
-from sixnd.runner.failure import explain_failure
 from sixnd.runner.going_on import keep_earlier_plan, layout_change, take_up
 from sixnd.runner.job import (
     Job,
@@ -24,12 +21,13 @@ from sixnd.runner.journal import append_event
 from sixnd.runner.launchers.nodes import Node
 from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
-from sixnd.runner.provenance import launch_event, now
+from sixnd.runner.provenance import launch_event
 from sixnd.runner.sample import sample
+from sixnd.runner.stopping import clear_request
 from sixnd.runner.trainable import check_trainable
 from sixnd.specs.errors import RunFailedError, SixndError
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, Step, read_record
+from sixnd.specs.record import DataPrepared, End, Launch, RunRecord, Sample, read_record
 
 
 def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = True, node: Node | None = None) -> Path:
@@ -45,9 +43,13 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
     folder = job_folder(plan, runs_dir)
     folder.make()
     with folder.locked() as lock:
+        clear_request(folder.path)
         keep_earlier_plan(folder, plan, _record(folder))
         folder.create(plan)
-        _run_locked(folder, plan, base_dir, Progress(folder, plan, live=progress), lock, node)
+        watcher = Progress(folder, plan, live=progress)
+        with_restarts(
+            lambda: _run_locked(folder, plan, base_dir, watcher, lock, node), plan.spec.supervision, watcher.say
+        )
     return folder.path
 
 
@@ -59,6 +61,7 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
     if _is_complete(record, plan):
         watcher.say(f"{folder.path} is already trained to its last step; nothing to do")
         return
+    check_budget(plan, record)
     attempt = len(record.of(Launch)) + 1
     step = take_up(folder, plan, record, attempt, watcher.say)
     if step:
@@ -68,8 +71,8 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
         append_event(folder.record_path, change)
     append_event(folder.record_path, prepared.event)
     append_event(folder.record_path, launch_event(folder, plan, attempt, step, base_dir))
-    _train(folder, job, attempt, watcher, lock)
-    _end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
+    train(folder, plan, job, attempt, watcher, lock)
+    end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
 
 
 def _check_same_text(folder: JobFolder, record: RunRecord, now_prepared: DataPrepared) -> None:
@@ -134,55 +137,6 @@ def _record(folder: JobFolder) -> RunRecord:
 def _is_complete(record: RunRecord, plan: Plan) -> bool:
     end = record.last(End)
     return end is not None and end.status == "finished" and end.step == plan.training.steps
-
-
-def _train(folder: JobFolder, job: Job, attempt: int, watcher: Progress, lock: int) -> None:
-    """Run the training processes to their end; a failure is recorded and raised."""
-    log = folder.logs_path / f"attempt-{attempt}.log"
-    environment = os.environ | job.environment | {"SIXND_ATTEMPT": str(attempt)}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            job.command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-            pass_fds=[lock],
-        )
-        try:
-            watcher.follow(lambda: process.poll() is not None)
-        except BaseException:
-            stop(process)
-            _end(folder, attempt, "interrupted", "stopped by the user", 130)
-            raise
-    if process.returncode:
-        message = explain_failure(_record(folder), log, process.returncode)
-        _end(folder, attempt, "failed", message, process.returncode)
-        raise RunFailedError(message)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the training processes: politely, then for certain."""
-    for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-            try:
-                process.wait(timeout=patience_s)
-            except subprocess.TimeoutExpired:
-                continue
-
-
-def _end(folder: JobFolder, attempt: int, status: str, message: str, exit_code: int) -> None:
-    steps = _record(folder).of(Step)
-    event = {
-        "attempt": attempt,
-        "time": now(),
-        "status": status,
-        "message": message,
-        "step": steps[-1].step if steps else 0,
-        "exit_code": exit_code,
-    }
-    append_event(folder.record_path, End.model_validate(event))
 
 
 def _sample(folder: JobFolder, plan: Plan, watcher: Progress) -> str:

@@ -86,6 +86,13 @@ class Meter:
         return Spent(attempt=attempt, step=step, flops=flops, accelerator_hours=hours, money_usd=money, time_s=time_s)
 
 
+def spent_so_far(plan: Plan, record: RunRecord) -> Spent:
+    """All that the record tells of; of an attempt that has not ended, its steps and checkpoints."""
+    attempts, steps = len(record.of(Launch)), record.of(Step)
+    meter = Meter(plan, wall_seconds(record, attempts + 1), len(steps))
+    return meter.spent(attempts, steps[-1].step if steps else 0, 0, 0.0)
+
+
 def wall_seconds(record: RunRecord, attempts_before: int) -> float:
     """Wall-clock of the attempts numbered below; of one that left no end, its steps and checkpoints."""
     return sum(_span(record, launch) for launch in record.of(Launch) if launch.attempt < attempts_before)

@@ -25,3 +25,15 @@ def exclusive(path: Path, refusal: str) -> Iterator[int]:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
         yield lock.fileno()
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock file ``path``; on a file system without locks none does."""
+    try:
+        with path.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -6,6 +6,7 @@ shapes and batches are timed because one alone cannot tell a slow chip from a sl
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -124,7 +125,7 @@ def _half_width(plan: Plan) -> Plan | None:
 
 def _run(folder: Path, plan: Plan, visits: Visits, names: list[str], say: Say) -> None:
     """Start the processes, tell each shape that is done, and wait for their end."""
-    from sixnd.runner.launch import stop
+    from sixnd.runner.processes import stop
 
     ranks = plan.layout.world_size
     threads = threads_for(ranks)
@@ -140,7 +141,7 @@ def _run(folder: Path, plan: Plan, visits: Visits, names: list[str], say: Say) -
         try:
             _follow(process, folder, [names[i] for i in visits.order], say)
         except BaseException:
-            stop(process)
+            stop(process, signal.SIGTERM)
             raise
     if process.returncode:
         told = log.read_text("utf-8", errors="replace").strip().splitlines()[-12:]

@@ -11,6 +11,7 @@ from sixnd.runner.job import JobFolder
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event, Step, Validation
+from sixnd.specs.run_events import Alarm
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Event)
 _LOOK_EVERY_S, _LOG_EVERY_S = 0.2, 15.0
@@ -61,6 +62,8 @@ class Progress:
             self.say(f"step {event.step:,}: validation loss {event.loss:.4f}")
         elif isinstance(event, CheckpointSaved):
             self.say(f"step {event.step:,}: checkpoint saved in {event.seconds:.1f} s")
+        elif isinstance(event, Alarm):
+            self.say(f"step {event.step:,}: {event.rule}: {event.message}")
         elif isinstance(event, Step):
             self._tell_step(event)
 

@@ -5,6 +5,7 @@ budget, a request in the run folder) reaches the others with the step's loss, in
 """
 
 import contextlib
+import faulthandler
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from sixnd.runner.heartbeat import Heartbeat, read_beats
 from sixnd.runner.history import History, applied_steps, history_of
 from sixnd.runner.job import JobFolder
 from sixnd.runner.limits import Meter, deadline, limits, median_step, passed, wall_seconds
+from sixnd.runner.processes import STACKS
 from sixnd.runner.slowness import ComputeTimes, slowest
 from sixnd.runner.stopping import SIGNALS, clear_request, stop_request
 from sixnd.specs.document import Document
@@ -73,6 +75,7 @@ class Supervisor:
 
         for number in SIGNALS:
             signal.signal(number, ask)
+        faulthandler.register(STACKS)
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends at once, also out of a collective
         with self.heart.beating():
             yield

@@ -1,6 +1,7 @@
 """The command line. Every verb imports the rooms it needs inside itself, so that `--help` stays instant.
 
-Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document, 4 infeasible, 5 stale plan, 6 the run failed.
+Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document, 4 infeasible, 5 stale plan, 6 the run failed, 7 it
+paused.
 """
 
 import signal
@@ -21,6 +22,7 @@ from sixnd.export_verbs import export, sample
 from sixnd.ladder_verbs import ladder
 from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
+from sixnd.stop_verb import stop
 from sixnd.tokenizer_verbs import tokenizer
 
 if TYPE_CHECKING:
@@ -32,14 +34,14 @@ Exit codes:
   0  done                    4  infeasible; says what would make it feasible
   1  failed                  5  stale plan: its spec or catalogs have changed
   2  wrong call              6  the run failed; the same command resumes it
-  3  invalid document
+  3  invalid document        7  the run paused; the same command goes on
 """
 _FILE = click.Path(path_type=Path)
 _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "tokenizer", "run", "status", "report"]
+_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "tokenizer", "run", "status", "stop", "report"]
 _ORDER += ["sample", "export", "calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
 
 
@@ -139,7 +141,7 @@ def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool, laun
     warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
     from sixnd.runner.job import job_folder
     from sixnd.runner.launch import run_plan
-    from sixnd.specs.errors import RunFailedError
+    from sixnd.specs.errors import RunFailedError, RunPausedError
 
     node = launching.node(made)
     if node is not None and not node.first:
@@ -148,7 +150,7 @@ def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool, laun
     folder, base = job_folder(made, runs_dir).path, base_dir or document.parent
     try:
         folder = run_plan(made, runs_dir=runs_dir, base_dir=base, progress=not quiet, node=node)
-    except RunFailedError as error:
+    except (RunFailedError, RunPausedError) as error:
         tell(f"sixnd: {error}")
         _report_run(folder)
         return error.exit_code
@@ -185,19 +187,31 @@ def report(file: Path, output: Path | None, width: int | None, as_json: bool) ->
 
 @app.command()
 @click.argument("folder", metavar="RUN_FOLDER", type=_FILE)
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=5.0,
+    metavar="SECONDS",
+    help="Again every so many seconds (5 by default), until it has ended.",
+)
 @_json_option
-def status(folder: Path, as_json: bool) -> None:
-    """Say in one line how a run stands.
+def status(folder: Path, watch: float | None, as_json: bool) -> None:
+    """Say how a run stands.
 
-    Step, loss, speed, time left, and how it ended.
+    Step, loss, speed, time left, and how it ended; of a run that goes on, also what it spent, its ranks' signs of life
+    and its last alarms.
     """
-    from sixnd.status import read_status
+    from sixnd.status import follow_status, read_status
 
+    if watch is not None:
+        follow_status(folder, watch, lambda state: print_json(state.plain()) if as_json else print_result(state.text()))
+        return
     state = read_status(folder)
     if as_json:
         print_json(state.plain())
     else:
-        print_result(state.line())
+        print_result(state.text())
 
 
 @app.command()
@@ -304,6 +318,7 @@ app.add_command(explain)
 app.add_command(export)
 app.add_command(sample)
 app.add_command(ladder)
+app.add_command(stop)
 app.add_command(calibrate)
 app.add_command(tokenizer)
 app.add_command(data)

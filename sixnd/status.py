@@ -1,17 +1,43 @@
-"""How a run stands, told from its record alone."""
+"""How a run stands, told from its record, and from its ranks' signs of life."""
 
 import statistics
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sixnd.reporting import read_run
-from sixnd.reports.format import duration
-from sixnd.specs.record import End, RunRecord, Step
+from sixnd.reports.format import duration, flops, hours, money
+from sixnd.runner.heartbeat import read_beats
+from sixnd.runner.limits import limits, spent_so_far
+from sixnd.runner.slowness import slowness
+from sixnd.specs.record import End, Launch, RunRecord, Step
+from sixnd.specs.run_events import Alarm
 
 _RECENT_STEPS = 20
 _SILENCE_STEPS = 10  # a record that grew by no line for so many steps' time is told as silent
 _SILENCE_FLOOR_S = 120.0  # start-up and checkpoints write no step
+_ALARMS_SHOWN = 5
+_SLOW_TIMES = 1.3  # less is noise
+
+
+@dataclass(frozen=True)
+class RankLife:
+    """What a rank last said of itself."""
+
+    rank: int
+    host: str
+    age_s: float
+    """Seconds since its last heartbeat, by this machine's clock."""
+    phase: str
+    step: int
+    slowness: float
+    """Times that its own forward passes take of what they did, or of what its peers' take."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether that stands out."""
+        return self.slowness >= _SLOW_TIMES
 
 
 @dataclass(frozen=True)
@@ -20,7 +46,7 @@ class Status:
 
     run: str
     state: str
-    """`finished`, `failed`, `interrupted`, `running`, or `silent` (no end, and no line for long)."""
+    """`finished`, `failed`, `interrupted`, `paused`, `running`, or `silent` (no end, and no line for long)."""
     message: str
     step: int
     steps: int
@@ -31,29 +57,89 @@ class Status:
     """Remaining steps at the median of recent step times."""
     silent_s: float
     """Seconds since the record last grew."""
+    mfu: float | None = None
+    """Of the last step."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """FLOPs, accelerator-hours, USD and seconds of all attempts so far."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """By the same names, where the run pauses."""
+    alarms: tuple[str, ...] = ()
+    """The last ones, the newest last."""
+    ranks: tuple[RankLife, ...] = ()
+    """Signs of life; none of a run that has ended."""
 
     def plain(self) -> dict[str, object]:
         """The status as plain data; a loss that is not a number becomes null, which JSON has."""
         loss = self.loss if self.loss is not None and self.loss == self.loss else None
-        return {**vars(self), "loss": loss}
+        return {**vars(self), "loss": loss, "ranks": [vars(rank) for rank in self.ranks]}
 
     def line(self) -> str:
         """The status as one line."""
         parts = [f"{self.run}: {self.state}", f"step {self.step}/{self.steps}"]
         parts += [f"loss {self.loss:.4f}"] if self.loss is not None else []
         parts += [f"{self.tokens_per_s:,.0f} tokens/s"] if self.tokens_per_s is not None else []
+        parts += [f"MFU {self.mfu:.1%}"] if self.mfu is not None and self.state == "running" else []
         if self.state == "running" and self.eta_s is not None:
             parts.append(f"about {duration(self.eta_s)} left")
         if self.state == "silent":
             parts.append(f"no line for {duration(self.silent_s)}: killed, or hung")
         return " · ".join(parts) + (f" · {self.message}" if self.message else "")
 
+    def text(self) -> str:
+        """The line, and below it of a run that goes on: what it spent, its ranks; and its last alarms."""
+        rows = [("spent", self._spent_text())] if self.state in ("running", "silent") and self.spent else []
+        rows += [("ranks", self._ranks_text())] if self.ranks else []
+        rows += [("alarm", alarm) for alarm in self.alarms]
+        return "\n".join([self.line(), *(f"  {name}  {text}" for name, text in rows)])
+
+    def _spent_text(self) -> str:
+        shown = {"time_s": duration, "accelerator_hours": hours, "money_usd": money, "flops": flops}
+        parts = []
+        for name, form in shown.items():
+            limit = f" (pauses at {form(self.limits[name])})" if name in self.limits else ""
+            parts.append(f"{form(self.spent[name])}{limit}")
+        return ", ".join(parts)
+
+    def _ranks_text(self) -> str:
+        oldest = max(self.ranks, key=lambda rank: rank.age_s)
+        told = f"{len(self.ranks)}, oldest heartbeat {duration(oldest.age_s)} ago"
+        told += f" (rank {oldest.rank} on {oldest.host}, {oldest.phase} step {oldest.step})"
+        slow = max(self.ranks, key=lambda rank: rank.slowness)
+        return told + (f"; rank {slow.rank} on {slow.host} is {slow.slowness:.1f} times slower" if slow.is_slow else "")
+
 
 def read_status(folder: Path) -> Status:
     """The status of the run in ``folder``; raises ``SixndError`` where no run is."""
     plan, record = read_run(folder)
     silent_s = max(0.0, time.time() - (folder / "record.jsonl").stat().st_mtime)
-    return status_of(record, f"{plan.name}/{plan.fingerprint()}", plan.training.steps, silent_s)
+    state = status_of(record, f"{plan.name}/{plan.fingerprint()}", plan.training.steps, silent_s)
+    spent = spent_so_far(plan, record).plain()
+    currencies = ("flops", "accelerator_hours", "money_usd", "time_s")
+    return replace(
+        state,
+        spent={name: spent[name] for name in currencies},
+        limits={limit.currency: limit.most for limit in limits(plan) if limit.pauses},
+        ranks=_ranks(folder, record) if state.state in ("running", "silent") else (),
+    )
+
+
+def follow_status(folder: Path, every_s: float, show: Callable[[Status], None]) -> None:
+    """Show the status now and then, until the run has ended."""
+    while True:
+        state = read_status(folder)
+        show(state)
+        if state.state not in ("running", "silent"):
+            return
+        time.sleep(every_s)
+
+
+def _ranks(folder: Path, record: RunRecord) -> tuple[RankLife, ...]:
+    beats = [beat for beat in read_beats(folder) if beat.attempt == len(record.of(Launch)) or not record.of(Launch)]
+    now = time.time()
+    return tuple(
+        RankLife(beat.rank, beat.host, max(0.0, now - beat.time), beat.phase, beat.step, slowness(beat, beats))
+        for beat in beats
+    )
 
 
 def status_of(record: RunRecord, run: str, steps: int, silent_s: float) -> Status:
@@ -74,6 +160,8 @@ def status_of(record: RunRecord, run: str, steps: int, silent_s: float) -> Statu
         tokens_per_s=last.tokens_per_s if last else None,
         eta_s=None if step_time_s is None else step_time_s * (steps - reached),
         silent_s=silent_s,
+        mfu=last.mfu if last else None,
+        alarms=tuple(f"step {a.step:,}: {a.rule}: {a.message}" for a in record.of(Alarm)[-_ALARMS_SHOWN:]),
     )
 
 
