@@ -1,5 +1,6 @@
 """A run as facts: what was planned, what happened, and how the two stand to each other."""
 
+from sixnd.reports.alarms import alarm_lines
 from sixnd.reports.attempts import attempts, end_of
 from sixnd.reports.comparison import comparison
 from sixnd.reports.data_facts import data_facts, run_accounts
@@ -52,7 +53,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         series=all_series(plan, record),
         provenance=_provenance(plan, record) + planned.provenance[1:],
         notes=[_OWN_TEXT, _STEADY],
-        warnings=_mismatch(plan, record) + planned.warnings,
+        warnings=_mismatch(plan, record) + alarm_lines(record) + planned.warnings,
         plan=planned,
     )
 

@@ -105,7 +105,9 @@ class Status:
         told = f"{len(self.ranks)}, oldest heartbeat {duration(oldest.age_s)} ago"
         told += f" (rank {oldest.rank} on {oldest.host}, {oldest.phase} step {oldest.step})"
         slow = max(self.ranks, key=lambda rank: rank.slowness)
-        return told + (f"; rank {slow.rank} on {slow.host} is {slow.slowness:.1f} times slower" if slow.is_slow else "")
+        if not slow.is_slow:
+            return told
+        return f"{told}; rank {slow.rank} on {slow.host} takes {slow.slowness:.1f} times as long for its forward passes"
 
 
 def read_status(folder: Path) -> Status:

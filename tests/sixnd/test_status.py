@@ -1,11 +1,21 @@
 """The status of a run is told from its record and its age alone."""
 
+import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sixnd.specs.record import End, RunRecord
-from sixnd.status import status_of
+from sixnd.cli import main
+from sixnd.runner.heartbeat import Heartbeat
+from sixnd.runner.lock import exclusive
+from sixnd.runner.stopping import stop_request
+from sixnd.specs.record import End, RunRecord, event_line
+from sixnd.specs.run_events import Alarm
+from sixnd.status import RankLife, follow_status, status_of
+from sixnd.stop_verb import is_running
+from tests.runner import tiny
 from tests.specs.test_record import step
 
 
@@ -53,3 +63,74 @@ def test_a_loss_that_is_not_a_number_is_null_in_json_and_plain_in_text():
     told = status(step(1, loss=math.nan))
     assert told.plain()["loss"] is None
     assert "loss nan" in told.line()
+
+
+def alarm(number: int) -> Alarm:
+    return Alarm(
+        attempt=1, step=number, rule="loss-spike", value=9, threshold=3, action="warn", message=f"alarm {number}"
+    )
+
+
+def test_the_last_alarms_stand_below_the_line():
+    told = status(step(1), *(alarm(number) for number in range(1, 9)))
+    assert [line.split()[0] for line in told.text().splitlines()[1:]] == ["alarm"] * 5
+    assert told.text().endswith("alarm 8")
+
+
+def test_the_oldest_heartbeat_and_the_slow_rank_are_named():
+    ranks = [
+        RankLife(rank, f"node{rank}", age_s, "training", 7, slowness)
+        for rank, age_s, slowness in ((0, 1.0, 1.0), (1, 90.0, 1.1), (2, 2.0, 2.5))
+    ]
+    text = replace(status(step(1)), ranks=tuple(ranks)).text()
+    assert "3, oldest heartbeat 90 s ago (rank 1 on node1, training step 7)" in text
+    assert "rank 2 on node2 takes 2.5 times as long for its forward passes" in text
+
+
+def test_what_a_run_spent_is_told_with_where_it_pauses():
+    spent = {"flops": 1e15, "accelerator_hours": 2.0, "money_usd": 5.0, "time_s": 3600.0}
+    told = replace(status(step(1)), spent=spent, limits={"money_usd": 12.0})
+    assert "(pauses at" in told.text()
+    assert told.text().count("pauses at") == 1
+    assert "spent" not in replace(told, state="finished").text()
+
+
+def run_folder(folder: Path, *events: object) -> Path:
+    (folder / "plan.yaml").write_text(tiny.plan().to_yaml())
+    (folder / "record.jsonl").write_text("".join(event_line(event) for event in events))
+    return folder
+
+
+def test_a_run_that_does_not_run_is_not_asked_to_stop(tmp_path, capsys):
+    run_folder(tmp_path, step(1))
+    assert main(["stop", str(tmp_path)]) == 1
+    assert "is not running" in capsys.readouterr().err
+    assert stop_request(tmp_path) is None
+    assert main(["stop", str(tmp_path / "nowhere")]) == 1
+
+
+def test_a_run_whose_lock_is_held_is_asked_by_a_file(tmp_path, capsys):
+    run_folder(tmp_path, step(1))
+    with exclusive(tmp_path / "lock", "held"):
+        assert main(["stop", "--no-wait", "--json", str(tmp_path)]) == 0
+        assert "sixnd stop" in str(stop_request(tmp_path))
+        assert json.loads(capsys.readouterr().out)["step"] == 1
+
+
+def test_a_run_started_by_hand_runs_while_its_ranks_beat(tmp_path):
+    run_folder(tmp_path, step(1))
+    assert not is_running(tmp_path)
+    heart = Heartbeat(tmp_path, rank=0, stage=0, attempt=1, every_s=0.01)
+    with heart.beating():
+        while heart.count < 2:
+            pass
+    assert is_running(tmp_path)
+    run_folder(tmp_path, step(1), end("failed"))
+    assert not is_running(tmp_path), "it beat a moment ago, and has ended since"
+
+
+def test_watching_ends_with_the_run(tmp_path):
+    run_folder(tmp_path, step(1), end("paused"))
+    seen = []
+    follow_status(tmp_path, 0.01, seen.append)
+    assert [state.state for state in seen] == ["paused"]
