@@ -95,7 +95,7 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
     training, validation = facts.curve_of("loss"), facts.curve_of("validation_loss")
     if not training.tokens:
         return None
-    x = alt.X("tokens:Q", title="Tokens", axis=_si_axis(), scale=alt.Scale(nice=False))
+    x = alt.X("tokens:Q", title="Tokens", axis=si_axis(), scale=alt.Scale(nice=False))
     colour = alt.Color("curve:N", scale=alt.Scale(domain=["Training", "Validation"]))
     y = alt.Y("value:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f"), "curve:N"]
@@ -162,7 +162,7 @@ def _label_at_right(chart: "altair.Chart") -> "altair.Chart":
     return mark.encode(x=alt.value("width"), y="value:Q", text="text:N")
 
 
-def _si_axis() -> "altair.Axis":
+def si_axis() -> "altair.Axis":
     """Ticks as people write counts: 0, 500k, 1.5B (d3 would write 0M and 1.5G)."""
     import altair as alt
 
@@ -180,7 +180,7 @@ def _curve(series: Series) -> ChartSpec | None:
         alt.Chart(alt.Data(values=_points(series, series.label)))
         .mark_line(strokeWidth=1.2, color="var(--c1)")
         .encode(
-            x=alt.X("tokens:Q", title="Tokens", axis=_si_axis(), scale=alt.Scale(nice=False)),
+            x=alt.X("tokens:Q", title="Tokens", axis=si_axis(), scale=alt.Scale(nice=False)),
             y=alt.Y("value:Q", title=None, axis=_value_axis(series)),
             tooltip=[alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4~g")],
         )
@@ -192,7 +192,7 @@ def _value_axis(series: Series) -> "altair.Axis":
     import altair as alt
 
     return (
-        _si_axis() if series.key == "tokens_per_s" else alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)
+        si_axis() if series.key == "tokens_per_s" else alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sixnd.reports.charts import ChartSpec, require_altair, run_charts
+from sixnd.reports.evaluation_charts import evaluation_charts, task_chart_keys
 from sixnd.reports.law_charts import law_charts
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
@@ -37,13 +38,14 @@ def plan_html(plan: Plan) -> str:
 def run_html(plan: Plan, record: RunRecord) -> str:
     """What happened against what was planned, as a page. Raises ``SixndError`` without the ``report`` extra."""
     facts = run_facts(plan, record)
-    charts = run_charts(facts)
+    charts = [*run_charts(facts), *evaluation_charts(facts.evaluation)]
     return _page(
         "run.html.jinja",
         charts,
         facts=facts,
         tables={table.key: table for table in run_tables(facts)},
         plan_tables={table.key: table for table in plan_tables(facts.plan)},
+        task_charts=task_chart_keys(facts.evaluation),
     )
 
 

@@ -16,6 +16,7 @@ from sixnd.reports.documents import (
     State,
     TextSample,
 )
+from sixnd.reports.evaluation_documents import EvaluationFacts
 from sixnd.specs.document import Document
 
 
@@ -34,6 +35,8 @@ class RunFacts(Document):
     """Sources by phase, planned and realised; empty where there is but one phase."""
     data: DataFacts
     """What became of the documents of every source; without sources where none was prepared yet."""
+    evaluation: EvaluationFacts
+    """Loss by source and downstream tasks; without either where none was measured."""
     attempts: list[Attempt]
     checkpoints: list[Checkpoint]
     samples: list[TextSample]

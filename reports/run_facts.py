@@ -14,6 +14,7 @@ from sixnd.reports.documents import (
     State,
     TextSample,
 )
+from sixnd.reports.evaluation_facts import evaluation_facts
 from sixnd.reports.figures import exact
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_facts import plan_facts
@@ -44,6 +45,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         sources=_sources(planned, record),
         phases=phase_rows(plan, record.last(Mix)),
         data=data_facts(run_accounts(plan, record)),
+        evaluation=evaluation_facts(plan, record),
         attempts=attempts(record),
         checkpoints=[
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))

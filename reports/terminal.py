@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sixnd.specs.law_document import Frontier, LawDocument
 
 _PLAN_TABLES = ("numbers", "laws", "options", "pareto", "sensitivity", "memory", "time", "data", "phases", "text")
-_IN_FILES_ONLY = ("removals", "changes", "licences", "languages", "compared")
+_IN_FILES_ONLY = ("task-course", "removals", "changes", "licences", "languages", "compared")
 """Of a run's tables: what a terminal has no room for beside the rest. `sixnd data stats` prints it."""
 _STYLES = {
     "chosen": "bold",

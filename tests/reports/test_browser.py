@@ -14,6 +14,7 @@ from sixnd.reports.html import law_html, plan_html, run_html
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 from tests.reports import build, law_build
+from tests.reports.evaluation_build import with_evaluations
 
 _BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(_BROWSER is None, reason="no Chromium on this machine")
@@ -76,6 +77,14 @@ def test_a_run_page_draws_its_charts_and_fits_its_window(
 ) -> None:
     seen = _look(run_html(small_plan, resumed), tmp_path, width)
     _assert_sound(seen, width, charts=5)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_of_evaluations_draws_a_pair_of_charts_a_task_and_fits_its_window(
+    small_plan: Plan, resumed: RunRecord, tmp_path: Path, width: int
+) -> None:
+    page = run_html(small_plan, with_evaluations(small_plan, resumed))
+    _assert_sound(_look(page, tmp_path, width), width, charts=5 + 1 + 2 * 2)
 
 
 def test_a_plan_page_draws_its_charts_and_fits_a_phone(big_plan: Plan, tmp_path: Path) -> None:
