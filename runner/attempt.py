@@ -54,7 +54,7 @@ def check_budget(plan: Plan, record: RunRecord) -> None:
 
 def train(folder: JobFolder, plan: Plan, job: Job, attempt: int, watcher: Progress, lock: int) -> None:
     """Run the training processes to their end; an end before the last step is recorded and raised."""
-    _check_request(folder)
+    _check_request(folder, attempt)
     clear_beats(folder.path)
     log = folder.logs_path / f"attempt-{attempt}.log"
     watch = HangWatch(folder.path, attempt, plan.spec.supervision)
@@ -78,12 +78,14 @@ def train(folder: JobFolder, plan: Plan, job: Job, attempt: int, watcher: Progre
     _raise_early_end(folder, attempt, watch, log, process.returncode)
 
 
-def _check_request(folder: JobFolder) -> None:
+def _check_request(folder: JobFolder, attempt: int) -> None:
     """A run that was asked to end before its processes were started, starts none."""
     asked = stop_request(folder.path)
     if asked is not None:
         clear_request(folder.path)
-        raise RunPausedError(f"{asked}, before the training processes were started; the same `sixnd run` goes on")
+        message = f"paused before the training processes were started: {asked}. The same `sixnd run` goes on"
+        end(folder, attempt, "paused", message, RunPausedError.exit_code)
+        raise RunPausedError(message)
 
 
 def _end_hang(folder: JobFolder, attempt: int, watch: HangWatch, process: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from sixnd.runner.heartbeat import Beat, read_beats
 from sixnd.specs.supervision import Supervision
 
-_SLOW_PHASES = ("starting", "saving")
+_SLOW_PHASES = ("starting", "validating", "saving")
 _SLOW_TIMES = 3.0
 _SILENT_BEATS, _SILENT_FLOOR_S = 4.0, 5.0
 

@@ -51,12 +51,9 @@ def history_of(record: RunRecord, resumed: int) -> History:
     rolled = {(alarm.to_step, alarm.step) for alarm in alarms if alarm.to_step is not None}
     skipped = [Skipped(after, to) for after, to in sorted(rolled)]
     before = {alarm.step for alarm in alarms if alarm.step <= resumed}
-    return History(skipped, sorted(before | {part.to for part in skipped if part.after < resumed}))
+    return History(skipped, sorted(before | {part.to for part in skipped}))
 
 
-def applied_steps(record: RunRecord, resumed: int) -> Iterator[Step]:
-    """The steps up to ``resumed`` whose updates are in its checkpoint, in order."""
-    skipped = history_of(record, resumed).skipped
-    for step in record.steps():
-        if step.step <= resumed and step.applied and not any(p.after < step.step <= p.to for p in skipped):
-            yield step
+def applied_steps(record: RunRecord, after: int, to: int) -> Iterator[Step]:
+    """The steps after ``after`` up to ``to`` that passed as right, in order; also those that were rolled back later."""
+    return (step for step in record.steps() if after < step.step <= to and step.applied)

@@ -62,9 +62,8 @@ class Supervisor:
         self.steps, self.compute = StepRules(self.rules), ComputeTimes(self.rules.window)
         self.history = History([], [])
         self.signalled = ""
-        record = read_record(folder.record_path) if folder.record_path.exists() else RunRecord(events=[])
-        self.record: RunRecord | None = record  # until the step that is resumed from is known
-        self.keeper = None if write is None else _LimitKeeper(folder, plan, attempt, record, write)
+        self.record = read_record(folder.record_path) if folder.record_path.exists() else RunRecord(events=[])
+        self.keeper = None if write is None else _LimitKeeper(folder, plan, attempt, self.record, write)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -82,12 +81,19 @@ class Supervisor:
 
     def begin(self, resumed: int) -> None:
         """Take up what was known after the step that is resumed from."""
-        assert self.record is not None, "a run begins once"
         self.history = history_of(self.record, resumed)
-        for step in applied_steps(self.record, resumed):
-            self.steps.learn(step.loss, step.grad_norm)
-        self.record = None
+        self._learn(0, resumed)
         self.heart.enter("training", resumed)
+
+    def past_skipped(self, step: int) -> int:
+        """The last of the steps that are not trained again because they were rolled back over, or the step itself."""
+        reached = self.history.past(step)
+        self._learn(step, reached)
+        return reached
+
+    def _learn(self, after: int, to: int) -> None:
+        for step in applied_steps(self.record, after, to):
+            self.steps.learn(step.loss, step.grad_norm)
 
     def wish(self) -> bool:
         """Whether this rank wants the run to save and end."""

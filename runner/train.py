@@ -55,7 +55,7 @@ class Run:
 
     def _past_skipped(self, step: int) -> int:
         """Go over steps that an earlier attempt rolled back over; return the last of them, or the step itself."""
-        reached = self.supervisor.history.past(step)
+        reached = self.supervisor.past_skipped(step)
         if reached > step:
             self.trainer.scheduler.step(increment=reached - step)
             self.batches = self._batches(self.train_data, reached + 1, self.plan.training.steps)
@@ -86,6 +86,7 @@ class Run:
 
     def _roll_back(self, step: int) -> int | None:
         """Take the last checkpoint's state in the place of this step's; its step, or none where there is none."""
+        self.supervisor.heart.enter("starting", step)
         reached = self.checkpoints.resume()
         self.trainer.scheduler.step(increment=step - reached if reached else 0)
         return reached or None

@@ -41,8 +41,8 @@ class Supervision(Document):
     hang_steps: Factor = 20.0
     """Median steps without any progress of any rank that make a hang, if they are longer than `hang_floor`."""
     hang_floor: Annotated[Seconds, Field(gt=0)] = 600.0
-    """Least time without progress that makes a hang, e.g. `10 min`; three times as long at the start and while a
-    checkpoint is written."""
+    """Least time without progress that makes a hang, e.g. `10 min`; three times as long at the start, in
+    evaluations and while a checkpoint is written."""
     restarts: Annotated[int, Field(ge=0), WHOLE] = 0
     """Times that `sixnd run` starts the processes again by itself after a rank died or hung."""
     restart_wait: Annotated[Seconds, Field(ge=0)] = 10.0

@@ -54,8 +54,8 @@ def test_slow_steps_are_waited_for() -> None:
     assert looking.judge([beat(0, 4, 6, step=4)], 200 + 1001) is not None
 
 
-def test_starting_and_saving_may_take_three_times_as_long() -> None:
-    for phase in ("starting", "saving"):
+def test_starting_evaluating_and_saving_may_take_three_times_as_long() -> None:
+    for phase in ("starting", "validating", "saving"):
         looking = watch()
         looking.judge([beat(0, 1, 1, phase=phase)], 0)
         assert looking.judge([beat(0, 1, 2, phase=phase)], 170) is None

@@ -48,8 +48,15 @@ def test_an_alarm_that_only_warned_is_no_intervention() -> None:
     assert history_of(record(alarm(3, "warn"), alarm(4, "stop")), 9) == History([], [])
 
 
-def test_steps_whose_updates_are_not_in_the_weights_are_not_learnt_from() -> None:
+def test_rollbacks_are_never_judged_again_and_always_count() -> None:
+    assert history_of(record(alarm(6, "rollback", 4)), 4).interventions == [6]
+    assert history_of(record(alarm(6, "rollback", 4)), 4).recent_interventions(7, 5) == 1
+
+
+def test_what_was_skipped_is_not_learnt_from_and_what_was_rolled_back_later_is() -> None:
+    """The first run had learnt from steps 5 and 6 before it rolled back at 7: so has one that resumes."""
     skipped = step(3).model_copy(update={"applied": False})
-    events = record(step(1), step(2), skipped, step(4), step(5), step(6), alarm(6, "rollback", 4), step(7))
-    assert [s.step for s in applied_steps(events, 7)] == [1, 2, 4, 7]
-    assert [s.step for s in applied_steps(events, 4)] == [1, 2, 4]
+    spike = step(7).model_copy(update={"applied": False})
+    events = record(step(1), step(2), skipped, step(4), step(5), step(6), spike, alarm(7, "rollback", 4), step(8))
+    assert [s.step for s in applied_steps(events, 0, 4)] == [1, 2, 4]
+    assert [s.step for s in applied_steps(events, 4, 7)] == [5, 6]
