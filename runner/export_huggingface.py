@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from sixnd.runner.checkpoint_files import OnDamage
 from sixnd.runner.huggingface import llama_of, to_llama
 from sixnd.runner.huggingface_config import config, generation_config
 from sixnd.runner.huggingface_folder import new_folder, write_weights
@@ -15,14 +16,17 @@ from sixnd.runner.one_device import trained_model
 from sixnd.specs.record import read_record
 
 
-def export_huggingface(run: Path, output: Path, step: int | None = None) -> int:
+def export_huggingface(
+    run: Path, output: Path, step: int | None = None, skipped: OnDamage = lambda _folder, _reason: None
+) -> int:
     """Write the model of the run in ``run``, as it was after ``step`` (or last), to a new folder; return its step.
 
     The checkpoint may be of any layout; the model is merged on this device, whose memory must hold it whole.
+    ``skipped`` is told of newer checkpoints that are damaged.
     """
     folder = JobFolder(run)
     llama = llama_of(folder.plan())
-    with new_folder(output) as temporary, trained_model(folder, step) as (plan, model, at):
+    with new_folder(output) as temporary, trained_model(folder, step, skipped) as (plan, model, at):
         whole = {name: tensor for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
         write_weights(temporary, to_llama(whole, llama, plan.training.mup))
         _write_json(temporary / "config.json", config(plan, llama))

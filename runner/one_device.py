@@ -11,6 +11,7 @@ from megatron.core.models.gpt import GPTModel
 from sixnd.runner.checkpoint import latest_checkpoint, load_weights
 from sixnd.runner.checkpoint_files import (
     DamagedError,
+    OnDamage,
     check_files,
     checkpoint_folders,
     read_manifest,
@@ -26,10 +27,15 @@ from sixnd.specs.plan import Plan
 
 
 @contextlib.contextmanager
-def trained_model(folder: JobFolder, step: int | None = None) -> Iterator[tuple[Plan, GPTModel, int]]:
-    """A run's plan, its model as it was after ``step`` (or the newest checkpoint), and that step; no gradients."""
+def trained_model(
+    folder: JobFolder, step: int | None = None, skipped: OnDamage = lambda _folder, _reason: None
+) -> Iterator[tuple[Plan, GPTModel, int]]:
+    """A run's plan, its model as it was after ``step`` (or the newest whole checkpoint), and that step; no gradients.
+
+    ``skipped`` is told of newer checkpoints that are damaged.
+    """
     plan = on_one_device(folder.plan())
-    checkpoint, at = _checkpoint(folder, plan, step)
+    checkpoint, at = _named(folder, plan, step) if step is not None else _newest(folder, plan, skipped)
     with training_device(0), tempfile.TemporaryDirectory() as rendezvous, torch.no_grad():
         start_process_groups(plan.layout, plan.training.seed, alone=Path(rendezvous))
         try:
@@ -54,13 +60,15 @@ def on_one_device(plan: Plan) -> Plan:
     return plan.model_copy(update={"layout": plan.layout.model_copy(update=alone)})
 
 
-def _checkpoint(folder: JobFolder, plan: Plan, step: int | None) -> tuple[Path, int]:
-    """The newest checkpoint that is whole, or that of ``step``, which must be."""
-    if step is None:
-        found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint())
-        if found is None:
-            raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
-        return found
+def _newest(folder: JobFolder, plan: Plan, skipped: OnDamage) -> tuple[Path, int]:
+    found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint(), skipped)
+    if found is None:
+        raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
+    return found
+
+
+def _named(folder: JobFolder, plan: Plan, step: int) -> tuple[Path, int]:
+    """The checkpoint of ``step``, which must be whole."""
     kept = {step_of(path): path for path in reversed(checkpoint_folders(folder.checkpoints_path))}
     if step not in kept:
         there = f"there are those of {', '.join(map(str, kept))}" if kept else "there is none yet"

@@ -117,7 +117,13 @@ def logits_of(model: Any, plan: Plan) -> Logits:
     return of
 
 
-def sample_run(run: Path, prompt: str, sampling: Sampling, step: int | None = None) -> str:
+def sample_run(
+    run: Path,
+    prompt: str,
+    sampling: Sampling,
+    step: int | None = None,
+    skipped: Callable[[Path, str], None] = lambda _folder, _reason: None,
+) -> str:
     """What the model of the run in ``run`` writes behind a prompt, from its last checkpoint or that of ``step``."""
     from sixnd.runner.one_device import trained_model
     from sixnd.runner.tokenizer_file import load_tokenizer
@@ -125,7 +131,7 @@ def sample_run(run: Path, prompt: str, sampling: Sampling, step: int | None = No
     folder = JobFolder(run)
     tokenizer = load_tokenizer(folder.path / folder.job().tokenizer)
     ids = [int(i) for i in tokenizer.encode([prompt])[0]] or [END_OF_DOCUMENT]
-    with trained_model(folder, step) as (plan, model, _step):
+    with trained_model(folder, step, skipped) as (plan, model, _step):
         return tokenizer.decode(continuation(logits_of(model, plan), ids, sampling))
 
 
@@ -134,8 +140,10 @@ def sample_exported(folder: Path, prompt: str, sampling: Sampling) -> str:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    ).eval()
     ids = tokenizer(prompt)["input_ids"] or [END_OF_DOCUMENT]
     longest = model.config.max_position_embeddings
 

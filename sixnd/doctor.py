@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from sixnd import __version__
 
 _SHOWN = ("torch", "megatron-core", "sentencepiece", "pydantic", "numpy")
-_EXTRAS = ("run", "report")
+_EXTRAS = ("run", "report", "export")
 
 
 def examine() -> dict[str, Any]:

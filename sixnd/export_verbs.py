@@ -70,7 +70,7 @@ def _sampled(folder: Path, prompt: str, sampling: "Sampling", step: int | None) 
     from sixnd.specs.errors import SixndError
 
     if (folder / "job.yaml").is_file():
-        return sample_run(folder, prompt, sampling, step)
+        return sample_run(folder, prompt, sampling, step, _tell_skipped)
     if not (folder / "config.json").is_file():
         raise SixndError(f"{folder} holds neither a run (job.yaml) nor an exported model (config.json)")
     if step is not None:
@@ -86,8 +86,12 @@ def _export_model(run: Path, output: Path, step: int | None) -> None:
     with _quiet(), _on_the_cpu():
         from sixnd.runner.export_huggingface import export_huggingface
 
-        at = export_huggingface(run, output, step)
+        at = export_huggingface(run, output, step, _tell_skipped)
     tell(f"wrote {output}: the model after step {at}; try it with: sixnd sample {output} --prompt 'Once'")
+
+
+def _tell_skipped(checkpoint: Path, reason: str) -> None:
+    tell(f"note: {checkpoint.name} is passed over: {reason}")
 
 
 def _export_plan(source: Path, target: str, output: Path) -> None:

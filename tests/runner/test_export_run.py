@@ -54,10 +54,6 @@ def test_a_run_of_any_layout_is_exported_and_sampled(train: Train, tmp_path: Pat
     with pytest.raises(SixndError, match="no checkpoint of step 3; there are those of 2, 4"):
         export_huggingface(run, tmp_path / "never", step=3)
     assert not (tmp_path / "never").exists()
-    weights = max((run / "checkpoints" / "step_00000002").iterdir(), key=lambda file: file.stat().st_size)
-    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
-    with pytest.raises(SixndError, match=weights.name):
-        export_huggingface(run, tmp_path / "never", step=2)
 
     sampling = Sampling(tokens=12, seed=5)
     spoken = sample_run(run, TEXT, sampling)
@@ -65,3 +61,12 @@ def test_a_run_of_any_layout_is_exported_and_sampled(train: Train, tmp_path: Pat
     assert main(["sample", str(run), "--prompt", TEXT, "-n", "12", "--seed", "5"]) == 0
     assert capsys.readouterr().out == spoken + "\n"
     assert json.loads((out / "generation_config.json").read_text())["eos_token_id"] == 0
+
+    damaged = max((run / "checkpoints" / "step_00000004").iterdir(), key=lambda file: file.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    assert main(["export", str(run), "--to", "huggingface", "-o", str(tmp_path / "older")]) == 0
+    told = capsys.readouterr().err
+    assert f"step_00000004 is passed over: {damaged.name}" in told
+    assert "the model after step 2" in told
+    with pytest.raises(SixndError, match=damaged.name):
+        export_huggingface(run, tmp_path / "never", step=4)

@@ -375,7 +375,7 @@ def test_the_doctor_tells_versions_and_what_the_extras_lack(capsys, monkeypatch)
     facts = json.loads(capsys.readouterr().out)
     assert facts["cores"] >= 1
     assert facts["memory_bytes"] > 1e8
-    assert set(facts["extras"]) == {"run", "report"}
+    assert set(facts["extras"]) == {"run", "report", "export"}
 
     from importlib.metadata import PackageNotFoundError
 
