@@ -124,17 +124,27 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
 @click.argument("document", metavar="SPEC_OR_PLAN", type=_FILE)
 @click.option("--runs-dir", type=_FILE, default=Path("runs"), show_default=True, help="Folder that holds all runs.")
 @click.option("--base-dir", type=_FILE, help="Folder that data paths start from (default: the document's own).")
+@click.option("--resume-from", "going_on", type=_FILE, help="Run folder to go on with, on this document's machines.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
 @launch_options
-def run(document: Path, runs_dir: Path, base_dir: Path | None, quiet: bool, launching: Launching) -> int:
+def run(
+    document: Path,
+    runs_dir: Path,
+    base_dir: Path | None,
+    going_on: Path | None,
+    quiet: bool,
+    launching: Launching,
+) -> int:
     """Train what a plan says, then report it.
 
     A spec is planned on the way. A run that was cut off resumes from its last checkpoint when the same command is
-    given again. With --launcher another machine starts it, as the spec's `launch` says.
+    given again. --resume-from goes on with a run's model where this document's machines or layout are
+    others. With --launcher another machine starts it, as the spec's `launch` says.
     """
-    from sixnd.planning import plan_of
+    from sixnd.planning import plan_going_on, plan_of
 
-    made = plan_of(document)
+    made = plan_of(document) if going_on is None else plan_going_on(going_on, document)
+    runs_dir = runs_dir if going_on is None else going_on.resolve().parents[1]
     if not launching.is_here:
         return start_elsewhere(made, launching, document=document, runs_dir=runs_dir, base_dir=base_dir)
     # Megatron warns at import of every optional kernel library that is not there; `sixnd doctor` tells what is.

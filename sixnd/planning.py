@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.errors import ContradictionError, InfeasibleError
+from sixnd.specs.errors import ContradictionError, InfeasibleError, SixndError
 from sixnd.specs.laws import LAW_FILES, NamedLaw
-from sixnd.specs.load import load_document, load_law, located, refuse_stale, told_where
+from sixnd.specs.load import load_document, load_law, load_plan, located, refuse_stale, told_where
 from sixnd.specs.plan import Plan
 
 
@@ -28,6 +28,28 @@ def plan_of(document: Path) -> Plan:
     if isinstance(found, BudgetSpec):
         return planned(found, document)
     refuse_stale(found, str(document))
+    return found
+
+
+def plan_going_on(folder: Path, document: Path) -> Plan:
+    """The plan by which the run in ``folder`` goes on, on the machines and layout that the document asks for.
+
+    A plan is taken as it is, and must be of the same model; of a spec, the layout is chosen for the run's model.
+    """
+    from sixnd.planner.relocation import relocated
+
+    before, found = load_plan(folder / "plan.yaml"), load_document(document)
+    if isinstance(found, BudgetSpec):
+        try:
+            return relocated(before, found)
+        except InfeasibleError as error:
+            raise told_where(error, document) from error
+    refuse_stale(found, str(document))
+    if (found.name, found.fingerprint()) != (before.name, before.fingerprint()):
+        raise SixndError(
+            f"{document} plans another model or another training than the run in {folder}; to go on with that run on "
+            "other machines, give a spec of them"
+        )
     return found
 
 
