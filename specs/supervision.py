@@ -45,7 +45,7 @@ class Supervision(Document):
     evaluations and while a checkpoint is written."""
     restarts: Annotated[int, Field(ge=0), WHOLE] = 0
     """Times that `sixnd run` starts the processes again by itself after a rank died or hung."""
-    restart_wait: Annotated[Seconds, Field(ge=0)] = 10.0
+    restart_wait: Annotated[Seconds, Field(gt=0)] = 10.0
     """Wait before the first of them; it doubles each time, up to 10 min."""
     time_limit: Annotated[Seconds, Field(gt=0)] | None = None
     """Wall-clock of one start of the training processes, e.g. `23 hours`: they save a checkpoint and end before it.

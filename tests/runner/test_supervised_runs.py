@@ -140,7 +140,7 @@ def test_an_alarm_that_stops_leaves_a_checkpoint_of_the_step_before(faulty, tmp_
 
 @pytest.mark.slow
 def test_a_hung_rank_is_named_its_stack_is_written_and_the_run_starts_again_by_itself(tmp_path: Path) -> None:
-    made = plan(data=2, hang_floor=20.0, restarts=1, restart_wait=0.0)
+    made = plan(data=2, hang_floor=20.0, restarts=1, restart_wait=0.1)
     path = job_folder(made, tmp_path).path
 
     def stop_rank() -> None:
