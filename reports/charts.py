@@ -191,9 +191,7 @@ def _curve(series: Series) -> ChartSpec | None:
 def _value_axis(series: Series) -> "altair.Axis":
     import altair as alt
 
-    return (
-        si_axis() if series.key == "tokens_per_s" else alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)
-    )
+    return si_axis() if series.key == "tokens_per_s" else alt.Axis(labelExpr="format(datum.value, '.3~g')", tickCount=5)
 
 
 def _mix(facts: RunFacts) -> ChartSpec | None:

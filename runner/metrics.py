@@ -5,6 +5,7 @@ from torch.utils.tensorboard import SummaryWriter
 from sixnd.runner.job import JobFolder
 from sixnd.runner.journal import open_record
 from sixnd.specs.document import Document
+from sixnd.specs.evaluation_record import SourceLosses, TaskScores
 from sixnd.specs.record import Step, Validation, event_line
 
 
@@ -24,6 +25,13 @@ class Metrics:
                 self.board.add_scalar(f"train/{name}", getattr(event, name), event.step)
         elif isinstance(event, Validation):
             self.board.add_scalar("validation/loss", event.loss, event.step)
+        elif isinstance(event, SourceLosses):
+            for source in event.sources:
+                self.board.add_scalar(f"bits_per_byte/{source.name}", source.bits_per_byte, event.step)
+        elif isinstance(event, TaskScores):
+            for score in event.scores:
+                for measure in (score.discrete, *score.continuous):
+                    self.board.add_scalar(f"tasks/{score.task}/{measure.name}", measure.value, event.step)
 
     def close(self) -> None:
         """Flush and close both."""
