@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sixnd.runner.job import JobFolder
-from sixnd.specs.checkpoint_events import CheckpointSaved
+from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event, Step, Validation
 from sixnd.specs.run_events import Alarm
@@ -62,6 +62,8 @@ class Progress:
             self.say(f"step {event.step:,}: validation loss {event.loss:.4f}")
         elif isinstance(event, CheckpointSaved):
             self.say(f"step {event.step:,}: checkpoint saved in {event.seconds:.1f} s")
+        elif isinstance(event, CheckpointFailed):
+            self.say(f"step {event.step:,}: checkpoint not written: {event.reason}")
         elif isinstance(event, Alarm):
             self.say(f"step {event.step:,}: {event.rule}: {event.message}")
         elif isinstance(event, Step):

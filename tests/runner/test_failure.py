@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sixnd.runner.failure import explain_failure
-from sixnd.specs.checkpoint_events import CheckpointSaved
+from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved, CheckpointSkipped
 from sixnd.specs.record import RunRecord, Step
 
 SUMMARY = """
@@ -54,3 +54,25 @@ def test_a_failure_before_the_first_step_says_that_it_starts_again(tmp_path: Pat
     path.write_text(SUMMARY.format(code=1))
     message = explain_failure(RunRecord(events=[]), path, 1)
     assert "before the first step. No checkpoint was complete yet; the same `sixnd run` starts again" in message
+
+
+def test_a_checkpoint_that_could_not_be_written_is_the_reason_that_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(SUMMARY.format(code=1))
+    saved = CheckpointSaved(attempt=1, step=4, path="checkpoints/step_00000004", seconds=1)
+    failed = [
+        CheckpointFailed(attempt=1, step=step, reason="No space left on device", ends_run=step == 8) for step in (6, 8)
+    ]
+    message = explain_failure(RunRecord(events=[saved, failed[0], step(8), failed[1]]), path, 1)
+    assert message.startswith("the checkpoint of step 8 could not be written (No space left on device)")
+    assert "The last complete checkpoint is step 4" in message
+    assert explain_failure(RunRecord(events=[saved, failed[0], step(7)]), path, 1).startswith("rank 3 failed")
+
+
+def test_a_checkpoint_that_was_found_damaged_is_not_called_safe(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(SUMMARY.format(code=1))
+    saved = [CheckpointSaved(attempt=1, step=number, path="", seconds=1) for number in (2, 4)]
+    skipped = CheckpointSkipped(attempt=2, step=4, path="", reason="cut")
+    assert "checkpoint is step 2" in explain_failure(RunRecord(events=[*saved, skipped]), path, 1)
+    assert "checkpoint is step 4" in explain_failure(RunRecord(events=[*saved, skipped, saved[1]]), path, 1)
