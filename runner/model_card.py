@@ -1,15 +1,19 @@
 """The README of an exported model: what the plan decided and the record measured, and nothing else."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
+from sixnd.specs.evaluation_record import SourceLosses, TaskScore, TaskScores, TasksWritten
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, Launch, RunRecord, SourceData, Validation
+
+Event = TypeVar("Event", Validation, SourceLosses, TaskScores)
 
 _HEAD = "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- sixnd\n- llama\n---\n"
 _LIMITS = (
     "A base model: it continues text and was not tuned to follow instructions or to refuse.",
-    "Nothing but the losses above was measured by this export: no downstream task, no bias, no safety.",
+    "Nothing but what stands under Measured was measured: no bias, no safety, no task that is not named there.",
     "It was trained on sequences of {length:,} tokens; longer ones are beyond what it has seen.",
     "It may repeat what stood in its data, and state what is not so.",
 )
@@ -19,7 +23,7 @@ def model_card(plan: Plan, record: RunRecord, step: int) -> str:
     """The card as Markdown, of the model as it was after ``step``."""
     sections = {
         f"{plan.name}, step {step:,}": _model(plan, step),
-        "Losses": _losses(record, step),
+        "Measured": _measured(record, step),
         "Data": _data(plan, record),
         "Training": _training(plan, record),
         "Limits": [f"- {limit.format(length=plan.model.sequence_length)}" for limit in _LIMITS],
@@ -45,14 +49,33 @@ def _model(plan: Plan, step: int) -> list[str]:
     ]
 
 
-def _losses(record: RunRecord, step: int) -> list[str]:
+def _measured(record: RunRecord, step: int) -> list[str]:
+    """The last of each measurement up to ``step``."""
     steps = [event for event in record.steps() if event.step <= step]
-    validations = [event for event in record.of(Validation) if event.step <= step]
-    lines = [f"- training, step {steps[-1].step:,}: {steps[-1].loss:.4f} nats per token"] if steps else []
-    if validations:
-        last = validations[-1]
-        lines.append(f"- held-out text, step {last.step:,}: {last.loss:.4f} nats per token, on {last.tokens:,} tokens")
-    return lines or ["None was recorded."]
+    found = [f"- training loss, step {steps[-1].step:,}: {steps[-1].loss:.4f} nats per token"] if steps else []
+    found += [
+        f"- loss on held-out text, step {last.step:,}: {last.loss:.4f} nats per token, on {last.tokens:,} tokens"
+        for last in _last(record.of(Validation), step)
+    ]
+    for losses in _last(record.of(SourceLosses), step):
+        found += ["", f"| held-out text, step {losses.step:,} | nats per token | bits per byte |", "|---|---|---|"]
+        found += [f"| {source.name} | {source.loss:.4f} | {source.bits_per_byte:.4f} |" for source in losses.sources]
+    chances = {task.task: task.chance for event in record.of(TasksWritten) for task in event.tasks}
+    for answered in _last(record.of(TaskScores), step):
+        found += ["", f"| task, step {answered.step:,} | right (95 %) | by chance | items |", "|---|---|---|---|"]
+        found += [_row(score, chances) for score in answered.scores]
+    return found or ["Nothing was recorded."]
+
+
+def _last(events: Sequence[Event], step: int) -> list[Event]:
+    """The last event up to ``step``, if there is one."""
+    return [event for event in events if event.step <= step][-1:]
+
+
+def _row(score: TaskScore, chances: dict[str, float]) -> str:
+    right = score.discrete
+    chance = f"{chances[score.task]:.1%}" if score.task in chances else "unknown"
+    return f"| {score.task} | {right.value:.1%} ({right.low:.1%} to {right.high:.1%}) | {chance} | {score.items:,} |"
 
 
 def _data(plan: Plan, record: RunRecord) -> list[str]:

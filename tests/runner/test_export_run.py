@@ -46,7 +46,7 @@ def test_a_run_of_any_layout_is_exported_and_sampled(train: Train, tmp_path: Pat
         assert torch.allclose(theirs(torch.tensor([ids])).logits, logits, rtol=0, atol=1e-4)
     _, back = load_llama(out)
     assert all(torch.equal(back[name], whole[name]) for name in whole)
-    assert f"training, step 4: {record.steps()[-1].loss:.4f}" in (out / "README.md").read_text()
+    assert f"training loss, step 4: {record.steps()[-1].loss:.4f}" in (out / "README.md").read_text()
 
     assert export_huggingface(run, tmp_path / "earlier", step=2) == 2
     _, earlier = load_llama(tmp_path / "earlier")
