@@ -8,7 +8,7 @@ import contextlib
 import faulthandler
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,7 @@ class Supervisor:
         self.heart = Heartbeat(folder.path, rank, stage, attempt, self.rules.heartbeat)
         self.steps, self.compute = StepRules(self.rules), ComputeTimes(self.rules.window)
         self.history = History([], [])
+        self.rolled_back: list[Step] = []
         self.signalled = ""
         self.record = read_record(folder.record_path) if folder.record_path.exists() else RunRecord(events=[])
         self.keeper = None if write is None else _LimitKeeper(folder, plan, attempt, self.record, write)
@@ -81,18 +82,21 @@ class Supervisor:
 
     def begin(self, resumed: int) -> None:
         """Take up what was known after the step that is resumed from."""
-        self.history = history_of(self.record, resumed)
-        self._learn(0, resumed)
+        record, self.record = self.record, RunRecord(events=[])  # a long run's is large
+        self.history = history_of(record, resumed)
+        self._learn(applied_steps(record, 0, resumed))
+        last = max((part.to for part in self.history.skipped), default=resumed)
+        self.rolled_back = [s for s in applied_steps(record, resumed, last) if self.history.past(s.step - 1) >= s.step]
         self.heart.enter("training", resumed)
 
     def past_skipped(self, step: int) -> int:
         """The last of the steps that are not trained again because they were rolled back over, or the step itself."""
         reached = self.history.past(step)
-        self._learn(step, reached)
+        self._learn(passed for passed in self.rolled_back if step < passed.step <= reached)
         return reached
 
-    def _learn(self, after: int, to: int) -> None:
-        for step in applied_steps(self.record, after, to):
+    def _learn(self, steps: Iterable[Step]) -> None:
+        for step in steps:
             self.steps.learn(step.loss, step.grad_norm)
 
     def wish(self) -> bool:
