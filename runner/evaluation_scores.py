@@ -81,8 +81,10 @@ def _likeliest(logits: torch.Tensor, vocab_size: int) -> torch.Tensor:
     """The likeliest entry of the real (unpadded) vocabulary at each place, the first of equals: ``[b, s/CP]``."""
     group, width = parallel_state.get_tensor_model_parallel_group(), logits.shape[-1]
     first = parallel_state.get_tensor_model_parallel_rank() * width
-    padding = torch.arange(first, first + width, device=logits.device) >= vocab_size
-    best, place = logits.masked_fill(padding, -torch.inf).max(dim=-1)
+    real = vocab_size - first  # of this rank's entries; none where all of them are padding
+    best, place = logits[..., : max(1, real)].max(dim=-1)
+    if real < 1:
+        best = torch.full_like(best, -torch.inf)
     highest = best.clone()
     torch.distributed.all_reduce(highest, op=torch.distributed.ReduceOp.MAX, group=group)
     entry = torch.where(best == highest, place + first, vocab_size)

@@ -18,6 +18,7 @@ from sixnd.runner.evaluation_held_out import choice, cloze
 from sixnd.runner.evaluation_items import Item, read_items
 from sixnd.runner.evaluation_metrics import answered, mean, task_score, wilson
 from sixnd.runner.evaluation_rows import held_out_rows, item_rows
+from sixnd.runner.evaluation_scores import _likeliest
 from sixnd.runner.evaluation_text import HeldOut, held_out
 from sixnd.runner.indexed import indexed_writer
 from sixnd.runner.indexed_reader import IndexedReader
@@ -91,6 +92,13 @@ def test_sources_and_tasks_score_as_plain_log_softmax_over_the_whole_vocabulary(
         assert kinds == [TasksWritten, TaskScores, SourceLosses, SourceLosses, TaskScores]
         _check_sources(model, kept[2], where, job)
         _check_tasks(model, kept[1], where, kept[0])
+
+
+def test_padding_of_the_vocabulary_is_never_the_likeliest(tmp_path: Path) -> None:
+    logits = torch.tensor([[[0.0, 3.0, 3.0, 1.0, 9.0], [2.0, 1.0, 0.0, 0.0, 9.0]]])
+    with alone.one_rank(tmp_path / "self"):
+        assert _likeliest(logits, 4).tolist() == [[1, 0]]
+        assert _likeliest(logits, 5).tolist() == [[4, 4]]
 
 
 def _check_sources(model: Any, told: Any, where: JobFolder, job: Job) -> None:
