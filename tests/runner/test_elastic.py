@@ -86,9 +86,9 @@ def test_ranks_that_find_the_newest_checkpoint_damaged_go_on_from_the_one_before
     copies = tmp_path / "damaged" / "checkpoints"
     for step in (2, 4):
         shutil.copytree(path / "checkpoints" / f"step_{step:08}", copies / f"step_{step:08}")
-    flip(copies / "step_00000004" / "__1_0.distcp", 5000)
+    flip(copies / "step_00000004" / "__0_0.distcp", 5000)  # a file that the second rank reads
     _, record = train(made, "damaged")
     skipped = record.last(CheckpointSkipped)
-    assert (skipped.step, skipped.reason.split()[0]) == (4, "__1_0.distcp")
+    assert (skipped.step, skipped.reason.split()[0]) == (4, "__0_0.distcp")
     assert curve(record) == {step: values for step, values in curve(whole).items() if step > 2}
     assert not list(copies.glob("*.damaged")), "step 4 was saved again"
