@@ -19,6 +19,13 @@ _SILENCE_STEPS = 10  # a record that grew by no line for so many steps' time is 
 _SILENCE_FLOOR_S = 120.0  # start-up and checkpoints write no step
 _ALARMS_SHOWN = 5
 _SLOW_TIMES = 1.3  # less is noise
+_FORMS: dict[str, Callable[[float], str]] = {
+    "time_s": duration,
+    "accelerator_hours": hours,
+    "money_usd": money,
+    "flops": lambda value: f"{flops(value)} FLOPs",
+}
+"""What is spent, in the order in which it is told."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +100,8 @@ class Status:
         return "\n".join([self.line(), *(f"  {name}  {text}" for name, text in rows)])
 
     def _spent_text(self) -> str:
-        shown = {"time_s": duration, "accelerator_hours": hours, "money_usd": money, "flops": flops}
         parts = []
-        for name, form in shown.items():
+        for name, form in _FORMS.items():
             limit = f" (pauses at {form(self.limits[name])})" if name in self.limits else ""
             parts.append(f"{form(self.spent[name])}{limit}")
         return ", ".join(parts)
@@ -116,10 +122,9 @@ def read_status(folder: Path) -> Status:
     silent_s = max(0.0, time.time() - (folder / "record.jsonl").stat().st_mtime)
     state = status_of(record, f"{plan.name}/{plan.fingerprint()}", plan.training.steps, silent_s)
     spent = spent_so_far(plan, record).plain()
-    currencies = ("flops", "accelerator_hours", "money_usd", "time_s")
     return replace(
         state,
-        spent={name: spent[name] for name in currencies},
+        spent={name: spent[name] for name in _FORMS},
         limits={limit.currency: limit.most for limit in limits(plan) if limit.pauses},
         ranks=_ranks(folder, record) if state.state in ("running", "silent") else (),
     )
