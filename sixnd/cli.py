@@ -156,7 +156,8 @@ def run(
     node = launching.node(made)
     if node is not None and not node.first:
         return join(made, node, runs_dir)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # while ranks train, these ask the run to save and end instead
+        signal.signal(number, _as_interrupt)
     folder, base = job_folder(made, runs_dir).path, base_dir or document.parent
     try:
         folder = run_plan(made, runs_dir=runs_dir, base_dir=base, progress=not quiet, node=node)
