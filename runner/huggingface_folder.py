@@ -10,6 +10,7 @@ from pathlib import Path
 from sixnd.runner.huggingface import Llama, Weights, from_llama
 from sixnd.runner.huggingface_config import read_config
 from sixnd.specs.errors import InvalidDataError, SixndError
+from sixnd.specs.files import plain_mode
 
 SHARD_BYTES = 5_000_000_000
 """A file of weights is not larger, unless one tensor is."""
@@ -27,12 +28,20 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.resolve().parent, prefix=f".{path.name}."))
         try:
             yield temporary
-            temporary.chmod(0o755)
+            _open_to_others(temporary)
             temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise SixndError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _open_to_others(folder: Path) -> None:
+    """Give folder and files the permissions of what is written plainly; safetensors and mkdtemp keep theirs private."""
+    mode = plain_mode()
+    for file in folder.iterdir():
+        file.chmod(mode)
+    folder.chmod(mode | (mode & 0o444) >> 2)
 
 
 def write_weights(folder: Path, weights: Weights, shard_bytes: int = SHARD_BYTES) -> None:

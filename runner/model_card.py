@@ -45,7 +45,7 @@ def _model(plan: Plan, step: int) -> list[str]:
         f"({shape.kv_heads} for keys and values), feed-forward {shape.ffn}",
         f"- {model.vocab_size:,} entries of the tokenizer ({plan.data.tokenizer.kind}), "
         f"{'one matrix' if model.tied_embeddings else 'two matrices'} for embedding and head",
-        f"- sequences of {model.sequence_length:,} tokens; `<|endoftext|>` or `</s>` (id 0) ends a document",
+        f"- sequences of {model.sequence_length:,} tokens; id 0 ends a document, and stands before the next one",
     ]
 
 

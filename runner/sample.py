@@ -139,7 +139,9 @@ def sample_exported(folder: Path, prompt: str, sampling: Sampling) -> str:
     """The same of a folder that `transformers` loads; only safetensors are read, and no code of the folder's is run."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     model = AutoModelForCausalLM.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, use_safetensors=True

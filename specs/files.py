@@ -29,7 +29,7 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        temporary.chmod(_plain_mode())
+        temporary.chmod(plain_mode())
         yield temporary
         os.replace(temporary, path)
     finally:
@@ -43,7 +43,7 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
-def _plain_mode() -> int:
+def plain_mode() -> int:
     """Permissions that a file opened plainly would get (``mkstemp`` gives 0600)."""
     mask = os.umask(0)
     os.umask(mask)

@@ -1,6 +1,7 @@
 """Our models as Hugging Face's Llama and back: the same logits, the same bits, and what is foreign is named."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,13 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(KeyError):
         cut_off()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_others_may_read_the_folder(folder):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~mask
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o666 & ~mask}
 
 
 def test_a_folder_with_content_is_not_written_over(tmp_path):
