@@ -12,12 +12,15 @@ def relocated(plan: Plan, spec: BudgetSpec) -> Plan:
     Model, data, training and evaluation are the plan's; nothing else of ``spec`` is looked at. Raises
     ``InfeasibleError`` where no layout fits, or the plan's padded vocabulary cannot be split so.
     """
-    made = make_plan(_pinned(plan, spec))
+    pinned = _pinned(plan, spec)
+    made = make_plan(pinned)
     _check_vocabulary(plan, made)
     reason = "model, data and training are those of the run that goes on; layout, intervals and estimates are of now"
     decision = Decision(what="run", value=plan.fingerprint(), reason=reason, source="the run's plan", pinned=True)
     kept = {"model": plan.model, "data": plan.data, "training": plan.training, "evaluation": plan.evaluation}
-    return made.model_copy(update={**kept, "name": plan.name, "decisions": [decision, *made.decisions]})
+    held_to = pinned.model_copy(update={"budget": plan.spec.budget})  # what may be spent stays what it was
+    stated = {"spec": held_to, "spec_sha256": held_to.digest()}
+    return made.model_copy(update={**kept, **stated, "name": plan.name, "decisions": [decision, *made.decisions]})
 
 
 def _pinned(plan: Plan, spec: BudgetSpec) -> BudgetSpec:

@@ -2,6 +2,7 @@
 
 from sixnd.reports.alarms import alarm_lines
 from sixnd.reports.attempts import attempts, end_of
+from sixnd.reports.checkpoint_lines import checkpoint_lines
 from sixnd.reports.comparison import comparison
 from sixnd.reports.data_facts import data_facts, run_accounts
 from sixnd.reports.documents import (
@@ -55,7 +56,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         series=all_series(plan, record),
         provenance=_provenance(plan, record) + planned.provenance[1:],
         notes=[_OWN_TEXT, _STEADY],
-        warnings=_mismatch(plan, record) + alarm_lines(record) + planned.warnings,
+        warnings=_mismatch(plan, record) + alarm_lines(record) + checkpoint_lines(record) + planned.warnings,
         plan=planned,
     )
 

@@ -27,6 +27,7 @@ def test_model_data_and_training_stay_and_layout_and_intervals_are_of_the_new_ma
     assert moved.training.global_batch % (moved.layout.data * moved.layout.micro_batch) == 0
     assert moved.decisions[0].what == "run"
     refuse_stale(moved, "moved.yaml")
+    assert moved.spec.budget == plan.spec.budget, "the run is held to the budget it began with"
 
 
 def test_a_pinned_layout_is_taken() -> None:
