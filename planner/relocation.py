@@ -7,9 +7,9 @@ from sixnd.specs.plan import Decision, Plan
 
 
 def relocated(plan: Plan, spec: BudgetSpec) -> Plan:
-    """The plan with the cluster, layout and checkpoints that ``spec`` asks for; its fingerprint is the same.
+    """The plan with the cluster and layout that ``spec`` asks for; its fingerprint is the same.
 
-    Model, data, training and evaluation are the plan's; nothing else of ``spec`` is looked at. Raises
+    Checkpoints, supervision and launch are of ``spec`` too; of model, data, training and evaluation nothing is. Raises
     ``InfeasibleError`` where no layout fits, or the plan's padded vocabulary cannot be split so.
     """
     pinned = _pinned(plan, spec)
@@ -38,6 +38,8 @@ def _pinned(plan: Plan, spec: BudgetSpec) -> BudgetSpec:
             "cluster": spec.cluster,
             "layout": spec.layout,
             "checkpoints": spec.checkpoints,
+            "supervision": spec.supervision,
+            "launch": spec.launch,
             "model": request,
             "data": asked.data.model_copy(update={"tokens": float(plan.data.tokens)}),
             "training": _training(plan),

@@ -12,7 +12,14 @@ from tests.planner.building import spec
 
 def elsewhere(accelerators: str, **layout: int) -> BudgetSpec:
     """Another budget, another model, of which nothing is to be taken, on these machines."""
-    return spec({"compute": 1e18}, accelerators, layout=layout, checkpoints={"keep_last": 5}, training={"seed": 7})
+    return spec(
+        {"compute": 1e18},
+        accelerators,
+        layout=layout,
+        checkpoints={"keep_last": 5},
+        supervision={"restarts": 3},
+        training={"seed": 7},
+    )
 
 
 def test_model_data_and_training_stay_and_layout_and_intervals_are_of_the_new_machines() -> None:
@@ -23,6 +30,7 @@ def test_model_data_and_training_stay_and_layout_and_intervals_are_of_the_new_ma
     assert moved.layout.world_size == 16
     assert moved.cluster.accelerator == "a100-sxm-80gb"
     assert moved.checkpoints.keep_last == 5
+    assert moved.spec.supervision.restarts == 3
     assert moved.estimates.train_time_s.value > 4 * plan.estimates.train_time_s.value
     assert moved.training.global_batch % (moved.layout.data * moved.layout.micro_batch) == 0
     assert moved.decisions[0].what == "run"
