@@ -55,6 +55,9 @@ class Launch(Document):
     ranks_per_node: Annotated[int, Field(ge=1), WHOLE] | None = None
     """Training processes of one machine. By default as many as share fast links (8 on an H100 node), and on a CPU all
     of them."""
+    cpus_per_node: Annotated[int, Field(ge=1), WHOLE] | None = None
+    """Slurm and SkyPilot: CPUs to ask for on one machine. By default the whole machine where it has accelerators, else
+    one a training process."""
     port: Annotated[int, Field(ge=1024, le=65535), WHOLE] = 29400
     """Port of the first machine at which the others meet it."""
     environment: list[Variable] = Field(default_factory=list)

@@ -42,6 +42,11 @@ class ClusterJob:
         return 0 if self.plan.cluster.shared_host else self.nodes.ranks_each
 
     @property
+    def cpus(self) -> int | None:
+        """To ask for on one machine; none for a machine that is taken whole."""
+        return self.launch.cpus_per_node or (None if self.gpus else self.nodes.ranks_each)
+
+    @property
     def title(self) -> str:
         """A name that Kubernetes takes: the run's with its fingerprint, short enough for what is derived from it."""
         words = re.sub(r"[^a-z0-9]+", "-", self.plan.name.lower())[:32].strip("-")

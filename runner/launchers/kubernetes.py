@@ -16,6 +16,9 @@ _NODE = "node"
 _PLAN, _PLAN_FOLDER = "plan.yaml", "/etc/sixnd"
 _MOST_BYTES = 1_000_000  # of a ConfigMap, which Kubernetes holds to 1 MiB
 _GRACE_S = 120
+_HOPELESS = [2, 3, 4, 5]
+"""Exit codes of `sixnd` that another start would end with as well: wrong calls, documents and plans."""
+_GIVE_UP = {"name": "hopeless", "action": "FailJobSet", "onJobFailureReasons": ["PodFailurePolicy"]}
 
 
 def jobset(job: ClusterJob) -> str:
@@ -28,16 +31,18 @@ def jobset(job: ClusterJob) -> str:
         "containers": [container],
         "volumes": _volumes(job),
     }
+    hopeless = {"containerName": _NODE, "operator": "In", "values": _HOPELESS}
     one_job = {
         "parallelism": job.nodes.count,
         "completions": job.nodes.count,
         "completionMode": "Indexed",
         "backoffLimit": 0,
+        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": hopeless}]},
         "template": {"spec": pod},
     }
     spec = {
         "network": {"enableDNSHostnames": True, "publishNotReadyAddresses": True},
-        "failurePolicy": {"maxRestarts": job.launch.restarts},
+        "failurePolicy": {"maxRestarts": job.launch.restarts, "rules": [_GIVE_UP]},
         "replicatedJobs": [{"name": _NODE, "replicas": 1, "template": {"spec": one_job}}],
     }
     return _documents(job, "jobset.x-k8s.io/v1alpha2", "JobSet", spec)

@@ -36,7 +36,8 @@ def task(job: ClusterJob) -> str:
 
 def _resources(job: ClusterJob) -> dict[str, Any]:
     launch = job.launch
-    machines = {"accelerators": f"{_accelerator(job)}:{job.gpus}"} if job.gpus else {"cpus": f"{job.nodes.ranks_each}+"}
+    gpus = {"accelerators": f"{_accelerator(job)}:{job.gpus}"} if job.gpus else {}
+    machines = gpus | ({"cpus": f"{job.cpus}+"} if job.cpus else {})
     image = {"image_id": f"docker:{launch.image}"} if launch.image else {}
     spot = {"use_spot": True} if job.plan.spec.cluster.pricing == "spot" else {}
     where = {"infra": launch.infra} if launch.infra else {}

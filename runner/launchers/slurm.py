@@ -19,8 +19,11 @@ _START = """\
 # that `srun` passed on would reach the training processes' starter too, and end it.
 set -u
 began=$EPOCHSECONDS
+asked=''
 ended=''
+# shellcheck disable=SC2329  # the trap calls it
 ask() {
+  asked=yes
   printf '%s' "$reason" > "$run/.$request.$SLURM_JOB_ID" && mv "$run/.$request.$SLURM_JOB_ID" "$run/$request"
 }
 trap ask USR1
@@ -35,7 +38,7 @@ while true; do
   # A signal ends `wait` early.
   kill -0 "$step" 2> /dev/null || break
 done
-"${judge[@]}" "--since=$began" && again=yes || again=''
+"${judge[@]}" "--since=$began" ${asked:+--asked} && again=yes || again=''
 # Cancelled, or preempted without an announcement: Slurm has decided what follows, and ends this script, too.
 while [ -n "$ended" ]; do
   sleep 1
@@ -78,14 +81,14 @@ def _directives(job: ClusterJob) -> list[str]:
         "nodes": job.nodes.count,
         "ntasks-per-node": 1,
         "gpus-per-node": job.gpus or None,
-        "cpus-per-task": None if job.gpus else job.nodes.ranks_each,
+        "cpus-per-task": job.cpus,
         "time": None if launch.time is None else math.ceil(launch.time / 60),
         "signal": f"B:USR1@{math.ceil(launch.notice)}",
         "exclude": ",".join(launch.exclude) or None,
         "output": log_path(str(job.folder.logs_path), _LOG),
         "open-mode": "append",
     }
-    alone = [directive("exclusive")] if job.gpus else []
+    alone = [] if job.cpus else [directive("exclusive")]
     return [*(directive(name, value) for name, value in asked.items() if value), *alone, directive("requeue")]
 
 
@@ -154,7 +157,8 @@ def _step(job: ClusterJob) -> str:
     else:
         each = 'exec "$@" "--node-rank=$SLURM_NODEID"'
         words = ["sh", "-c", f"'{each}'", "sixnd", '"${command[@]}"', '"--endpoint=$endpoint"', "&"]
-    return " ".join([*options, *words]) + "\n"
+    hint = "# shellcheck disable=SC2016  # the shell of each machine expands it\n" if job.nodes.count > 1 else ""
+    return hint + " ".join([*options, *words]) + "\n"
 
 
 def submit(file: Path) -> str:
