@@ -118,10 +118,14 @@ def refuse_foreign(folder: Path, manifest: Manifest, fingerprint: str) -> None:
 
 
 def set_aside(folder: Path) -> None:
-    """Take a damaged checkpoint's name away; it is kept until training has saved that step or a later one."""
+    """Take a damaged checkpoint's name away; it is kept until training has saved that step or a later one.
+
+    Where the file system refuses, it keeps its name and is skipped at each start.
+    """
     aside = folder.with_name(folder.name + _DAMAGED)
     discard(aside)
-    folder.rename(aside)
+    with contextlib.suppress(OSError):
+        folder.rename(aside)
 
 
 def file_names(folder: Path) -> list[str]:
