@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _COLOURS = [f"var(--c{number})" for number in range(1, 7)]
 _DASHES = [[1, 0], [6, 3], [2, 3], [8, 3, 2, 3]]
 _PROBABILITY = "probability of the answer"
+_OF = {"nats per byte": " of the right answer", "Brier score": " of the choices"}
 _ENDS = ("value", "low", "high")
 _HEIGHT_PX = 200
 
@@ -24,7 +25,7 @@ def evaluation_charts(facts: EvaluationFacts) -> list[ChartSpec]:
 
 def task_chart_keys(facts: EvaluationFacts) -> list[str]:
     """Keys of the tasks' charts, each pair side by side."""
-    return [f"task-{task.task}{end}" for task in facts.tasks for end in ("", "-nats")]
+    return [f"task-{task.task}{end}" for task in facts.tasks for end in ("", "-paired")]
 
 
 def _sources(sources: list[SourceCurve]) -> ChartSpec:
@@ -78,12 +79,13 @@ def _discrete(task: TaskFacts) -> ChartSpec:
 def _continuous(task: TaskFacts) -> ChartSpec:
     import altair as alt
 
-    rows = [_row(task, i, point.nats_per_byte, "nats per byte") for i, point in enumerate(task.points)]
-    layers = _with_interval(rows, "Nats per byte", alt.value("var(--c2)"), scale=alt.Scale(zero=False))
-    first, last = task.points[0].nats_per_byte, task.points[-1].nats_per_byte
-    told = f"{task.task}, nats per byte: from {first.full} to {last.full}. {task.link.text}"
-    caption = f"{task.task}: nats per byte of the right answer. {task.link.text}"
-    return ChartSpec(f"task-{task.task}-nats", caption, told, spec_of(alt.layer(*layers), _HEIGHT_PX))
+    name = task.paired_name
+    rows = [_row(task, i, point.paired, name) for i, point in enumerate(task.points)]
+    layers = _with_interval(rows, f"{name[0].upper()}{name[1:]}", alt.value("var(--c2)"), scale=alt.Scale(zero=False))
+    first, last = task.points[0].paired, task.points[-1].paired
+    told = f"{task.task}, {name}: from {first.full} to {last.full}. {task.link.text}"
+    caption = f"{task.task}: {name}{_OF.get(name, '')}. {task.link.text}"
+    return ChartSpec(f"task-{task.task}-paired", caption, told, spec_of(alt.layer(*layers), _HEIGHT_PX))
 
 
 def _with_interval(rows: list[dict[str, Any]], title: str, colour: Any, **options: Any) -> "list[altair.Chart]":

@@ -34,6 +34,8 @@ class TaskPoint(Document):
     probability: Figure
     nats_per_byte: Figure
     graded: Figure
+    paired: Figure
+    """The continuous metric that the discrete one is a threshold on, one of the others."""
 
 
 class Link(Document):
@@ -56,11 +58,13 @@ class TaskFacts(Document):
     discrete_name: str
     discrete_meaning: str
     graded_name: str
+    paired_name: str
+    """The Brier score of choices, else nats per byte."""
     chance: Figure
     chance_basis: str
     points: list[TaskPoint]
     moved_at: Figure | None
-    """Tokens at which nats per byte first lay below their first interval; none where they never did."""
+    """Tokens at which the paired metric first lay below its first interval; none where it never did."""
     left_chance_at: Figure | None
     """Tokens from which the discrete metric's interval lies above chance."""
     link: Link

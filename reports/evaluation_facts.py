@@ -12,7 +12,7 @@ from sixnd.specs.evaluation_record import Measured, SourceLosses, TaskItems, Tas
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
-_GRADED = {"Brier score": "number", "tokens right": "share"}
+_GRADED = {"Brier score": "ratio", "tokens right": "share"}
 
 
 def evaluation_facts(plan: Plan, record: RunRecord) -> EvaluationFacts:
@@ -63,7 +63,7 @@ def _of(scores: TaskScores, task: str) -> TaskScore | None:
 def _task(task: TaskItems, answered: list[TaskScores]) -> TaskFacts:
     rows = [(each, score) for each in answered if (score := _of(each, task.task)) is not None]
     points, first = [_point(each, score) for each, score in rows], rows[0][1]
-    moved = [each for each, score in rows if _nats(score).high < _nats(first).low]
+    moved = [each for each, score in rows if _paired(score).high < _paired(first).low]
     left = [each for each, score in rows if score.discrete.low > task.chance]
     return TaskFacts(
         task=task.task,
@@ -71,6 +71,7 @@ def _task(task: TaskItems, answered: list[TaskScores]) -> TaskFacts:
         discrete_name=first.discrete.name,
         discrete_meaning=task.discrete,
         graded_name=first.continuous[-1].name,
+        paired_name=_paired(first).name,
         chance=exact("share", task.chance),
         chance_basis=task.chance_basis,
         points=points,
@@ -78,7 +79,7 @@ def _task(task: TaskItems, answered: list[TaskScores]) -> TaskFacts:
         left_chance_at=exact("count", left[0].tokens) if left else None,
         link=link_test(
             [score.discrete.value for _, score in rows],
-            [_nats(score).value for _, score in rows],
+            [_paired(score).value for _, score in rows],
             task.items,
             task.chance,
             left=bool(left),
@@ -86,8 +87,13 @@ def _task(task: TaskItems, answered: list[TaskScores]) -> TaskFacts:
     )
 
 
-def _nats(score: TaskScore) -> Measured:
-    return score.measure("nats per byte")
+def _paired(score: TaskScore) -> Measured:
+    """What the discrete metric is a threshold on: of choices how they compare, else how likely the answer is.
+
+    The likelihood of the right choice alone does not say which choice is the likeliest.
+    """
+    last = score.continuous[-1]
+    return last if last.name == "Brier score" else score.measure("nats per byte")
 
 
 def _point(answered: TaskScores, score: TaskScore) -> TaskPoint:
@@ -97,8 +103,9 @@ def _point(answered: TaskScores, score: TaskScore) -> TaskPoint:
         tokens=answered.tokens,
         discrete=_figure("share", score.discrete),
         probability=_figure("share", score.measure("probability")),
-        nats_per_byte=_figure("number", _nats(score)),
+        nats_per_byte=_figure("ratio", score.measure("nats per byte")),
         graded=_figure(_GRADED[graded.name], graded),
+        paired=_figure("ratio", _paired(score)),
     )
 
 

@@ -2,10 +2,10 @@
 
 A sharp rise of a thresholded metric says nothing of the model by itself: a smooth gain in likelihood is enough for it
 (Schaeffer, Miranda and Koyejo 2023, arXiv:2304.15004). So the share of right items is fitted as
-p = c + (1 - c) · σ(a + b · x), with c the chance level and x the mean nats per byte of the right answers, over all
-answerings of the run, by maximum likelihood; Pearson's χ² then says whether the shares scatter about that curve as
-binomial counts do. All checkpoints answer the same items, so that their counts err together and χ² is rather too
-small: the test is slow to contradict the link.
+p = c + (1 - c) · σ(a + b · x), with c the chance level and x the mean nats per byte of the right answers, or the Brier
+score of choices, over all answerings of the run, by maximum likelihood; Pearson's χ² then says whether the shares
+scatter about that curve as binomial counts do. All checkpoints answer the same items, so that their counts err together
+and χ² is rather too small: the test is slow to contradict the link.
 """
 
 import math
@@ -26,13 +26,13 @@ _RIDGE = 1e-3
 _ROUNDS = 100
 
 
-def link_test(shares: Sequence[float], nats: Sequence[float], items: int, chance: float, *, left: bool) -> Link:
+def link_test(shares: Sequence[float], continuous: Sequence[float], items: int, chance: float, *, left: bool) -> Link:
     """The test's result; ``left`` tells whether the share of right items ever lay clearly above chance."""
     if len(shares) < LEAST_POINTS:
         return _not_measured(f"{len(shares)} answerings are too few to tell: it takes {LEAST_POINTS}")
     if not left:
         return _not_measured("the discrete metric has not left chance, so that there is no rise to explain")
-    x = np.asarray(nats, np.float64)
+    x = np.asarray(continuous, np.float64)
     if not np.isfinite(x).all() or np.ptp(x) < 1e-9:
         return _not_measured("the continuous metric is not finite, or did not move")
     y = np.asarray(shares, np.float64)

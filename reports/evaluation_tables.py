@@ -70,16 +70,20 @@ def _mixed(facts: EvaluationFacts) -> list[str]:
 
 def _links(tasks: list[TaskFacts]) -> Table:
     lines = [
-        Line((task.task, figure_text(task.moved_at), figure_text(task.left_chance_at), task.link.text))
+        Line(
+            (task.task, task.paired_name, figure_text(task.moved_at), figure_text(task.left_chance_at), task.link.text)
+        )
         for task in tasks
     ]
     notes = [
-        "Tokens at which nats per byte first lay below the interval of the first answering, and at which the discrete "
-        f"metric's interval first lay above chance; {NONE}: never. The link is p = c + (1 − c) · σ(a + b · nats per "
-        "byte), c being chance (Schaeffer et al. 2023, arXiv:2304.15004); all checkpoints answer the same items, which "
-        "makes the test slow to contradict it.",
+        "Tokens at which the continuous metric's interval first lay below that of the first answering, and the "
+        f"discrete metric's above chance; {NONE}: never. The link is p = c + (1 − c) · σ(a + b · x), c being chance "
+        "and x the continuous metric (Schaeffer et al. 2023, arXiv:2304.15004); all checkpoints answer the same "
+        "items, which makes the test slow to contradict it.",
     ]
-    columns = "Task|#Likelihood moved at|#Left chance at|Does the discrete metric follow from the continuous one?"
+    columns = (
+        "Task|Continuous metric|#Moved at|#Left chance at|Does the discrete metric follow from the continuous one?"
+    )
     return titled("task-links", "Jumps and thresholds", columns, lines, *notes)
 
 

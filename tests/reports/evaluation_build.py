@@ -72,6 +72,13 @@ def _scores(plan: Plan, step: int, progress: float, share: Share, tasks: tuple[s
     return TaskScores(attempt=1, step=step, tokens=tokens, scores=scores, seconds=2.5)
 
 
+def _graded(task: str, progress: float) -> Measured:
+    if task != "choice":
+        return Measured(name="tokens right", value=progress, low=progress, high=progress, better="higher")
+    brier = 0.75 - 0.6 * progress
+    return Measured(name="Brier score", value=brier, low=brier - 0.05, high=brier + 0.05, better="lower")
+
+
 def _score(task: str, progress: float, share: Share) -> TaskScore:
     chance, name = (0.25, "accuracy") if task == "choice" else (0.005, "exact match")
     right = round(ITEMS * (chance + (1 - chance) * share(progress)))
@@ -93,6 +100,6 @@ def _score(task: str, progress: float, share: Share) -> TaskScore:
                 better="higher",
             ),
             Measured(name="nats per byte", value=nats, low=nats - 0.1, high=nats + 0.1, better="lower"),
-            Measured(name="Brier score", value=0.7, low=0.6, high=0.8, better="lower"),
+            _graded(task, progress),
         ],
     )
