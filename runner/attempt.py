@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sixnd.runner.failure import explain_failure, what_goes_on
-from sixnd.runner.hang import HangWatch
-from sixnd.runner.heartbeat import clear_beats
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.journal import append_event
-from sixnd.runner.limits import limits, passed, spent_so_far
 from sixnd.runner.processes import end_hung, stop
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import now
-from sixnd.runner.stopping import clear_request, signals_ask, stop_request
+from sixnd.runner.supervision.hang import HangWatch
+from sixnd.runner.supervision.heartbeat import clear_beats
+from sixnd.runner.supervision.limits import limits, passed, spent_so_far
+from sixnd.runner.supervision.stopping import clear_request, signals_ask, stop_request
 from sixnd.specs.errors import RunFailedError, RunPausedError, RunStoppedError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import End, RunRecord, Step, read_record

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sixnd.runner.device import is_cuda
 from sixnd.runner.job import Job, JobFolder
-from sixnd.runner.tokenizer import Tokenizer
+from sixnd.runner.tokenizers.tokenizer import Tokenizer
 from sixnd.specs.plan import PhaseName, Plan
 from sixnd.specs.record import Mix, PhaseMix
 

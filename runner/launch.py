@@ -7,7 +7,7 @@ import torch
 
 from sixnd.runner.attempt import check_budget, end, train, with_restarts
 from sixnd.runner.cache import cache_dir
-from sixnd.runner.going_on import keep_earlier_plan, layout_change, take_up
+from sixnd.runner.checkpoints.going_on import keep_earlier_plan, layout_change, take_up
 from sixnd.runner.job import (
     Job,
     JobFolder,
@@ -23,7 +23,7 @@ from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event
 from sixnd.runner.sample import sample
-from sixnd.runner.stopping import clear_request
+from sixnd.runner.supervision.stopping import clear_request
 from sixnd.runner.trainable import check_trainable
 from sixnd.specs.errors import RunFailedError, SixndError
 from sixnd.specs.plan import Plan

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from megatron.core.models.gpt import GPTModel
 
-from sixnd.runner.checkpoint import latest_checkpoint, load_weights
-from sixnd.runner.checkpoint_files import (
+from sixnd.runner.checkpoints.checkpoint import latest_checkpoint, load_weights
+from sixnd.runner.checkpoints.files import (
     DamagedError,
     OnDamage,
     check_files,

@@ -23,7 +23,7 @@ from sixnd.runner.deal import Dealt, Part, deal, tokens_missing
 from sixnd.runner.indexed import file_sha256
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
-from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.document import sha256_of
 from sixnd.specs.files import replaced_atomically, write_atomically
 from sixnd.specs.plan import Plan

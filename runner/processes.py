@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from sixnd.runner.heartbeat import Beat
+from sixnd.runner.supervision.heartbeat import Beat
 
 STACKS = signal.SIGUSR2
 """On it a rank writes the Python stacks of all its threads to its log, even where it hangs inside a library."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sixnd.runner.job import JobFolder
-from sixnd.runner.text_models import END_OF_DOCUMENT
+from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT
 from sixnd.specs.errors import RunFailedError
 from sixnd.specs.plan import Plan
 
@@ -126,7 +126,7 @@ def sample_run(
 ) -> str:
     """What the model of the run in ``run`` writes behind a prompt, from its last checkpoint or that of ``step``."""
     from sixnd.runner.one_device import trained_model
-    from sixnd.runner.tokenizer_file import load_tokenizer
+    from sixnd.runner.tokenizers.file import load_tokenizer
 
     folder = JobFolder(run)
     tokenizer = load_tokenizer(folder.path / folder.job().tokenizer)
@@ -160,7 +160,7 @@ def _print_samples(folder: JobFolder) -> None:
     import torch
 
     from sixnd.runner.one_device import trained_model
-    from sixnd.runner.tokenizer import Tokenizer
+    from sixnd.runner.tokenizers.tokenizer import Tokenizer
 
     logging.getLogger("megatron").setLevel(logging.ERROR)
     tokenizer = Tokenizer(folder.path / folder.job().tokenizer)

@@ -11,12 +11,12 @@ from megatron.core import parallel_state
 from megatron.core.datasets.blended_dataset import BlendedDataset
 
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
-from sixnd.runner.checkpoint_keeper import CheckpointKeeper
+from sixnd.runner.checkpoints.keeper import CheckpointKeeper
 from sixnd.runner.device import current_device, is_cuda, training_device
-from sixnd.runner.evaluation import Evaluator
+from sixnd.runner.evaluation.evaluation import Evaluator
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.metrics import Metrics
-from sixnd.runner.supervision import Judgement, Supervisor
+from sixnd.runner.supervision.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Step, Validation

@@ -27,9 +27,9 @@ from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 from megatron.core.utils import get_batch_on_this_cp_rank
 
 from sixnd.runner.batches import Batch
-from sixnd.runner.compute_clock import ComputeClock
 from sixnd.runner.device import backend
 from sixnd.runner.model import build_model, dtype_of, transformer_config
+from sixnd.runner.supervision.compute_clock import ComputeClock
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
 
 _COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}

@@ -84,7 +84,7 @@ def _export_model(run: Path, output: Path, step: int | None) -> None:
     if not (run / "job.yaml").is_file():
         raise SixndError(f"{run} holds no run: there is no job.yaml in it; name a run folder")
     with _quiet(), _on_the_cpu():
-        from sixnd.runner.export_huggingface import export_huggingface
+        from sixnd.runner.export.to_huggingface import export_huggingface
 
         at = export_huggingface(run, output, step, _tell_skipped)
     tell(f"wrote {output}: the model after step {at}; try it with: sixnd sample {output} --prompt 'Once'")
@@ -97,8 +97,8 @@ def _tell_skipped(checkpoint: Path, reason: str) -> None:
 def _export_plan(source: Path, target: str, output: Path) -> None:
     from sixnd.console import write_text
     from sixnd.planning import plan_of
-    from sixnd.runner.export_megatron_lm import megatron_lm
-    from sixnd.runner.export_nemo import nemo
+    from sixnd.runner.export.to_megatron_lm import megatron_lm
+    from sixnd.runner.export.to_nemo import nemo
     from sixnd.runner.job import JobFolder
 
     folder = JobFolder(source) if source.is_dir() else None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sixnd.reporting import read_run
 from sixnd.reports.format import duration, flops, hours, money
-from sixnd.runner.heartbeat import read_beats
-from sixnd.runner.limits import limits, spent_so_far
-from sixnd.runner.slowness import slowness
+from sixnd.runner.supervision.heartbeat import read_beats
+from sixnd.runner.supervision.limits import limits, spent_so_far
+from sixnd.runner.supervision.slowness import slowness
 from sixnd.specs.record import End, Launch, RunRecord, Step
 from sixnd.specs.run_events import Alarm
 

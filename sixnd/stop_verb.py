@@ -23,7 +23,7 @@ def stop(folder: Path, no_wait: bool, as_json: bool) -> int:
     runs is told by its lock, never by a process number.
     """
     from sixnd.reporting import read_run
-    from sixnd.runner.stopping import request_stop
+    from sixnd.runner.supervision.stopping import request_stop
     from sixnd.status import read_status
 
     read_run(folder)  # refuses what is no run
@@ -45,8 +45,8 @@ def stop(folder: Path, no_wait: bool, as_json: bool) -> int:
 
 def is_running(folder: Path) -> bool:
     """Whether a process trains in the folder: one holds its lock, or a rank that was started by hand beats."""
-    from sixnd.runner.heartbeat import read_beats
     from sixnd.runner.lock import is_held
+    from sixnd.runner.supervision.heartbeat import read_beats
     from sixnd.specs.record import End, read_record
 
     lock = folder / "lock"

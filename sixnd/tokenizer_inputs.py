@@ -12,7 +12,7 @@ import click
 from sixnd.console import tell
 
 if TYPE_CHECKING:
-    from sixnd.runner.text_sources import TextSource
+    from sixnd.runner.tokenizers.text_sources import TextSource
     from sixnd.specs.plan import Plan
 
 _SPECS = (".yaml", ".yml")
@@ -45,7 +45,7 @@ def plan_at(file: Path) -> "tuple[Plan, Path]":
 
 def sources_of(patterns: Sequence[str], text_field: str = "text") -> "list[TextSource]":
     """Sources of ``[NAME=]GLOB``s; without a name the pattern itself stands for it."""
-    from sixnd.runner.text_sources import of_pattern
+    from sixnd.runner.tokenizers.text_sources import of_pattern
 
     found = []
     for pattern in patterns:

@@ -6,13 +6,13 @@ from typing import Any
 
 from sixnd.planner.vocabulary_choice import PUBLISHED_SIZES, embedding_costs
 from sixnd.runner.data.document import Document
-from sixnd.runner.encode import utf8_bytes
 from sixnd.runner.indexed import token_dtype
-from sixnd.runner.text_models import TextModel, text_model
-from sixnd.runner.text_sources import TextSource
-from sixnd.runner.tokenizer_measures import Measure, measured, together
-from sixnd.runner.tokenizer_sample import is_held_out, sampled
-from sixnd.runner.tokenizer_training import train
+from sixnd.runner.tokenizers.encode import utf8_bytes
+from sixnd.runner.tokenizers.measures import Measure, measured, together
+from sixnd.runner.tokenizers.sample import is_held_out, sampled
+from sixnd.runner.tokenizers.text_models import TextModel, text_model
+from sixnd.runner.tokenizers.text_sources import TextSource
+from sixnd.runner.tokenizers.training import train
 from sixnd.specs.plan import Plan
 from sixnd.specs.tokenizers import TokenizerKind
 

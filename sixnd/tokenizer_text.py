@@ -11,8 +11,8 @@ from sixnd.reports import format as fmt
 
 if TYPE_CHECKING:
     from sixnd.planner.vocabulary_choice import VocabularyChoice
-    from sixnd.runner.text_models import TextModel
-    from sixnd.runner.tokenizer_sample import Sampled
+    from sixnd.runner.tokenizers.sample import Sampled
+    from sixnd.runner.tokenizers.text_models import TextModel
 
 Facts = dict[str, Any]
 _LEFT = {"by_source": "source", "by_domain": "domain", "by_language": "language"}
@@ -22,8 +22,8 @@ def trained_facts(
     output: Path, model: "TextModel", sample: "Sequence[Sampled]", choice: "VocabularyChoice | None"
 ) -> Facts:
     """What was trained, on what, and how short it makes that text."""
-    from sixnd.runner.encode import batches
     from sixnd.runner.indexed import file_sha256
+    from sixnd.runner.tokenizers.encode import batches
 
     texts = [text for part in sample for text in part.texts]
     tokens = sum(len(ids) for batch in batches(texts) for ids in model.encode(batch))

@@ -10,8 +10,8 @@ from sixnd.console import print_json, print_result, tell, text_width
 
 if TYPE_CHECKING:
     from sixnd.planner.vocabulary_choice import VocabularyChoice
-    from sixnd.runner.text_models import TextModel
-    from sixnd.runner.text_sources import TextSource
+    from sixnd.runner.tokenizers.text_models import TextModel
+    from sixnd.runner.tokenizers.text_sources import TextSource
     from sixnd.specs.plan import Plan
     from sixnd.specs.tokenizers import TokenizerKind
     from sixnd.tokenizer_report import Texts
@@ -71,9 +71,9 @@ def train(
     gives the same tokenizer. Where the spec names prepared data, its documents are read as their stages left them, else
     as they come.
     """
-    from sixnd.runner.tokenizer_file import load_tokenizer, write_tokenizer
-    from sixnd.runner.tokenizer_sample import sampled
-    from sixnd.runner.tokenizer_training import train as trained
+    from sixnd.runner.tokenizers.file import load_tokenizer, write_tokenizer
+    from sixnd.runner.tokenizers.sample import sampled
+    from sixnd.runner.tokenizers.training import train as trained
     from sixnd.tokenizer_inputs import damage_of, plan_in, threads_of
     from sixnd.tokenizer_text import trained_facts, trained_text
 
@@ -126,7 +126,7 @@ def report(
     Bytes a token, tokens a word, entries used, whether text comes back; by source, domain and language; what embeddings
     cost. Give a tokenizer text that it was not trained on: other text, or the documents that were held out.
     """
-    from sixnd.runner.tokenizer_file import load_tokenizer
+    from sixnd.runner.tokenizers.file import load_tokenizer
     from sixnd.tokenizer_inputs import damage_of, plan_at, sources_of
     from sixnd.tokenizer_report import Texts, parities, reported
     from sixnd.tokenizer_text import report_text
@@ -167,9 +167,9 @@ def encode(
     """
     from dataclasses import asdict
 
-    from sixnd.runner.encode import encode_to
     from sixnd.runner.indexed import verified
-    from sixnd.runner.tokenizer_file import load_tokenizer
+    from sixnd.runner.tokenizers.encode import encode_to
+    from sixnd.runner.tokenizers.file import load_tokenizer
     from sixnd.tokenizer_inputs import damage_of, sources_of, teller, threads_of
     from sixnd.tokenizer_text import encoded_text
 
@@ -231,7 +231,7 @@ def _shares(
     inputs: tuple[str, ...], found: "tuple[Plan, Path] | None", text_field: str
 ) -> "list[tuple[TextSource, float]]":
     """Sources with their share of the sample: a plan's by weight, files by size."""
-    from sixnd.runner.text_sources import of_plan
+    from sixnd.runner.tokenizers.text_sources import of_plan
     from sixnd.tokenizer_inputs import sources_of
 
     if found is not None:

@@ -19,8 +19,8 @@ from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_f
 from sixnd.runner.data.work import Step, Work, WorkSource, begin_work, steps
 from sixnd.runner.indexed import file_sha256
 from sixnd.runner.lock import exclusive
-from sixnd.runner.tokenizer_file import load_tokenizer, write_tokenizer
-from sixnd.runner.tokenizer_training import train
+from sixnd.runner.tokenizers.file import load_tokenizer, write_tokenizer
+from sixnd.runner.tokenizers.training import train
 from sixnd.specs.data_result import DamageFound, StagesResult
 from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError

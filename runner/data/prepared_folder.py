@@ -8,7 +8,7 @@ from sixnd.runner.data.preparation import PreparedSource, PreparedTokens
 from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_folder
 from sixnd.runner.data.work import Work, read_work
 from sixnd.runner.indexed import file_sha256, verified
-from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs import prepared
 from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.plan import PlannedData

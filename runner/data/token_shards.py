@@ -12,9 +12,9 @@ from sixnd.runner.data.accounts import damage_together, summed
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.final_documents import final_documents
 from sixnd.runner.data.work import Work
-from sixnd.runner.encode import Array, encode_documents
 from sixnd.runner.indexed import file_sha256, indexed_writer, token_dtype
-from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizers.encode import Array, encode_documents
+from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.data_result import DamageFound
 from sixnd.specs.document import Document, sha256_of
 from sixnd.specs.files import write_atomically

@@ -13,7 +13,7 @@ from sixnd.runner.job import JobFolder, job_folder, training_command
 from sixnd.runner.launch import check_machine
 from sixnd.runner.launchers.nodes import Node
 from sixnd.runner.processes import stop
-from sixnd.runner.stopping import SIGNALS
+from sixnd.runner.supervision.stopping import SIGNALS
 from sixnd.runner.trainable import check_trainable
 from sixnd.specs.errors import RunFailedError, SixndError
 from sixnd.specs.plan import Plan

@@ -9,7 +9,7 @@ from pathlib import Path
 from sixnd.runner.launchers.again import ANNOUNCED
 from sixnd.runner.launchers.cluster_job import ClusterJob, run_words
 from sixnd.runner.launchers.sbatch_words import directive, log_path
-from sixnd.runner.stopping import REQUEST
+from sixnd.runner.supervision.stopping import REQUEST
 from sixnd.specs.errors import SixndError
 
 _LOG = "slurm-%j.out"

@@ -28,8 +28,8 @@ from sixnd.runner.data.inputs import documents_of, listed
 from sixnd.runner.data.preparation import Preparation
 from sixnd.runner.data.shards import read_shard
 from sixnd.runner.data.work import Step, read_work
-from sixnd.runner.tokenizer_file import write_tokenizer
-from sixnd.runner.tokenizer_training import train
+from sixnd.runner.tokenizers.file import write_tokenizer
+from sixnd.runner.tokenizers.training import train
 from sixnd.specs.data_stages import resolved
 from sixnd.specs.plan import PlannedData, PlannedSource
 from sixnd.specs.tokenizers import TokenizerChoice

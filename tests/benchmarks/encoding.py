@@ -22,12 +22,12 @@ from typing import Any
 from megatron.core.datasets.indexed_dataset import DType, IndexedDatasetBuilder
 
 from sixnd.runner.data.document import Document
-from sixnd.runner.encode import encode_to, utf8_bytes
 from sixnd.runner.indexed import with_suffix
-from sixnd.runner.text_models import END_OF_DOCUMENT, ByteLevelModel, TextModel, text_model
-from sixnd.runner.text_sources import TextSource, of_pattern
-from sixnd.runner.tokenizer_sample import first
-from sixnd.runner.tokenizer_training import train
+from sixnd.runner.tokenizers.encode import encode_to, utf8_bytes
+from sixnd.runner.tokenizers.sample import first
+from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT, ByteLevelModel, TextModel, text_model
+from sixnd.runner.tokenizers.text_sources import TextSource, of_pattern
+from sixnd.runner.tokenizers.training import train
 from sixnd.specs.plan import PlannedSource
 
 RECIPES = ("python-stdlib", "installed-docs")

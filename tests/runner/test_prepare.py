@@ -8,7 +8,7 @@ from megatron.core.datasets.indexed_dataset import IndexedDataset
 
 from sixnd.runner.job import JobFolder
 from sixnd.runner.prepare import Prepared, prepare
-from sixnd.runner.tokenizer import END_OF_DOCUMENT, Tokenizer
+from sixnd.runner.tokenizers.tokenizer import END_OF_DOCUMENT, Tokenizer
 from sixnd.specs.errors import SixndError
 from tests.runner import tiny
 from tests.runner.conftest import ROOT, sources

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sixnd.cli import main
-from sixnd.runner.heartbeat import Heartbeat
 from sixnd.runner.lock import exclusive
-from sixnd.runner.stopping import stop_request
+from sixnd.runner.supervision.heartbeat import Heartbeat
+from sixnd.runner.supervision.stopping import stop_request
 from sixnd.specs.record import End, RunRecord, event_line
 from sixnd.specs.run_events import Alarm
 from sixnd.status import RankLife, follow_status, status_of

@@ -6,7 +6,7 @@ import pytest
 
 from sixnd.cli import main
 from sixnd.runner.indexed import verified
-from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizers.file import load_tokenizer
 from tests.runner.conftest import ROOT
 from tests.runner.data.needs import needs
 

@@ -18,7 +18,7 @@ from sixnd.runner.data.shards import SUFFIX, read_shard
 from sixnd.runner.data.stages import built
 from sixnd.runner.data.work import Step, read_work, steps
 from sixnd.runner.indexed_reader import IndexedReader
-from sixnd.runner.tokenizer_file import load_tokenizer
+from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.data_stages import StageChoice, resolved
 from sixnd.specs.errors import InvalidDataError, SixndError
 from sixnd.specs.plan import PlannedData, PlannedSource

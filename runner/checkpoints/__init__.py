@@ -1,0 +1,1 @@
+"""Checkpoints: written, proved, kept, and taken back."""

@@ -1,0 +1,1 @@
+"""Tokenizers: trained, kept, measured, and put to work."""
