@@ -92,9 +92,9 @@ def test_what_cannot_be_removed_stays_whole(tmp_path: Path, monkeypatch: pytest.
 
     for step in (2, 4):
         written(tmp_path, step)
-    monkeypatch.setattr("sixnd.runner.checkpoint_retention.remove", refuse)
+    monkeypatch.setattr("sixnd.runner.checkpoints.retention.remove", refuse)
     apply_policy(tmp_path, policy())
     assert steps(tmp_path) == [2, 4]
-    monkeypatch.setattr("sixnd.runner.checkpoint_retention.remove", remove)
+    monkeypatch.setattr("sixnd.runner.checkpoints.retention.remove", remove)
     apply_policy(tmp_path, policy())
     assert steps(tmp_path) == [4]
