@@ -17,6 +17,7 @@ from sixnd.runner.data.cluster import Launches, TaskStep
 from sixnd.runner.data.executors import Act, StepProgress
 from sixnd.runner.data.tasks import run_task
 from sixnd.runner.data.work import Step
+from sixnd.runner.launchers.sbatch_words import directive
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 
@@ -111,22 +112,13 @@ class _Executor(SlurmPipelineExecutor):
         """The job script. Without ``srun``, which since Slurm 22.05 gives its step one CPU of those of the job."""
         logs = self.slurm_logs_folder
         arguments = {name: str(value).replace(logs, logs.replace("%", "%%")) for name, value in sbatch_args.items()}
-        directives = [
-            f"#SBATCH --{name}{f'={_directive(value)}' if value else ''}" for name, value in arguments.items()
-        ]
+        directives = [directive(name, value or None) for name, value in arguments.items()]
         pickled = self.logging_dir.resolve_paths("executor.pik")
         command = shlex.join([sys.executable, "-m", "datatrove.tools.launch_pickled_pipeline", pickled])
         return "\n".join(["#!/bin/bash", *directives, f"exec {command}", ""])
 
     def launch_merge_stats(self) -> None:
         """Nothing: the tasks write accounts of their own, and a job to add up datatrove's would be one too many."""
-
-
-def _directive(value: str) -> str:
-    """A value of an ``#SBATCH`` line, which Slurm, not a shell, reads."""
-    if "\n" in value:
-        raise SixndError(f"Slurm cannot be given a path with a line break: {value!r}")
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class _Queue:
