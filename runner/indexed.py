@@ -17,18 +17,19 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sixnd.specs.errors import InvalidDataError
-from sixnd.specs.files import replaced_atomically, write_atomically
+from sixnd.specs.files import file_sha256, replaced_atomically, write_atomically
 
 Array = np.ndarray[Any, Any]
 
-_HEADER = b"MMIDIDX\x00\x00"
-_VERSION = 1
-_CODES = {"int32": 4, "uint16": 8}
+HEADER = b"MMIDIDX\x00\x00"
+COUNTS = "<QBQQ"
+"""Behind the header: version, code of the type, sequences, and sequence ends."""
+VERSION = 1
+CODES = {"int32": 4, "uint16": 8}
 """Megatron's ``DType`` (megatron-core 0.16.1, indexed_dataset.py)."""
 _UINT16_BELOW = 65_500
 """Entries from which Megatron stores int32 (``DType.optimal_dtype``): a little below 2^16."""
 _FORMAT = "indexed/1"
-_CHUNK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _index(lengths: Array, dtype: np.dtype[Any]) -> bytes:
     offsets = np.zeros(count, np.int64)
     np.cumsum(lengths[:-1], dtype=np.int64, out=offsets[1:])
     offsets *= dtype.itemsize
-    head = _HEADER + struct.pack("<QBQQ", _VERSION, _CODES[dtype.name], count, count + 1)
+    head = HEADER + struct.pack(COUNTS, VERSION, CODES[dtype.name], count, count + 1)
     return b"".join([head, lengths.tobytes(), offsets.tobytes(), np.arange(count + 1, dtype=np.int64).tobytes()])
 
 
@@ -150,12 +151,3 @@ def _read_summary(path: Path) -> Summary:
     if summary.format != _FORMAT:
         raise InvalidDataError(f"{path}: format '{summary.format}'; this version reads '{_FORMAT}'")
     return summary
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, read piece by piece."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

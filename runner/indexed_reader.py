@@ -7,16 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.indexed import with_suffix
+from sixnd.runner.indexed import CODES, COUNTS, HEADER, VERSION, with_suffix
 from sixnd.specs.errors import InvalidDataError
 
 Array = np.ndarray[Any, Any]
 
-_HEADER = b"MMIDIDX\x00\x00"
-_COUNTS = "<QBQQ"
-_VERSION = 1
-_DTYPES: dict[int, np.dtype[Any]] = {4: np.dtype(np.int32), 8: np.dtype(np.uint16)}
-"""Megatron's codes of the types we write."""
+_DTYPES: dict[int, np.dtype[Any]] = {code: np.dtype(name) for name, code in CODES.items()}
 _BATCH_TOKENS = 1 << 20
 
 
@@ -66,16 +62,16 @@ def _grouped(lengths: Array) -> Iterator[Array]:
 
 def _read_index(path: Path) -> tuple[np.dtype[Any], Array]:
     """Type of the tokens, and the length of each document."""
-    head = len(_HEADER) + struct.calcsize(_COUNTS)
+    head = len(HEADER) + struct.calcsize(COUNTS)
     try:
         with path.open("rb") as file:
             start = file.read(head)
-            if len(start) < head or not start.startswith(_HEADER):
+            if len(start) < head or not start.startswith(HEADER):
                 raise InvalidDataError(f"{path}: not an index of Megatron's indexed data; write the data anew")
-            version, code, count, ends = struct.unpack_from(_COUNTS, start, len(_HEADER))
+            version, code, count, ends = struct.unpack_from(COUNTS, start, len(HEADER))
             lengths = np.fromfile(file, np.int32, count)
     except OSError as error:
         raise InvalidDataError(f"{path}: cannot be read: {error.strerror}; write the data anew") from error
-    if version != _VERSION or code not in _DTYPES or ends != count + 1 or len(lengths) != count:
+    if version != VERSION or code not in _DTYPES or ends != count + 1 or len(lengths) != count:
         raise InvalidDataError(f"{path}: cut short, or not one document a sequence; write the data anew")
     return _DTYPES[code], lengths

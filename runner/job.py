@@ -10,13 +10,13 @@ tensorboard/, logs/
 """
 
 import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from sixnd.runner.cores import cores
 from sixnd.runner.launchers.nodes import Node, rendezvous
 from sixnd.runner.lock import exclusive
 from sixnd.specs.document import Document
@@ -146,4 +146,4 @@ def training_environment(plan: Plan, threads: int) -> dict[str, str]:
 
 def threads_for(processes: int) -> int:
     """CPU threads of each process when so many share this machine."""
-    return max(1, len(os.sched_getaffinity(0)) // processes)
+    return max(1, cores() // processes)

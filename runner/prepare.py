@@ -5,7 +5,6 @@ that all of it is there: a preparation that was cut short goes on where it was, 
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -14,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
+from sixnd.runner.cores import cores
 from sixnd.runner.data.executors import run_local
 from sixnd.runner.data.preparation import Preparation, PreparedSource, PreparedTokens
 from sixnd.runner.data.prepared_folder import prepared_in
 from sixnd.runner.data.step_progress import StepTeller
 from sixnd.runner.data.work import Step
 from sixnd.runner.deal import Dealt, Part, deal, tokens_missing
-from sixnd.runner.indexed import file_sha256
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.document import sha256_of
-from sixnd.specs.files import replaced_atomically, write_atomically
+from sixnd.specs.files import file_sha256, replaced_atomically, write_atomically
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, SourceData
 
@@ -78,7 +77,7 @@ def _tokens(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     if plan.spec.data.prepared is not None:
         say(f"taking the data prepared in {plan.spec.data.prepared.folder}")
         return prepared_in(plan.spec.data.prepared)
-    workers = len(os.sched_getaffinity(0))
+    workers = cores()
     teller = StepTeller(say)
 
     def run(where: Path, step: Step) -> None:

@@ -2,12 +2,12 @@
 
 import datetime
 import importlib.metadata
-import os
 import platform
 import shlex
 import subprocess
 from pathlib import Path
 
+from sixnd.runner.cores import cores
 from sixnd.runner.job import JobFolder
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Launch
@@ -41,7 +41,7 @@ def launch_event(folder: JobFolder, plan: Plan, attempt: int, resumed_from_step:
         world_size=plan.layout.world_size,
         host=platform.node(),
         device=_device_name(plan),
-        cpu_count=len(os.sched_getaffinity(0)),
+        cpu_count=cores(),
         versions={"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         git_commit=_git_commit(),
         seed=plan.training.seed,

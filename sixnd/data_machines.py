@@ -1,6 +1,5 @@
 """Where `sixnd data prepare` runs its tasks: processes of this machine, jobs of Slurm, or Ray."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -41,11 +40,12 @@ def run_on(place: str, workers: int | None, settings: Sequence[str]) -> "Run":
 
 
 def _local(workers: int | None, settings: Sequence[str], progress: "StepProgress") -> "Run":
+    from sixnd.runner.cores import cores
     from sixnd.runner.data.executors import run_local
 
     if settings:
         raise click.UsageError("--set is for --on slurm and --on ray; this machine has --workers")
-    return partial(run_local, workers=workers or len(os.sched_getaffinity(0)), progress=progress)
+    return partial(run_local, workers=workers or cores(), progress=progress)
 
 
 def _checked(kind: "type[S]", settings: Sequence[str]) -> "S":

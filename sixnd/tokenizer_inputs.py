@@ -1,6 +1,5 @@
 """What the tokenizer verbs are given: specs and text, as sources to read; and what is told while they are read."""
 
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,9 @@ _NAME_CHARACTERS = 64
 
 def threads_of(asked: int | None) -> int:
     """As many as asked for, or the cores this process may use."""
-    return asked or len(os.sched_getaffinity(0))
+    from sixnd.runner.cores import cores
+
+    return asked or cores()
 
 
 def plan_in(inputs: Sequence[str]) -> "tuple[Plan, Path] | None":

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sixnd.planner.vocabulary_choice import PUBLISHED_SIZES, embedding_costs
-from sixnd.runner.data.document import Document
+from sixnd.runner.data.document import Document, utf8_bytes
 from sixnd.runner.indexed import token_dtype
-from sixnd.runner.tokenizers.encode import utf8_bytes
 from sixnd.runner.tokenizers.measures import Measure, measured, together
 from sixnd.runner.tokenizers.sample import is_held_out, sampled
 from sixnd.runner.tokenizers.text_models import TextModel, text_model

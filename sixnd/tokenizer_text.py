@@ -22,8 +22,8 @@ def trained_facts(
     output: Path, model: "TextModel", sample: "Sequence[Sampled]", choice: "VocabularyChoice | None"
 ) -> Facts:
     """What was trained, on what, and how short it makes that text."""
-    from sixnd.runner.indexed import file_sha256
     from sixnd.runner.tokenizers.encode import batches
+    from sixnd.specs.files import file_sha256
 
     texts = [text for part in sample for text in part.texts]
     tokens = sum(len(ids) for batch in batches(texts) for ids in model.encode(batch))

@@ -5,7 +5,6 @@ finished. What is being written or removed has a name of its own, which nobody t
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -17,9 +16,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from sixnd.runner.cores import cores
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import write_atomically
+from sixnd.specs.files import file_sha256, write_atomically
 
 MANIFEST = "sixnd.json"
 _NAME = re.compile(r"step_(\d{8,})")
@@ -173,21 +173,21 @@ def check_files(folder: Path, manifest: Manifest, names: Iterable[str] | None = 
     chosen = sorted(manifest.files) if names is None else list(names)
     for name in chosen:
         _check_size(folder / name, manifest.files[name].bytes)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         for name, found in zip(chosen, threads.map(lambda name: _read_sha256(folder / name), chosen), strict=True):
             if found != manifest.files[name].sha256:
                 raise DamagedError(f"{name} is damaged: its content is not what was written")
 
 
-def has_its_sizes(folder: Path) -> bool:
-    """Whether a checkpoint has its manifest and every file its length; nothing is read to the end."""
+def sized_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a checkpoint of which every file has its length, else none; nothing is read to the end."""
     try:
         manifest = read_manifest(folder)
         for name, proof in manifest.files.items():
             _check_size(folder / name, proof.bytes)
     except DamagedError:
-        return False
-    return True
+        return None
+    return manifest
 
 
 def remove(folder: Path) -> None:
@@ -223,7 +223,7 @@ def _named(root: Path, ending: str) -> list[Path]:
 
 def _proof(path: Path) -> FileProof:
     _sync(path)
-    return FileProof(bytes=path.stat().st_size, sha256=_sha256(path))
+    return FileProof(bytes=path.stat().st_size, sha256=file_sha256(path))
 
 
 def _check_size(path: Path, size: int) -> None:
@@ -237,14 +237,9 @@ def _check_size(path: Path, size: int) -> None:
 
 def _read_sha256(path: Path) -> str:
     try:
-        return _sha256(path)
+        return file_sha256(path)
     except OSError as error:
         raise DamagedError(f"{path.name} cannot be read: {error.strerror}") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

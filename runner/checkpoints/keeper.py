@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from sixnd.runner.checkpoints.checkpoint import agreed_checkpoint, load_checkpoint
-from sixnd.runner.checkpoints.files import set_aside
+from sixnd.runner.checkpoints.files import set_aside, step_of
 from sixnd.runner.checkpoints.retention import apply_policy
 from sixnd.runner.checkpoints.saving import Moment, UnwrittenError, save_checkpoint
 from sixnd.runner.job import JobFolder
@@ -86,6 +86,5 @@ class CheckpointKeeper:
 
 def skipped_event(folder: JobFolder, checkpoint: Path, attempt: int, reason: str) -> CheckpointSkipped:
     """The record's line about a checkpoint that is damaged."""
-    step = int(checkpoint.name.removeprefix("step_"))
     path = str(checkpoint.relative_to(folder.path))
-    return CheckpointSkipped(attempt=attempt, step=step, path=path, reason=reason)
+    return CheckpointSkipped(attempt=attempt, step=step_of(checkpoint), path=path, reason=reason)

@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sixnd.runner.checkpoints.files import (
-    DamagedError,
     checkpoint_folders,
-    has_its_sizes,
-    read_manifest,
     remove,
     remove_damaged,
-    step_of,
+    sized_manifest,
 )
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 
@@ -34,21 +31,15 @@ def apply_policy(root: Path, policy: PlannedCheckpoints) -> None:
     Only those that are whole count, so what is kept can be taken. What cannot be removed stays, and is tried again
     after the next checkpoint.
     """
-    whole = [folder for folder in checkpoint_folders(root) if has_its_sizes(folder)]
+    found = ((folder, sized_manifest(folder)) for folder in checkpoint_folders(root))
+    whole = {folder: manifest for folder, manifest in found if manifest is not None}
     if not whole:
         return
-    stays = kept({step_of(folder): _loss(folder) for folder in whole}, policy)
-    for folder in whole:
-        if step_of(folder) not in stays:
+    stays = kept({manifest.step: manifest.validation_loss for manifest in whole.values()}, policy)
+    for folder, manifest in whole.items():
+        if manifest.step not in stays:
             _try_to_remove(folder)
-    remove_damaged(root, step_of(whole[0]))
-
-
-def _loss(folder: Path) -> float | None:
-    try:
-        return read_manifest(folder).validation_loss
-    except DamagedError:
-        return None
+    remove_damaged(root, max(manifest.step for manifest in whole.values()))
 
 
 def _try_to_remove(folder: Path) -> None:

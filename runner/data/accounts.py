@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sixnd.runner.data.pipeline import EXAMPLES, draw
-from sixnd.runner.data.work import Segment, Work, WorkSource
+from sixnd.runner.data.work import Segment, Work, WorkSource, shard_path
 from sixnd.specs.data_result import DamageFound, RemovedFor, StageResult, StagesResult
 from sixnd.specs.document import sha256_of
 
@@ -31,7 +31,7 @@ def account_of(folder: Path, work: Work, source: WorkSource, shards: int) -> Sta
 
 def shard_account(folder: Path, segment: Segment, shard: int) -> StagesResult:
     """What became of the documents of one shard in one segment."""
-    return StagesResult.model_validate_json((folder / segment.folder / f"shard-{shard:05d}.json").read_bytes())
+    return StagesResult.model_validate_json(shard_path(folder / segment.folder, shard, ".json").read_bytes())
 
 
 def summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -7,7 +7,6 @@ written under its own name.
 import bz2
 import fnmatch
 import gzip
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from sixnd.runner.data.item import Item
 from sixnd.specs.catalog import SourceRecipe
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import replaced_atomically
+from sixnd.specs.files import file_sha256, replaced_atomically
 
 _UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
@@ -73,8 +72,7 @@ def _checked(recipe: SourceRecipe, cache_dir: Path) -> Path:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_dir, prefix="download.") as folder:
             _download(recipe, Path(folder)).replace(known)
-    with known.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_sha256(known)
     if digest != recipe.sha256:
         known.unlink(missing_ok=True)
         raise SixndError(f"{recipe.requirement} has SHA-256 {digest}, not {recipe.sha256}: it was not opened")

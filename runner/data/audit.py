@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sixnd.runner.data.census import Census
 from sixnd.runner.data.cleaning import Scrubber
 from sixnd.runner.data.corpus_stage import CorpusStage
 from sixnd.runner.data.document import Document
@@ -31,20 +32,12 @@ class _Tally:
     """Counts of one source's documents on their way."""
 
     scrubber: Scrubber
-    documents: int = 0
-    bytes: int = 0
+    census: Census = field(default_factory=Census)
     with_addresses: int = 0
-    licences: Counter[str] = field(default_factory=Counter)
-    languages: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
 
     def counted(self, documents: Iterator[Document]) -> Iterator[Document]:
-        for document in documents:
-            self.documents += 1
-            self.bytes += len(document.text.encode("utf-8", "surrogatepass"))
-            self.licences[document.licence] += 1
-            if document.language:
-                self.languages[document.language] += 1
+        for document in self.census.counted(documents):
             found = self.scrubber.apply(document).edits
             self.with_addresses += bool(found)
             self.addresses.update(found)
@@ -53,13 +46,13 @@ class _Tally:
     def audit(self, name: str) -> SourceAudit:
         return SourceAudit(
             name=name,
-            documents=self.documents,
-            bytes=self.bytes,
+            documents=self.census.documents,
+            bytes=self.census.bytes,
             licences=[
                 LicenceHeld(licence=stated, kind=licence_kind(stated), documents=count)
-                for stated, count in self.licences.most_common()
+                for stated, count in self.census.licences.most_common()
             ],
-            languages=dict(self.languages.most_common()),
+            languages=dict(self.census.languages.most_common()),
             addresses=dict(sorted(self.addresses.items())),
             documents_with_addresses=self.with_addresses,
         )

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 
+def utf8_bytes(text: str) -> int:
+    """Bytes of a text in UTF-8; half of a surrogate pair, which UTF-8 has not, counts three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text with where it came from and under which licence: neither is ever separated from it."""

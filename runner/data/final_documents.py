@@ -7,7 +7,7 @@ from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.inputs import documents_of
 from sixnd.runner.data.shards import SUFFIX, read_shard
-from sixnd.runner.data.work import Work, WorkSource, items_of
+from sixnd.runner.data.work import Work, WorkSource, items_of, shard_path
 
 
 def input_documents(folder: Path, work: Work, source: WorkSource, shard: int, damage: DamageLog) -> Iterator[Document]:
@@ -20,5 +20,5 @@ def final_documents(folder: Path, work: Work, source: WorkSource, shard: int, da
     """Documents of one shard after the last stage; of a source without stages, what is damaged is noted on the way."""
     segments = work.segments_of(source.source.name)
     if segments:
-        return read_shard(folder / segments[-1].folder / f"shard-{shard:05d}{SUFFIX}")
+        return read_shard(shard_path(folder / segments[-1].folder, shard, SUFFIX))
     return input_documents(folder, work, source, shard, damage)

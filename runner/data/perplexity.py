@@ -1,6 +1,5 @@
 """Perplexity under a KenLM n-gram model: CCNet's head, middle and tail (Wenzek et al. 2020, arXiv:1911.00359)."""
 
-import hashlib
 import importlib
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from sixnd.runner.data.document import Document
 from sixnd.runner.data.stage import Kept, Removed
 from sixnd.runner.data.words import described, words_of
 from sixnd.specs.errors import SixndError
+from sixnd.specs.files import file_sha256
 from sixnd.specs.text_filters import Perplexity, WordSplit
 
 ORDER = 5
@@ -36,7 +36,7 @@ class PerplexityStage:
         path = base_dir / chosen.model
         if not path.is_file():
             raise SixndError(f"the perplexity filter's model {path} is not there")
-        self._sha256 = _file_sha256(path)
+        self._sha256 = file_sha256(path)
         self._model = load(path)
 
     @property
@@ -113,8 +113,3 @@ def train(texts: Iterable[str], split: WordSplit, target: Path) -> None:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
         target.unlink(missing_ok=True)
         raise SixndError(f"lmplz failed: {last}")
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

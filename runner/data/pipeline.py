@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from sixnd.runner.data.cleaning import Scrubber
 from sixnd.runner.data.damage import DamageLog
-from sixnd.runner.data.document import Document
+from sixnd.runner.data.document import Document, utf8_bytes
 from sixnd.runner.data.stage import Kept, Removed, Stage, digest
 from sixnd.specs import catalog
 from sixnd.specs.data_result import Example, RemovedFor, StageResult, StagesResult
@@ -106,7 +106,7 @@ class Pipeline:
         return StagesResult(source=source, settings_sha256=self.digest, seed=self._seed, stages=stages, damage=found)
 
     def _through(self, document: Document) -> Document | None:
-        size = _bytes(document)
+        size = utf8_bytes(document.text)
         for stage, tally in zip(self._stages, self._tallies, strict=True):
             tally.documents_in += 1
             tally.bytes_in += size
@@ -123,7 +123,7 @@ class Pipeline:
 
     @staticmethod
     def _size_after(before: Document, size: int, outcome: Kept) -> int:
-        return size if outcome.document.text is before.text else _bytes(outcome.document)
+        return size if outcome.document.text is before.text else utf8_bytes(outcome.document.text)
 
     @staticmethod
     def _stage_result(stage: Stage, tally: _Tally) -> StageResult:
@@ -139,11 +139,6 @@ class Pipeline:
             edits=dict(sorted(tally.edits.items())),
             removed=[reason.result(name) for name, reason in most_first],
         )
-
-
-def _bytes(document: Document) -> int:
-    text = document.text
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def table(result: StagesResult) -> str:

@@ -5,26 +5,26 @@ inputs come in a fair order, so the first shards are a sample of the whole.
 """
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sixnd.runner.cores import cores
 from sixnd.runner.data.accounts import account_of, damage_together
 from sixnd.runner.data.damage import DamageLog
+from sixnd.runner.data.document import utf8_bytes
 from sixnd.runner.data.final_documents import final_documents
 from sixnd.runner.data.inputs import listed
-from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_folder
+from sixnd.runner.data.token_shards import TokenAccount, shard_prefix, token_account, tokens_folder
 from sixnd.runner.data.work import Step, Work, WorkSource, begin_work, steps
-from sixnd.runner.indexed import file_sha256
 from sixnd.runner.lock import exclusive
 from sixnd.runner.tokenizers.file import load_tokenizer, write_tokenizer
 from sixnd.runner.tokenizers.training import train
 from sixnd.specs.data_result import DamageFound, StagesResult
 from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import remove_unfinished, replaced_atomically
+from sixnd.specs.files import file_sha256, remove_unfinished, replaced_atomically
 from sixnd.specs.plan import PlannedData
 
 _TOKENIZER_TEXT_BYTES = 8_000_000
@@ -79,9 +79,8 @@ class Preparation:
         self.folder.mkdir(parents=True, exist_ok=True)
         with exclusive(self.folder / "lock", f"{self.folder} is being prepared by another process; wait for it"):
             work = self._begun()
-            for step in steps(work):
-                if not self._is_partial(work, _source_of(work, step)):
-                    self._run(step)
+            for step in steps(work, without=self._partial(work)):
+                self._run(step)
             tokenizer = self._tokenizer(work, vocab_size)
             sources = [self._tokenised(work, source, tokenizer) for source in work.sources]
             # only now is no task at work, not even one that a killed command left to Slurm
@@ -95,9 +94,12 @@ class Preparation:
             found.append((listed(source, self.base_dir, self.cache_dir, damage), damage.found()))
         return begin_work(self.data, found, self.base_dir, self.cache_dir, self.folder)
 
-    def _is_partial(self, work: Work, name: str) -> bool:
-        """Only a part of the source is needed, and a part can be had."""
-        return self.missing is not None and not any(segment.signs for segment in work.segments_of(name))
+    def _partial(self, work: Work) -> set[str]:
+        """Sources of which only a part is needed, and a part can be had."""
+        if self.missing is None:
+            return set()
+        whole = {segment.source for segment in work.segments if segment.signs is not None}
+        return {source.source.name for source in work.sources} - whole
 
     def _run(self, step: Step) -> None:
         if step.tasks:
@@ -105,7 +107,7 @@ class Preparation:
 
     def _cleaned(self, work: Work, source: WorkSource, first: int, count: int) -> None:
         """See to it that some shards of a source are cleaned."""
-        if self._is_partial(work, source.source.name):
+        if source.source.name in self._partial(work):
             for segment in work.segments_of(source.source.name):
                 self._run(Step(f"clean:{segment.folder}", count, first))
 
@@ -117,7 +119,7 @@ class Preparation:
         path = self.folder / f"tokenizer-{sha256_of(decides)[:12]}.tok"
         if not path.is_file():
             self.say(f"training a {kind} tokenizer of {vocab_size:,} entries on the run's own text")
-            write_tokenizer(path, kind, train(kind, self._sample(work), vocab_size, _threads()))
+            write_tokenizer(path, kind, train(kind, self._sample(work), vocab_size, cores()))
         return path
 
     def _given_tokenizer(self, path: Path, vocab_size: int) -> Path:
@@ -137,7 +139,7 @@ class Preparation:
             yield from _first_bytes(self._texts(work, source), source.source.weight * _TOKENIZER_TEXT_BYTES)
 
     def _texts(self, work: Work, source: WorkSource) -> Iterator[str]:
-        at_once = _threads()
+        at_once = cores()
         for shard in range(source.shards):
             if shard % at_once == 0:
                 self._cleaned(work, source, shard, min(at_once, source.shards - shard))
@@ -155,8 +157,8 @@ class Preparation:
             self._cleaned(work, source, first, count)
             self._run(Step(f"tokens:{name}/{tokenizer.name}", count, first))
             done += [token_account(folder, shard) for shard in range(first, first + count)]
-            prefixes += [folder / f"shard-{shard:05d}" for shard in range(first, first + count)]
-        cleaned = len(done) if self._is_partial(work, name) else source.shards
+            prefixes += [shard_prefix(folder, shard) for shard in range(first, first + count)]
+        cleaned = len(done) if name in self._partial(work) else source.shards
         tokens = TokenAccount.together(done)
         if tokens.note:
             self.say(f"note: {tokens.note}")
@@ -180,23 +182,12 @@ class Preparation:
         return max(1, min(left, math.ceil(missing / tokens * len(done) * _SPARE)))
 
 
-def _source_of(work: Work, step: Step) -> str:
-    """The source that a step is about, or one of those it searches together."""
-    kind, _, what = step.name.partition(":")
-    own = [s for s in work.segments if (s.folder if kind == "clean" else s.found_with) == what]
-    return own[0].source
-
-
 def _first_bytes(texts: Iterator[str], limit: float) -> Iterator[str]:
     """Texts until ``limit`` bytes are reached, the last one cut, so that one long document is not all there is."""
     left = int(limit)
     for text in texts:
         part = text[: max(left, 1)]
         yield part
-        left -= len(part.encode("utf-8", "surrogatepass"))
+        left -= utf8_bytes(part)
         if left <= 0:
             return
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))

@@ -5,12 +5,13 @@ from pathlib import Path
 from sixnd import __version__
 from sixnd.runner.data.accounts import account_of
 from sixnd.runner.data.preparation import PreparedSource, PreparedTokens
-from sixnd.runner.data.token_shards import TokenAccount, token_account, tokens_folder
+from sixnd.runner.data.token_shards import TokenAccount, shard_prefix, token_account, tokens_folder
 from sixnd.runner.data.work import Work, read_work
-from sixnd.runner.indexed import file_sha256, verified
+from sixnd.runner.indexed import verified
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs import prepared
 from sixnd.specs.errors import InvalidDataError
+from sixnd.specs.files import file_sha256
 from sixnd.specs.plan import PlannedData
 from sixnd.specs.prepared_checks import sources_settings_sha256
 
@@ -73,7 +74,7 @@ def _source(folder: Path, work: Work, tokenizer: Path, told: prepared.PreparedSo
             f"{where} holds {tokens.tokens:,} tokens and was {told.tokens:,} when the spec's data was prepared: it was "
             "prepared anew since; plan the spec again"
         )
-    prefixes = [where / f"shard-{shard:05d}" for shard in range(source.shards)]
+    prefixes = [shard_prefix(where, shard) for shard in range(source.shards)]
     for prefix in prefixes:
         verified(prefix)
     return PreparedSource(told.name, prefixes, tokens, account_of(folder, work, source, source.shards))

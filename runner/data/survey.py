@@ -1,16 +1,16 @@
 """What stands in a working folder of prepared data: the account of every source, and its cleaned documents."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sixnd.runner.data.accounts import account_of
+from sixnd.runner.data.census import Census
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.final_documents import final_documents
-from sixnd.runner.data.token_shards import TokenAccount, token_account
-from sixnd.runner.data.work import Work, WorkSource
+from sixnd.runner.data.token_shards import TokenAccount, account_path, token_account
+from sixnd.runner.data.work import Work, WorkSource, shard_path
 from sixnd.specs.data_result import StagesResult
 from sixnd.specs.errors import SixndError
 
@@ -48,7 +48,7 @@ def whole_shards(folder: Path, work: Work, source: WorkSource) -> int:
     if not own:
         return source.shards
     last = folder / own[-1].folder
-    return next((i for i in range(source.shards) if not (last / f"shard-{i:05d}.json").is_file()), source.shards)
+    return next((i for i in range(source.shards) if not shard_path(last, i, ".json").is_file()), source.shards)
 
 
 def documents_left(folder: Path, work: Work, source: WorkSource) -> Iterator[Document]:
@@ -74,7 +74,7 @@ def _tokenised(folder: Path, source: WorkSource, shards: int, left: int | None) 
     """What the newest whole set of tokens holds; none where these documents were not tokenised yet."""
     folders = sorted((folder / source.source.name).glob("tokens-*"), key=lambda path: path.stat().st_mtime_ns)
     for tokens in reversed(folders):
-        if not all((tokens / f"shard-{shard:05d}.account.json").is_file() for shard in range(shards)):
+        if not all(account_path(tokens, shard).is_file() for shard in range(shards)):
             continue
         found = TokenAccount.together([token_account(tokens, shard) for shard in range(shards)])
         if left in (None, found.documents):  # else it is of earlier settings
@@ -84,10 +84,7 @@ def _tokenised(folder: Path, source: WorkSource, shards: int, left: int | None) 
 
 def _counted(documents: Iterable[Document]) -> TokenAccount:
     """The same from the documents themselves, without tokens."""
-    licences, languages, size = Counter[str](), Counter[str](), 0
-    for document in documents:
-        licences[document.licence] += 1
-        size += len(document.text.encode("utf-8", "surrogatepass"))
-        if document.language:
-            languages[document.language] += 1
-    return TokenAccount(documents=licences.total(), bytes=size, licences=dict(licences), languages=dict(languages))
+    census = Census()
+    for _ in census.counted(documents):
+        pass
+    return TokenAccount.of(census)

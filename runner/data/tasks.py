@@ -18,7 +18,7 @@ from sixnd.runner.data.pipeline import Pipeline
 from sixnd.runner.data.shards import SUFFIX, read_shard, shard_writer
 from sixnd.runner.data.stages import corpus_stage, document_stage
 from sixnd.runner.data.token_shards import account_path, tokens_folder, write_tokens
-from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work
+from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work, shard_path
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
 
@@ -120,7 +120,7 @@ def _find(folder: Path, work: Work, name: str, workers: int) -> None:
 
 
 def _base(folder: Path, segment: Segment, shard: int, suffix: str) -> Path:
-    return folder / segment.folder / f"shard-{shard:05d}{suffix}"
+    return shard_path(folder / segment.folder, shard, suffix)
 
 
 if __name__ == "__main__":

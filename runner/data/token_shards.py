@@ -1,26 +1,22 @@
 """Cleaned documents → token ids, one pair of Megatron's indexed files a shard, with an account of what is in it."""
 
-import itertools
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field
 
-from sixnd.runner.data import document
 from sixnd.runner.data.accounts import damage_together, summed
+from sixnd.runner.data.census import Census
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.final_documents import final_documents
-from sixnd.runner.data.work import Work
-from sixnd.runner.indexed import file_sha256, indexed_writer, token_dtype
-from sixnd.runner.tokenizers.encode import Array, encode_documents
+from sixnd.runner.data.work import Work, shard_path
+from sixnd.runner.indexed import indexed_writer, token_dtype
+from sixnd.runner.tokenizers.encode import batches, encode_documents
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.data_result import DamageFound
 from sixnd.specs.document import Document, sha256_of
-from sixnd.specs.files import write_atomically
-
-_DOCUMENTS_AT_ONCE = 256
-_CHARACTERS_AT_ONCE = 4 << 20
+from sixnd.specs.files import file_sha256, write_atomically
 
 
 class TokenAccount(Document):
@@ -39,6 +35,17 @@ class TokenAccount(Document):
     """What could not be read, of a source that is taken as it is."""
     note: str | None = None
     """What a user must know of how it was encoded."""
+
+    @classmethod
+    def of(cls, census: Census, *, tokens: int = 0) -> "TokenAccount":
+        """Of documents that were counted."""
+        return cls(
+            documents=census.documents,
+            bytes=census.bytes,
+            tokens=tokens,
+            licences=dict(sorted(census.licences.items())),
+            languages=dict(sorted(census.languages.items())),
+        )
 
     @classmethod
     def together(cls, parts: Sequence["TokenAccount"]) -> "TokenAccount":
@@ -67,12 +74,14 @@ def write_tokens(folder: Path, work: Work, name: str, tokenizer: Path, shard: in
     if done.is_file():
         return
     into.mkdir(parents=True, exist_ok=True)
-    model, tally = load_tokenizer(tokenizer), _Tally()
-    found = tally.counted(final_documents(folder, work, work.source(name), shard, tally.damage))
-    with indexed_writer(into / f"shard-{shard:05d}", token_dtype(model.vocab_size)) as writer:
-        for texts in _batches(found):
-            writer.add(tally.tokens_of(encode_documents(model, texts)))
-    write_atomically(done, tally.account(model.note).model_dump_json(indent=1))
+    model, census, damage = load_tokenizer(tokenizer), Census(), DamageLog()
+    found = census.counted(final_documents(folder, work, work.source(name), shard, damage))
+    with indexed_writer(shard_prefix(into, shard), token_dtype(model.vocab_size)) as writer:
+        for texts in batches(document.text for document in found):
+            writer.add(encode_documents(model, texts))
+    account = TokenAccount.of(census, tokens=int(writer.lengths().sum(dtype=np.int64)))
+    account = account.model_copy(update={"damage": damage.found(), "note": model.note})
+    write_atomically(done, account.model_dump_json(indent=1))
 
 
 def token_account(folder: Path, shard: int) -> TokenAccount:
@@ -82,50 +91,9 @@ def token_account(folder: Path, shard: int) -> TokenAccount:
 
 def account_path(folder: Path, shard: int) -> Path:
     """Where the account of a shard of tokens is, written last."""
-    return folder / f"shard-{shard:05d}.account.json"
+    return shard_path(folder, shard, ".account.json")
 
 
-class _Tally:
-    """Counts on the way."""
-
-    def __init__(self) -> None:
-        self.damage = DamageLog()
-        self._documents = self._bytes = self._tokens = 0
-        self._licences: Counter[str] = Counter()
-        self._languages: Counter[str] = Counter()
-
-    def counted(self, documents: Iterator[document.Document]) -> Iterator[str]:
-        for one in documents:
-            self._documents += 1
-            self._bytes += len(one.text.encode("utf-8", "surrogatepass"))
-            self._licences[one.licence] += 1
-            if one.language:
-                self._languages[one.language] += 1
-            yield one.text
-
-    def tokens_of(self, documents: list[Array]) -> list[Array]:
-        self._tokens += sum(map(len, documents))
-        return documents
-
-    def account(self, note: str | None) -> TokenAccount:
-        return TokenAccount(
-            documents=self._documents,
-            bytes=self._bytes,
-            tokens=self._tokens,
-            licences=dict(sorted(self._licences.items())),
-            languages=dict(sorted(self._languages.items())),
-            damage=self.damage.found(),
-            note=note,
-        )
-
-
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    """Texts in lists of bounded size; one long text may be a list of its own."""
-    for first in texts:
-        batch, size = [first], len(first)
-        for text in itertools.islice(texts, _DOCUMENTS_AT_ONCE - 1):
-            batch.append(text)
-            size += len(text)
-            if size > _CHARACTERS_AT_ONCE:
-                break
-        yield batch
+def shard_prefix(folder: Path, shard: int) -> Path:
+    """Prefix of the indexed files of a shard of tokens."""
+    return shard_path(folder, shard, "")

@@ -14,7 +14,7 @@ segments before), so that nothing stale is ever taken, and what did not change i
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -101,9 +101,14 @@ class Step:
     first: int = 0
 
 
-def steps(work: Work) -> Iterator[Step]:
-    """Everything that cleans the documents, in order; what is done already costs nothing when it is run again."""
+def steps(work: Work, without: Container[str] = ()) -> Iterator[Step]:
+    """Everything that cleans the documents, in order, of all sources but those named.
+
+    What is done already costs nothing when it is run again.
+    """
     for segment in work.segments:
+        if segment.source in without:
+            continue
         yield Step(f"clean:{segment.folder}", segment.shards)
         if segment.found_with and segment is _last_found_with(work, segment.found_with):
             yield Step(f"find:{segment.found_with}", 1)
@@ -142,6 +147,11 @@ def read_work(folder: Path) -> Work:
         raise InvalidDataError(f"{folder} is no folder of prepared data: it has no {_FILE}") from error
     except ValueError as error:
         raise InvalidDataError(f"{folder / _FILE}: not a plan of work of this version ({error})") from error
+
+
+def shard_path(folder: Path, shard: int, suffix: str) -> Path:
+    """A file of one shard, in a segment's or tokens' folder."""
+    return folder / f"shard-{shard:05d}{suffix}"
 
 
 def items_of(folder: Path, source: WorkSource, shard: int) -> list[Item]:

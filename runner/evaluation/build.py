@@ -10,7 +10,6 @@ from sixnd.runner.evaluation.generated import Drawn, Maker, arithmetic, brackets
 from sixnd.runner.evaluation.held_out import Texts, choice, cloze
 from sixnd.runner.evaluation.items import write_items
 from sixnd.runner.evaluation.text import documents
-from sixnd.runner.indexed import file_sha256
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.tokenizers.file import load_tokenizer
@@ -18,6 +17,7 @@ from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT, PADDING, TextMo
 from sixnd.specs.document import sha256_of
 from sixnd.specs.evaluation import ITEM_TOKENS
 from sixnd.specs.evaluation_record import TaskItems
+from sixnd.specs.files import file_sha256
 from sixnd.specs.plan import Plan
 
 _TEXT_TOKENS = 500_000

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sixnd.runner.data.document import utf8_bytes
 from sixnd.runner.indexed_reader import Array, IndexedReader
-from sixnd.runner.tokenizers.encode import utf8_bytes
 from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT, TextModel
 
 _LOOK_AHEAD = 8

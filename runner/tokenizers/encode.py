@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sixnd.runner.data.document import utf8_bytes
 from sixnd.runner.indexed import indexed_writer, token_dtype
 from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT, TextModel
 
@@ -70,11 +71,6 @@ def batches(texts: Iterable[str], characters: int = _CHARACTERS_AT_ONCE) -> Iter
         size += len(text)
     if batch:
         yield batch
-
-
-def utf8_bytes(text: str) -> int:
-    """Bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
 
 
 def _ended(ids: Array, dtype: np.dtype[Any]) -> Array:

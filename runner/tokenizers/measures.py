@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sixnd.runner.data.document import Document
-from sixnd.runner.tokenizers.encode import batches, utf8_bytes
+from sixnd.runner.data.document import Document, utf8_bytes
+from sixnd.runner.tokenizers.encode import batches
 from sixnd.runner.tokenizers.text_models import TextModel
 
 Array = np.ndarray[Any, Any]

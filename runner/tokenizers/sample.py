@@ -5,8 +5,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sixnd.runner.data.document import Document
-from sixnd.runner.tokenizers.encode import utf8_bytes
+from sixnd.runner.data.document import Document, utf8_bytes
 from sixnd.runner.tokenizers.text_sources import TextSource
 
 _PIECE_CHARACTERS = 1 << 16

@@ -21,9 +21,9 @@ from typing import Any
 
 from megatron.core.datasets.indexed_dataset import DType, IndexedDatasetBuilder
 
-from sixnd.runner.data.document import Document
+from sixnd.runner.data.document import Document, utf8_bytes
 from sixnd.runner.indexed import with_suffix
-from sixnd.runner.tokenizers.encode import encode_to, utf8_bytes
+from sixnd.runner.tokenizers.encode import encode_to
 from sixnd.runner.tokenizers.sample import first
 from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT, ByteLevelModel, TextModel, text_model
 from sixnd.runner.tokenizers.text_sources import TextSource, of_pattern
