@@ -6,12 +6,12 @@ ROOMS := specs planner runner reports
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-slow lint links typecheck layers schema clean
+.PHONY: help install quickstart test test-integration lint links typecheck layers schema clean
 
 help:
 	@echo "make quickstart   install, plan, train on this CPU, report (about ten minutes)"
 	@echo "make test         style, types, layers, tests"
-	@echo "make test-slow    real trainings of more than a minute"
+	@echo "make test-integration   real trainings, clusters and processes: half an hour"
 	@echo "make lint | typecheck | layers | schema | install | clean"
 
 # Installed anew whenever what is to be installed changes.
@@ -31,9 +31,9 @@ quickstart: install
 test: lint typecheck layers
 	$(BIN)/python -m pytest
 
-# Real trainings of more than a minute.
-test-slow: install
-	$(BIN)/python -m pytest -m slow
+# Real trainings, clusters and processes of more than about twenty seconds.
+test-integration: install
+	$(BIN)/python -m pytest -m integration
 
 lint: install
 	$(BIN)/ruff check .

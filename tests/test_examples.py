@@ -12,7 +12,7 @@ from sixnd.specs.record import DataPrepared, End, Mix, RunRecord, Sample, read_r
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "specs" / "examples"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 
 
 def run(example: str, runs_dir: Path) -> tuple[Path, Plan, RunRecord]:

@@ -152,7 +152,7 @@ def test_embedding_and_head_start_as_at_the_base_width(tmp_path):
         assert std == pytest.approx(expected, rel=0.02), name
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_mup_trains_and_resumes_alike_on_another_layout(train: Train) -> None:
     def plan(**degrees: int) -> Plan:
         made = tiny.plan(tiny.layout(**degrees), steps=4, sources=sources(12), checkpoint_every=2, keep_last=9)

@@ -51,7 +51,7 @@ def test_a_profile_of_machines_that_are_not_here_is_refused():
         profile(plan.model_copy(update={"cluster": cluster}), 1.0, lambda _text: None)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_real_processes_time_every_shape(tmp_path: Path):
     said: list[str] = []
     plan = tiny.plan(tiny.layout(data=2))

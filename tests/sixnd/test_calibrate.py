@@ -215,7 +215,7 @@ def test_a_plan_is_stale_once_its_calibration_was_changed(spec, tmp_path, capsys
     assert main(["run", str(plan), "--runs-dir", str(tmp_path / "runs")]) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_profile_of_this_machine_predicts_its_own_steps(tmp_path, capsys):
     quickstart = Path(__file__).parents[2] / "specs" / "examples" / "quickstart.yaml"
     for _try in range(3):  # of 16 s on a machine that others use too, a profile can be too noisy to tell anything

@@ -47,7 +47,7 @@ def run(number: int, runs: Path, killed_after: int | None = None) -> RunRecord:
     return read_record(folder.record_path)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_run_goes_from_one_rank_to_eight_to_two_with_the_losses_of_one(
     data: tuple[Path, Prepared], train: Train, tmp_path: Path
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_run_goes_from_one_rank_to_eight_to_two_with_the_losses_of_one(
     assert not set(curve(other).values()) & set(expected.values())
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_ranks_that_find_the_newest_checkpoint_damaged_go_on_from_the_one_before_it(
     train: Train, tmp_path: Path
 ) -> None:

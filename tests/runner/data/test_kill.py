@@ -48,14 +48,14 @@ def test_killed_on_its_way_it_goes_on_and_ends_with_the_same_bytes(undisturbed, 
     assert small_corpus.outputs(tmp_path / "out") == expected
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_killed_after_every_few_files_it_ends_with_the_same_bytes(undisturbed, tmp_path):
     spec, expected = undisturbed
     assert killed_until_done(spec, tmp_path / "out", every=11) > 10
     assert small_corpus.outputs(tmp_path / "out") == expected
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("shards", [1, 8, 16])
 def test_four_workers_killed_with_their_command_go_on_and_end_with_the_bytes_of_one(undisturbed, tmp_path, shards):
     spec, expected = undisturbed
@@ -96,7 +96,7 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("size", ["64k", pytest.param("256k", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", ["64k", pytest.param("256k", marks=pytest.mark.integration)])
 def test_a_full_disk_is_named_and_the_same_command_goes_on_once_there_is_room(undisturbed, tmp_path, size):
     spec, expected = undisturbed
     disk = tmp_path / "disk"

@@ -61,7 +61,7 @@ def test_an_address_at_which_nothing_answers_is_told_at_once(tmp_path):
 
 
 @needs("datatrove", "ray", "zstandard", "rensa")
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_preparation_on_ray_is_the_local_one_byte_for_byte_and_goes_on_where_it_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "_SHARD_BYTES", 60_000)
     corpus, folder = tmp_path / "corpus", tmp_path / "prepared on Ray"

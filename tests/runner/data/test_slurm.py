@@ -69,7 +69,7 @@ def cancel_the_second(step: str, done: int, total: int, seconds: float) -> None:
 
 
 @needs_slurm
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_preparation_by_slurm_that_lost_a_job_is_the_local_one_byte_for_byte(slurm, corpus, tmp_path):
     small_corpus.prepare(corpus, tmp_path / "local", run_local)
     folder = corpus / "prepared"
@@ -93,7 +93,7 @@ def test_a_preparation_by_slurm_that_lost_a_job_is_the_local_one_byte_for_byte(s
 
 
 @needs_slurm
-@pytest.mark.slow
+@pytest.mark.integration
 def test_jobs_that_a_killed_command_left_in_the_queue_are_waited_for(slurm, corpus, tmp_path):
     step = first_step(corpus, tmp_path / "prepared")
     command = [sys.executable, "-c", INTERRUPTED, tmp_path / "prepared", step.name]
@@ -105,7 +105,7 @@ def test_jobs_that_a_killed_command_left_in_the_queue_are_waited_for(slurm, corp
 
 
 @needs_slurm
-@pytest.mark.slow
+@pytest.mark.integration
 def test_ctrl_c_cancels_the_jobs(slurm, corpus, tmp_path):
     step = first_step(corpus, tmp_path / "prepared")
 
@@ -121,7 +121,7 @@ def test_ctrl_c_cancels_the_jobs(slurm, corpus, tmp_path):
 
 
 @needs_slurm
-@pytest.mark.slow
+@pytest.mark.integration
 def test_what_a_task_refuses_reaches_the_command_that_waits(slurm, corpus, tmp_path):
     step = first_step(corpus, tmp_path / "prepared")
     for items in (tmp_path / "prepared").glob("prose/items-*"):

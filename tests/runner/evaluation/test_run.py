@@ -12,7 +12,7 @@ from tests.runner.conftest import Train, sources
 TASKS = ["choice", "arithmetic", "copying", "induction", "brackets", "cloze"]
 STEPS = 4
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 
 
 def plan(*, evaluated: bool = True, **degrees: object) -> Plan:

@@ -20,7 +20,7 @@ from tests.runner.conftest import Train, sources
 TEXT = "def load(path: Path) -> None:\n    return"
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.filterwarnings("ignore:`load_state_dict` is deprecated:FutureWarning")  # Megatron loads by it
 def test_a_run_of_any_layout_is_exported_and_sampled(train: Train, tmp_path: Path, capsys):
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -30,7 +30,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_two_machines_train_to_the_losses_of_one(tmp_path: Path) -> None:
     plan = two_machines()
     alone = run_plan(launched(plan), runs_dir=tmp_path / "alone", base_dir=ROOT, progress=False)

@@ -21,7 +21,7 @@ from tests.runner.cluster import launched, written
 from tests.runner.conftest import ROOT, sources
 from tests.slurm import needs_slurm, one_node
 
-pytestmark = [needs_slurm, pytest.mark.slow]
+pytestmark = [needs_slurm, pytest.mark.integration]
 STEPS, EVERY = 60, 5
 _PATIENCE_S = 300
 

@@ -78,7 +78,7 @@ def after_step(record_path: Path, step: int, act: Callable[[], None]) -> threadi
     return thread
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_bad_batch_is_skipped_and_a_run_that_pauses_goes_on_as_if_it_had_not(faulty, tmp_path: Path) -> None:
     faulty("nan:6")
     path = job_folder(plan(), tmp_path).path
@@ -101,7 +101,7 @@ def test_a_bad_batch_is_skipped_and_a_run_that_pauses_goes_on_as_if_it_had_not(f
     assert losses(straight) == losses(record), "pausing changed nothing, to the last bit"
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_when_it_is_resumed(
     faulty, tmp_path: Path
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_whe
     assert history_of(again, STEPS).past(EVERY) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_an_alarm_that_stops_leaves_a_checkpoint_of_the_step_before(faulty, tmp_path: Path) -> None:
     faulty("nan:6")
     made = plan(non_finite="stop", restarts=3)
@@ -141,7 +141,7 @@ def test_an_alarm_that_stops_leaves_a_checkpoint_of_the_step_before(faulty, tmp_
     assert record.of(Launch)[-1].resumed_from_step == 5
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_hung_rank_is_named_its_stack_is_written_and_the_run_starts_again_by_itself(tmp_path: Path) -> None:
     made = plan(data=2, hang_floor=20.0, restarts=1, restart_wait=0.1)
     path = job_folder(made, tmp_path).path
@@ -164,14 +164,14 @@ def test_a_hung_rank_is_named_its_stack_is_written_and_the_run_starts_again_by_i
     assert losses(record) == losses(undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_run_ends_with_a_checkpoint_before_its_time_limit(faulty, tmp_path: Path) -> None:
     faulty("slow:" + ",".join(str(n) for n in range(1, STEPS + 1)))
     with pytest.raises(RunPausedError, match=r"supervision\.time_limit is near"):
         run(plan(time_limit=20.0), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_run_that_has_spent_its_budget_pauses_and_is_not_taken_up(tmp_path: Path) -> None:
     made = plan(budget_factor=1.2)
     budget = made.spec.budget.model_copy(update={"time": 1.0})
