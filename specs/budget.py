@@ -8,6 +8,7 @@ from sixnd.specs import catalog
 from sixnd.specs.annealing import Anneal
 from sixnd.specs.calibration import Calibration
 from sixnd.specs.checkpoint_policy import Checkpoints
+from sixnd.specs.continual import Continual
 from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
 from sixnd.specs.evaluation import Evaluation
@@ -380,6 +381,8 @@ class BudgetSpec(Document):
     """The text."""
     model: ModelRequest = ModelRequest()
     """The model, or `auto`."""
+    continual: Continual | None = None
+    """The trained model to start from; by default training starts from new weights."""
     training: Training = Training()
     """Batch, learning rate, schedule, precision, seed."""
     layout: Layout = Layout()

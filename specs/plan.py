@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
+from sixnd.specs.continual import WHERE_IT_LIES, PlannedContinual
 from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.evaluation import TaskName
 from sixnd.specs.families import Architecture
@@ -488,6 +489,8 @@ class Plan(Document):
     """None with one stage, and on a shared host, where nobody idles."""
     warnings: list[str]
     """What a reader must know before signing: extrapolation, repetition, thin margins."""
+    continual: PlannedContinual | None = None
+    """The model that training starts from; none where it starts from new weights."""
 
     @property
     def phases(self) -> list[PlannedPhase]:
@@ -515,4 +518,6 @@ class Plan(Document):
             "training": self.training.plain(),
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }
+        if self.continual is not None:  # left out else, so that plans of before it keep their fingerprint
+            parts["continual"] = self.continual.model_dump(mode="json", exclude=WHERE_IT_LIES)
         return sha256_of(parts)[:8]
