@@ -10,6 +10,7 @@ from sixnd.planner.goodput import known_stops
 from sixnd.planner.hyperparameter_laws import choices
 from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, lawful_batch_tokens, lawful_learning_rate
 from sixnd.planner.intervals import checkpoint_steps
+from sixnd.planner.schedule import COOLDOWN_SOURCE, COSINE_SOURCE, ROOT_SOURCE, final_rate, scheduled_steps
 from sixnd.specs import catalog
 from sixnd.specs.catalog import HyperparameterForm, HyperparameterLaw, LawInput, LogLinearForm
 
@@ -61,10 +62,13 @@ def _moved(facts: Facts, lawful: float) -> Step:
 
 
 def _final(facts: Facts) -> Step:
-    t, share = facts.plan.training, facts.spec.training.final_lr_fraction
-    return Step(
-        "at the last step", f"{t.learning_rate:.5g} × {share:g}", t.learning_rate * share, "training.final_lr_fraction"
-    )
+    t, asked = facts.plan.training, facts.spec.training
+    value = final_rate(asked, t.learning_rate, t.steps)
+    if t.schedule == "inverse-square-root" and not t.decay_steps:
+        formula = f"{t.learning_rate:.5g} × max({asked.final_lr_fraction:g}, √({t.warmup_steps:,} / {t.steps:,}))"
+        return Step("at the last step", formula, value, ROOT_SOURCE)
+    formula = f"{t.learning_rate:.5g} × {asked.final_lr_fraction:g}"
+    return Step("at the last step", formula, value, "training.final_lr_fraction")
 
 
 def _law(facts: Facts) -> HyperparameterLaw:
@@ -105,25 +109,28 @@ def _others(facts: Facts, what: str) -> list[Step]:
 def schedule(facts: Facts) -> list[Step]:
     """Warm-up and fall as shares of the steps."""
     asked, t = facts.spec.training, facts.plan.training
+    ends, cosine = scheduled_steps(asked, t.steps), t.schedule == "cosine"
     warmup = f"{asked.warmup_fraction:g} × {t.steps:,} steps, rounded"
-    fall = (
-        f"{t.steps:,} - {t.warmup_steps:,}"
-        if t.schedule == "cosine"
-        else f"{asked.decay_fraction:g} × {t.steps:,}, rounded"
-    )
-    cosine, wsd = "Hoffmann et al. 2022, appendix B", "Hägele et al. 2024, arXiv:2405.18392"
-    rising = min(round(asked.warmup_fraction * t.steps), t.steps - 1)
-    falling = t.steps - rising if t.schedule == "cosine" else max(1, round(asked.decay_fraction * t.steps))
+    fall = f"{t.steps:,} - {t.warmup_steps:,}" if cosine else f"{asked.decay_fraction:g} × {t.steps:,}, rounded"
+    source = {"cosine": COSINE_SOURCE, "wsd": COOLDOWN_SOURCE, "inverse-square-root": ROOT_SOURCE}[t.schedule]
     return [
-        Step(
-            "shape",
-            f"training.schedule, {t.cooldown} cooldown" if t.schedule == "wsd" else "training.schedule",
-            t.schedule,
-        ),
-        Step("warm-up", warmup, rising, "training.warmup_fraction", "steps"),
-        Step("falling", fall, falling, cosine if t.schedule == "cosine" else wsd, "steps"),
+        Step("shape", "training.schedule" if cosine else f"training.schedule, {t.cooldown} cooldown", t.schedule),
+        Step("warm-up", warmup, ends.rising, "training.warmup_fraction", "steps"),
+        *_between(facts),
+        Step("falling", fall, ends.falling, source, "steps"),
         _final(facts),
     ]
+
+
+def _between(facts: Facts) -> list[Step]:
+    """What an inverse square root has fallen to where its cooldown begins."""
+    t = facts.plan.training
+    if t.schedule != "inverse-square-root" or not t.decay_steps:
+        return []
+    first = t.steps - t.decay_steps
+    rate = max(t.final_learning_rate, t.learning_rate * math.sqrt(t.warmup_steps / first))
+    formula = f"{t.learning_rate:.5g} × √({t.warmup_steps:,} / {first:,})"
+    return [Step("before the cooldown", formula, rate, ROOT_SOURCE)]
 
 
 def adam(facts: Facts) -> list[Step]:

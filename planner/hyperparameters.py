@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sixnd.planner.batch_scaling import scale_factor
 from sixnd.planner.hyperparameter_laws import Choice, Point, choice, choices
 from sixnd.planner.mup import planned_mup, standard_init_std
+from sixnd.planner.schedule import final_rate, scheduled_steps
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import ContradictionError, Problem
@@ -151,16 +152,15 @@ def training(
     """The optimizer's settings for so many steps of so many sequences; ``point`` is where the laws are asked."""
     t = spec.training
     rate = peak_rate(spec, point, batch * model.sequence)
-    warmup = min(round(t.warmup_fraction * steps), steps - 1)
-    falling = steps - warmup if t.schedule == "cosine" else max(1, round(t.decay_fraction * steps))
+    ends = scheduled_steps(t, steps)
     return PlannedTraining(
         steps=steps,
         global_batch=batch,
         learning_rate=rate.value,
-        final_learning_rate=rate.value * t.final_lr_fraction,
-        warmup_steps=warmup,
+        final_learning_rate=final_rate(t, rate.value, steps),
+        warmup_steps=ends.rising,
         schedule=t.schedule,
-        decay_steps=falling,
+        decay_steps=ends.falling,
         cooldown=t.cooldown,
         weight_decay=t.weight_decay,
         adam_beta1=ADAM_BETA1,

@@ -5,10 +5,10 @@ from sixnd.planner.batch_scaling import SOURCES
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import Choice, Point, choices
 from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, PeakRate, peak_rate
+from sixnd.planner.schedule import schedule_decisions
 from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedTraining
 
-COOLDOWN_SOURCE = "Hägele et al. 2024, arXiv:2405.18392"
 _TIMESCALE_SOURCE = "Wang and Aitchison 2024, arXiv:2405.13698; Bergsma et al. 2025, arXiv:2505.13738"
 
 
@@ -17,8 +17,7 @@ def training_decisions(drafter: Drafter, draft: Draft, trained: PlannedTraining)
     return [
         _batch(drafter, draft),
         _learning_rate(drafter, draft),
-        _schedule(drafter, trained),
-        _other_schedule(trained),
+        *schedule_decisions(drafter.spec.training, trained),
         _adam(drafter, trained),
         _init(trained),
         *_parametrization(draft, trained),
@@ -114,45 +113,6 @@ def _one_law(found: Choice, what: str) -> str:
     shown = f"{value:.3g}" if what == "learning_rate" else f"{value / 1e6:.3g}M"
     outside = f" ({found.decades_outside:.1f} decades outside its range)" if found.decades_outside else ""
     return f"{found.law} {shown}{outside}"
-
-
-def _schedule(drafter: Drafter, trained: PlannedTraining) -> Decision:
-    fields = {"schedule", "warmup_fraction", "decay_fraction", "final_lr_fraction", "cooldown"}
-    wsd = trained.schedule == "wsd"
-    shape = f" ({trained.cooldown})" if wsd else ""
-    return Decision(
-        what="training.schedule",
-        value=f"{trained.schedule}: {trained.warmup_steps:,} steps up, {trained.decay_steps:,} down{shape} "
-        f"to {trained.final_learning_rate:.3g}",
-        reason=(
-            "constant, then a cooldown at the end: over about a fifth of the steps it matches cosine"
-            if wsd
-            else "decay over exactly the planned steps: a longer horizon costs loss"
-        ),
-        source=(
-            f"{COOLDOWN_SOURCE}; fractions of the spec"
-            if wsd
-            else "Hoffmann et al. 2022, appendix B (cosine length, decay to a tenth); fractions of the spec"
-        ),
-        pinned=bool(fields & drafter.spec.training.model_fields_set),
-    )
-
-
-def _other_schedule(trained: PlannedTraining) -> Decision:
-    """What the schedule that was not taken would have bought or cost."""
-    share = trained.decay_steps / trained.steps if trained.schedule == "wsd" else 0.2
-    horizons = (0.25, 0.5, 1.0)
-    cosine, wsd = sum(horizons), 1 + share * sum(horizons[:-1])
-    return Decision(
-        what="training.schedule: wsd against cosine",
-        value=f"{trained.schedule} for one horizon; for several, wsd costs less",
-        reason=(
-            "at one horizon both reach about the same loss; with wsd the checkpoints of the constant part serve "
-            f"shorter horizons, each for a cooldown of {share:.0%} of its steps: models at a quarter, a half and all "
-            f"of these tokens cost {wsd:.2f} runs with wsd, {cosine:.2f} with cosine"
-        ),
-        source=f"{COOLDOWN_SOURCE}; the runs are counted, not measured",
-    )
 
 
 def _adam(drafter: Drafter, trained: PlannedTraining) -> Decision:

@@ -17,11 +17,7 @@ from megatron.core.optimizer import (
 )
 from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.optimizer.optimizer_config import ParamKey, ParamWithNamePredicate
-from megatron.core.optimizer_param_scheduler import (
-    OptimizerParamScheduler,
-    ParamGroupOverride,
-    get_canonical_lr_for_logging,
-)
+from megatron.core.optimizer_param_scheduler import ParamGroupOverride, get_canonical_lr_for_logging
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 from megatron.core.utils import get_batch_on_this_cp_rank
@@ -29,11 +25,9 @@ from megatron.core.utils import get_batch_on_this_cp_rank
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
 from sixnd.runner.model import build_model, dtype_of, transformer_config
+from sixnd.runner.schedule import build_scheduler
 from sixnd.runner.supervision.compute_clock import ComputeClock
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
-
-_COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
-"""The plan's names of the cooldown's shape, as Megatron knows them."""
 
 
 def start_process_groups(layout: PlannedLayout, seed: int, alone: Path | None = None) -> None:
@@ -215,28 +209,6 @@ def _overrides(config: OptimizerConfig, training: PlannedTraining) -> dict[Param
 
 def _is_hidden_matrix(parameter: torch.nn.Parameter, name: str) -> bool:
     return parameter.dim() == 2 and ".layers." in name
-
-
-def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> OptimizerParamScheduler:
-    """The learning rate of each step: linear warm-up, then cosine or stable-and-decay. Counted in steps."""
-    training = plan.training
-    scheduler = OptimizerParamScheduler(
-        optimizer,
-        init_lr=0.0,
-        max_lr=training.learning_rate,
-        min_lr=training.final_learning_rate,
-        lr_warmup_steps=training.warmup_steps,
-        lr_decay_steps=training.steps,
-        lr_decay_style="cosine" if training.schedule == "cosine" else "WSD",
-        start_wd=training.weight_decay,
-        end_wd=training.weight_decay,
-        wd_incr_steps=training.steps,
-        wd_incr_style="constant",
-        wsd_decay_steps=training.decay_steps if training.schedule == "wsd" else None,
-        lr_wsd_decay_style=_COOLDOWN[training.cooldown] if training.schedule == "wsd" else None,
-    )
-    scheduler.step(increment=1)  # the first step trains too: without this its learning rate would be zero
-    return scheduler
 
 
 def _forward(clock: ComputeClock, batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:

@@ -300,18 +300,21 @@ class Training(Document):
     batch_scaling: Literal["square-root", "linear", "none"] = "square-root"
     """With a pinned `global_batch` and an automatic learning rate: how the law's rate moves from the law's batch to
     the pinned one. `square-root` for Adam (Malladi et al. 2022), `linear` for SGD (Goyal et al. 2017), `none`."""
-    schedule: Literal["cosine", "wsd"] = "cosine"
-    """Shape of the learning rate: cosine decay, or warm-up, stable, decay. With `wsd` the checkpoints of the stable
-    part serve shorter horizons too: each needs only a cooldown of its own."""
+    schedule: Literal["cosine", "wsd", "inverse-square-root"] = "cosine"
+    """Shape of the learning rate: cosine decay; warm-up, stable, decay; or after warm-up the peak times
+    √(warm-up / step). With the last two the checkpoints of before the cooldown serve shorter horizons too: each needs
+    only a cooldown of its own."""
     warmup_fraction: Fraction = 0.02
     """Share of steps over which the learning rate rises linearly from zero."""
     decay_fraction: Fraction = 0.2
-    """With `wsd`: share of steps at the end over which the learning rate falls."""
+    """With `wsd` and `inverse-square-root`: share of steps at the end over which the learning rate cools down. 0 leaves
+    an inverse square root without cooldown."""
     cooldown: Literal["linear", "1-sqrt"] = "1-sqrt"
-    """With `wsd`: how the learning rate falls. `1-sqrt` falls fast first; it did better than `linear` in Hägele et al.
-    2024."""
+    """How the learning rate cools down. `1-sqrt` falls fast first; with `wsd` it did better than `linear` in Hägele et
+    al. 2024."""
     final_lr_fraction: Fraction = 0.1
-    """Learning rate at the last step as a share of the peak."""
+    """Learning rate at the last step as a share of the peak; of an inverse square root without cooldown the share that
+    it does not fall below. With 0 the last step changes nothing."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     """AdamW's decoupled weight decay, on matrices only."""
     clip_grad_norm: Annotated[float, Field(gt=0)] = 1.0

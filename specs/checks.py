@@ -9,6 +9,7 @@ from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mix_checks import mix_problems
 from sixnd.specs.prepared_checks import prepared_problems
 from sixnd.specs.running_costs import Offer
+from sixnd.specs.training_checks import training_problems
 
 _TOLERANCE = 0.01  # two ways to say one budget may differ by rounding, not by more
 
@@ -21,6 +22,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_failures(spec),
         *_budget_agrees(spec),
         *_model_consistent(spec),
+        *training_problems(spec.training),
         *_layout_fits(spec),
         *_shape_divides(spec),
         *_sources(spec),
@@ -149,9 +151,6 @@ def _model_consistent(spec: BudgetSpec) -> list[Problem]:
         message = f"{' and '.join(deciding)} each decide the model; keep one of them"
         others: tuple[Path, ...] = tuple(("model", name) for name in deciding[1:])
         problems.append(Problem(("model", deciding[0]), message, also=others))
-    if spec.training.warmup_fraction + spec.training.decay_fraction > 1 and spec.training.schedule == "wsd":
-        message = "warmup_fraction + decay_fraction is above 1; lower one of them"
-        problems.append(Problem(("training", "decay_fraction"), message, also=(("training", "warmup_fraction"),)))
     return problems
 
 

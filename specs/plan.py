@@ -1,6 +1,6 @@
 """Plan: complete. Nothing is `auto` any more; every decision carries its reason, every estimate its interval."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -212,6 +212,14 @@ class PlannedMup(Document):
     """Factor of query · key before the softmax: √(base head dimension) / head dimension."""
 
 
+_FIRST_SETTINGS = {
+    *("steps", "global_batch", "learning_rate", "final_learning_rate", "warmup_steps", "schedule", "decay_steps"),
+    *("cooldown", "weight_decay", "adam_beta1", "adam_beta2", "adam_eps", "clip_grad_norm", "init_std"),
+    *("precision", "seed", "mup"),
+}
+"""What plans have said of training from the start."""
+
+
 class PlannedTraining(Document):
     """Optimizer, schedule and batch."""
 
@@ -221,11 +229,12 @@ class PlannedTraining(Document):
     learning_rate: NonNegative
     final_learning_rate: NonNegative
     warmup_steps: int
-    schedule: Literal["cosine", "wsd"]
-    decay_steps: Count
-    """Steps of the falling part at the end: all after warm-up for cosine."""
+    schedule: Literal["cosine", "wsd", "inverse-square-root"]
+    decay_steps: Annotated[int, Field(ge=0)]
+    """Steps of the falling part at the end: all after warm-up for cosine, the cooldown for the others; 0 for an inverse
+    square root that has none."""
     cooldown: Literal["linear", "1-sqrt"] = "linear"
-    """How the learning rate falls with `wsd`; with `cosine` it is not looked at."""
+    """How the learning rate cools down; with `cosine` it is not looked at."""
     weight_decay: NonNegative
     adam_beta1: float
     adam_beta2: float
@@ -237,6 +246,18 @@ class PlannedTraining(Document):
     seed: int
     mup: PlannedMup | None = None
     """Set where the parametrization is `mup`."""
+
+    def identity(self) -> dict[str, Any]:
+        """What of it changes the model; settings that came later are left out where they change nothing.
+
+        So a plan of before they were there keeps its fingerprint, and with it its run folder and checkpoints.
+        """
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in self.plain().items()
+            if name in _FIRST_SETTINGS or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
 
 
 class PlannedLayout(Document):
@@ -515,7 +536,7 @@ class Plan(Document):
         parts = {
             "model": self.model.plain(),
             "data": self.data.model_dump(mode="json", exclude={"sources": {"__all__": _ONLY_TOLD}}),
-            "training": self.training.plain(),
+            "training": self.training.identity(),
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }
         if self.continual is not None:  # left out else, so that plans of before it keep their fingerprint

@@ -22,6 +22,8 @@ def refuse(plan: Plan) -> None:
         reasons.append("its model has an architecture of its own; only models of model.shape are exported")
     if plan.training.mup is not None:
         reasons.append("it trains with muP, whose learning rates and factors cannot be said there")
+    if plan.training.schedule == "inverse-square-root" and plan.training.decay_steps:
+        reasons.append("its inverse square root ends in a cooldown; there it has none (training.decay_fraction: 0)")
     if plan.training.precision not in ("bf16", "fp32"):
         reasons.append(f"its precision is {plan.training.precision}; only bf16 and fp32 are exported")
     if reasons:

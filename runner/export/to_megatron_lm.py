@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from sixnd.runner.export.plan import Exported, blends, differences, refuse
 from sixnd.runner.job import JobFolder
+from sixnd.runner.schedule_names import COOLDOWNS, STYLES
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
 
 Arguments = dict[str, str | list[str] | None]
 """Values by flag; none where the flag is a switch."""
 
-_COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
 _PER_NODE = 8
 """GPUs of a node at most, where nobody says otherwise."""
 _HEADER = """#!/bin/sh
@@ -111,7 +111,7 @@ def _optimizer(training: PlannedTraining) -> Arguments:
         "--min-lr": repr(training.final_learning_rate),
         "--lr-warmup-iters": str(training.warmup_steps),
         "--lr-decay-iters": str(training.steps),
-        "--lr-decay-style": "cosine" if training.schedule == "cosine" else "WSD",
+        "--lr-decay-style": STYLES[training.schedule],
         "--weight-decay": repr(training.weight_decay),
         "--adam-beta1": repr(training.adam_beta1),
         "--adam-beta2": repr(training.adam_beta2),
@@ -121,7 +121,7 @@ def _optimizer(training: PlannedTraining) -> Arguments:
     }
     if training.schedule == "wsd":
         found |= {
-            "--lr-wsd-decay-style": _COOLDOWN[training.cooldown],
+            "--lr-wsd-decay-style": COOLDOWNS[training.cooldown],
             "--lr-wsd-decay-iters": str(training.decay_steps),
         }
     if training.precision == "bf16":

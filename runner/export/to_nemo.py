@@ -9,9 +9,9 @@ from typing import Any
 
 from sixnd.runner.export.plan import Exported, blends, differences, refuse
 from sixnd.runner.job import JobFolder
+from sixnd.runner.schedule_names import COOLDOWNS, STYLES
 from sixnd.specs.plan import Plan, PlannedLayout
 
-_COOLDOWN = {"linear": "linear", "1-sqrt": "minus_sqrt"}
 _HEAD = '''"""Trains a plan of sixnd with Megatron-Bridge: torchrun --nproc-per-node GPUS THIS_FILE."""
 
 import torch
@@ -163,13 +163,13 @@ def _scheduler(plan: Plan) -> dict[str, Any]:
     found = {
         "lr_warmup_iters": training.warmup_steps,
         "lr_decay_iters": training.steps,
-        "lr_decay_style": "cosine" if training.schedule == "cosine" else "WSD",
+        "lr_decay_style": STYLES[training.schedule],
         "start_weight_decay": training.weight_decay,
         "end_weight_decay": training.weight_decay,
         "weight_decay_incr_style": "constant",
     }
     if training.schedule == "wsd":
-        found |= {"lr_wsd_decay_style": _COOLDOWN[training.cooldown], "lr_wsd_decay_iters": training.decay_steps}
+        found |= {"lr_wsd_decay_style": COOLDOWNS[training.cooldown], "lr_wsd_decay_iters": training.decay_steps}
     return found
 
 

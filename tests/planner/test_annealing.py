@@ -100,6 +100,8 @@ def test_a_published_mix_leaves_out_what_it_has_no_domain_for_and_says_what_no_s
         ({"schedule": "wsd", "decay_fraction": 0.2}, "after the cooldown"),
         ({"schedule": "wsd", "decay_fraction": 0.05}, "before the cooldown"),
         ({"schedule": "cosine", "final_lr_fraction": 0.0}, "fallen to 3% of its peak"),
+        ({"schedule": "inverse-square-root", "decay_fraction": 0.1}, "starts with the cooldown"),
+        ({"schedule": "inverse-square-root", "decay_fraction": 0.0}, "an inverse square root, has fallen to 15% of"),
     ],
 )
 def test_the_decision_says_how_annealing_stands_to_the_learning_rate(training, told):

@@ -20,6 +20,7 @@ SPECS = {
     "exact compute": spec({"compute": 1e21, "counting": "exact"}),
     "money": spec({"money": 2000}),
     "time": spec({"time": "2 days"}, training={"schedule": "wsd"}),
+    "inverse square root": spec({"time": "2 days"}, training={"schedule": "inverse-square-root"}),
     "loss": spec({"loss": 2.4}),
     "pinned N": spec({"compute": 1e21}, model={"params": 3e9}),
     "pinned D": spec({"compute": 1e21}, data={"tokens": 2e11}),

@@ -59,8 +59,15 @@ def folder(path: Path, made: Plan, names: tuple[str, ...] = ("prose", "code")) -
     return found
 
 
+def root(cooldown: int) -> Plan:
+    """An inverse square root, with so many steps of cooldown."""
+    made = plan(schedule="inverse-square-root")
+    return made.model_copy(update={"training": made.training.model_copy(update={"decay_steps": cooldown})})
+
+
 EVERY_PLAN = [plan(name) for name in LAYOUTS] + [
     plan(tied=True, schedule="wsd"),
+    root(0),
     wide(64, mup=False, heads=2),
 ]
 
@@ -87,6 +94,16 @@ def test_the_arguments_say_what_the_plan_says(tmp_path):
     assert found["--train-data-path"] == ["0.5", f"{tmp_path}/data/prose", "0.5", f"{tmp_path}/data/code"]
     assert "--bf16" not in found, "the plan's precision is FP32"
     assert "--untie-embeddings-and-output-weights" in found
+
+
+def test_an_inverse_square_root_is_megatron_s_own_or_refused(tmp_path):
+    found, made = arguments(root(0), None), root(0).training
+    assert (found["--lr-decay-style"], found["--min-lr"]) == ("inverse-square-root", repr(made.final_learning_rate))
+    assert "--lr-wsd-decay-style" not in found
+    assert "lr_decay_style='inverse-square-root'" in nemo(root(0), None).text
+    for write in (megatron_lm, nemo):
+        with pytest.raises(UntrainablePlanError, match="ends in a cooldown"):
+            write(root(2), None)
 
 
 def started(script: str, where: Path, *more: str) -> list[str]:
