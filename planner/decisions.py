@@ -3,6 +3,7 @@
 from sixnd.planner import laws
 from sixnd.planner.anneal_decisions import anneal_decision
 from sixnd.planner.architecture import ASPECT_SOURCE
+from sixnd.planner.document_masks import document_masks_decision
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.evaluation import task_decisions
 from sixnd.planner.failures import DALY
@@ -44,6 +45,7 @@ def decisions(
         _tokens(drafter, draft),
         sources_decision(drafter.spec, data),
         *anneal_decision(drafter.spec, data, trained),
+        *document_masks_decision(data, draft.candidate.model),
         *training_decisions(drafter, draft, trained),
         _precision(drafter, precisions),
         _layout(drafter, draft),

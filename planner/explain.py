@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Callable
 
 from sixnd.planner import explain_cost, explain_estimates, explain_mix, explain_model, explain_size, explain_training
+from sixnd.planner.document_masks import counted
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.planner.why_not import asked_layout, why_not
 from sixnd.specs.errors import SixndError
@@ -26,6 +27,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "data.tokens": explain_size.tokens,
     "data.sources": explain_mix.sources,
     "data.anneal": explain_mix.annealing,
+    "data.document_masks": counted,
     "training.global_batch": explain_training.batch,
     "training.learning_rate": explain_training.learning_rate,
     "training.schedule": explain_training.schedule,
@@ -65,6 +67,7 @@ _SHORT = {
     "tokens": "data.tokens",
     "mix": "data.sources",
     "anneal": "data.anneal",
+    "masks": "data.document_masks",
     "shape": "model.shape",
     "vocabulary": "model.vocab_size",
     "flops": "model.flops_per_token",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sixnd.planner.document_masks import counted
 from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.layout import step_time
@@ -55,7 +56,7 @@ def mfu(facts: Facts) -> list[Step]:
     flops, step_s = facts.model.training_flops, _step_s(facts)
     formula = f"{batch:,} × {flops:.5g} FLOPs / ({cluster.count} × {cluster.peak_flops:.4g} FLOP/s × {step_s:.5g} s)"
     value = batch * flops / (cluster.count * cluster.peak_flops * step_s)
-    return with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)
+    return [*counted(facts), *with_interval(Step("MFU", formula, value), facts.plan.estimates.mfu)]
 
 
 def hfu(facts: Facts) -> list[Step]:

@@ -128,6 +128,7 @@ def planned_data(spec: BudgetSpec, tokens: int) -> PlannedData:
         across=resolved(spec.data.across or []),
         tokenizer=spec.data.tokenizer,
         prepared_sha256=None if prepared is None else prepared.content_sha256(),
+        document_masks=spec.data.document_masks,
     )
 
 

@@ -19,6 +19,7 @@ from megatron.core.datasets.utils import Split
 from torch.utils.data import DataLoader, Dataset
 
 from sixnd.runner.device import is_cuda
+from sixnd.runner.documents import document_begins
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.tokenizers.tokenizer import Tokenizer
 from sixnd.specs.plan import PhaseName, Plan
@@ -165,9 +166,16 @@ class StepSampler:
                 yield list(range(first, first + self.micro_batch))
 
 
-def micro_batches(dataset: PhasedDataset | BlendedDataset, sampler: StepSampler) -> Iterator[Batch]:
-    """Micro-batches in the sampler's order, on the training device."""
+def micro_batches(
+    dataset: PhasedDataset | BlendedDataset, sampler: StepSampler, *, document_masks: bool = False
+) -> Iterator[Batch]:
+    """Micro-batches in the sampler's order, on the training device; with masks also where documents begin.
+
+    That stays in the host's memory: attention takes it as numbers, which to fetch from a device would stall it.
+    """
     workers = 2 if is_cuda() else 0
     loader: Any = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, pin_memory=is_cuda())
     for batch in loader:
-        yield {key: batch[key].cuda(non_blocking=True) for key in ("tokens", "labels", "loss_mask", "position_ids")}
+        begins = {"begins": document_begins(batch["tokens"])} if document_masks else {}
+        names = ("tokens", "labels", "loss_mask", "position_ids")
+        yield {name: batch[name].cuda(non_blocking=True) for name in names} | begins

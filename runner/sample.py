@@ -107,12 +107,15 @@ def logits_of(model: Any, plan: Plan) -> Logits:
     """What a model of ours on one device says of the next token, looking back on as many as it was trained to see."""
     import torch
 
+    from sixnd.runner.documents import document_begins
+
     device = next(model.parameters()).device
 
     def of(ids: list[int]) -> Any:
-        window = torch.tensor([ids[-plan.model.sequence_length :]], device=device)
+        window = torch.tensor([ids[-plan.model.sequence_length :]])
         positions = torch.arange(window.shape[1], device=device)[None]
-        return model(window, positions, None)[0, -1, : plan.model.vocab_size]
+        begins = document_begins(window) if plan.data.document_masks else None
+        return model(window.to(device), positions, begins)[0, -1, : plan.model.vocab_size]
 
     return of
 

@@ -121,8 +121,11 @@ class Run:
 
     def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""
+        masks = self.plan.data.document_masks
         return [
-            self.supervisor.heart.each(micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last)))
+            self.supervisor.heart.each(
+                micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last), document_masks=masks)
+            )
             for _chunk in self.trainer.chunks
         ]
 

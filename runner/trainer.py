@@ -216,7 +216,7 @@ def _forward(clock: ComputeClock, batches: Iterator[Batch], model: Any) -> tuple
     counted = batch["loss_mask"].sum()
     own = get_batch_on_this_cp_rank(dict(batch))  # this rank's share of each sequence
     with clock:
-        output = model(own["tokens"], own["position_ids"], None, labels=own["labels"])
+        output = model(own["tokens"], own["position_ids"], batch.get("begins"), labels=own["labels"])
     return output, functools.partial(_loss, own["loss_mask"], counted)
 
 

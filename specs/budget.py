@@ -244,6 +244,8 @@ class Data(Document):
     """Training tokens D, e.g. `2T tokens`; `auto` follows from the budget and N."""
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     """Share of each source's documents held out for validation."""
+    document_masks: bool = False
+    """Let a token attend only to its own document's tokens, not to all that stand before it in its sequence."""
     across: Stages | None = None
     """Deduplication over all sources together, after each one's own stages; what an earlier source has, stays there."""
     anneal: Anneal | None = None

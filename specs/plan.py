@@ -188,6 +188,13 @@ class PlannedData(Document):
     """Of what was prepared, where the spec names it: documents, tokens, tokenizer, and not where they lie."""
     anneal: PlannedAnneal | None = None
     """Where the last share of training reads another blend."""
+    document_masks: bool = False
+    """Whether a token attends only to tokens of its own document."""
+
+    def identity(self) -> dict[str, Any]:
+        """What of it changes the model; document masks only where there are any, since plans of before have none."""
+        silent: dict[str, Any] = {"sources": {"__all__": _ONLY_TOLD}, "document_masks": not self.document_masks}
+        return self.model_dump(mode="json", exclude=silent)
 
 
 class PlannedMup(Document):
@@ -535,7 +542,7 @@ class Plan(Document):
         """Eight hex digits of what changes the model: where and on what it runs stays out."""
         parts = {
             "model": self.model.plain(),
-            "data": self.data.model_dump(mode="json", exclude={"sources": {"__all__": _ONLY_TOLD}}),
+            "data": self.data.identity(),
             "training": self.training.identity(),
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }

@@ -12,8 +12,10 @@ from megatron.core.utils import get_batch_on_this_cp_rank
 
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import current_device
+from sixnd.runner.documents import document_begins
 from sixnd.runner.evaluation.rows import Array, Rows
 from sixnd.runner.trainer import Trainer
+from sixnd.specs.plan import PlannedLayout
 
 Watched = Callable[[Iterator[Batch]], Iterator[Batch]]
 """Passes micro-batches on, and notes that there is progress."""
@@ -30,7 +32,8 @@ def scores(trainer: Trainer, rows: Rows, watched: Watched) -> Array:
     # Interleaved schedules take micro-batches by as many as there are stages.
     group = layout.data * (layout.pipeline if layout.virtual_pipeline > 1 else 1)
     micro_batches = -(-len(rows) // (layout.micro_batch * group)) * group // layout.data
-    batches = [watched(_batches(rows, layout.micro_batch, micro_batches, layout.data)) for _ in trainer.chunks]
+    begins = document_begins(torch.from_numpy(rows.tokens)) if trainer.plan.data.document_masks else None
+    batches = [watched(_batches(rows, begins, layout, micro_batches)) for _ in trainer.chunks]
     forward = functools.partial(_forward, trainer.plan.model.vocab_size)
     totals = torch.zeros(len(rows), 2, dtype=torch.float64, device=current_device())
     for found in trainer.measure(forward, batches, micro_batches, rows.length):
@@ -42,11 +45,14 @@ def scores(trainer: Trainer, rows: Rows, watched: Watched) -> Array:
     return scored
 
 
-def _batches(rows: Rows, size: int, micro_batches: int, data_ranks: int) -> Iterator[Batch]:
-    """This replica's micro-batches, filled up with copies of the first row, which are not counted."""
-    rank, device = parallel_state.get_data_parallel_rank(), current_device()
+def _batches(rows: Rows, begins: torch.Tensor | None, layout: PlannedLayout, micro_batches: int) -> Iterator[Batch]:
+    """This replica's micro-batches, filled up with copies of the first row, which are not counted.
+
+    ``begins`` says where documents begin in ``rows``, where attention ends with them.
+    """
+    rank, device, size = parallel_state.get_data_parallel_rank(), current_device(), layout.micro_batch
     for micro_batch in range(micro_batches):
-        first = (micro_batch * data_ranks + rank) * size
+        first = (micro_batch * layout.data + rank) * size
         numbers = np.arange(first, first + size)
         taken = np.where(numbers < len(rows), numbers, 0)
         batch = {
@@ -56,14 +62,15 @@ def _batches(rows: Rows, size: int, micro_batches: int, data_ranks: int) -> Iter
             "position_ids": torch.arange(rows.length).repeat(size, 1),
             "rows": torch.from_numpy(np.where(numbers < len(rows), numbers, _ABSENT)),
         }
-        yield {name: tensor.to(device) for name, tensor in batch.items()}
+        masks = {} if begins is None else {"begins": begins[torch.from_numpy(taken)]}
+        yield {name: tensor.to(device) for name, tensor in batch.items()} | masks
 
 
 def _forward(vocab_size: int, batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:
     batch = next(batches)
     numbers = batch.pop("rows")
     own = get_batch_on_this_cp_rank(dict(batch))  # this rank's share of each sequence
-    output = model(own["tokens"], own["position_ids"], None)
+    output = model(own["tokens"], own["position_ids"], batch.get("begins"))
     return output, functools.partial(_sums, vocab_size, numbers, own["labels"], own["loss_mask"])
 
 

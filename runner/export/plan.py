@@ -24,6 +24,11 @@ def refuse(plan: Plan) -> None:
         reasons.append("it trains with muP, whose learning rates and factors cannot be said there")
     if plan.training.schedule == "inverse-square-root" and plan.training.decay_steps:
         reasons.append("its inverse square root ends in a cooldown; there it has none (training.decay_fraction: 0)")
+    if plan.data.document_masks:
+        reasons.append(
+            "its attention ends with the document; there Transformer Engine attends, which does not look at the mask of "
+            "--reset-attention-mask (NVIDIA/Megatron-LM#2357)"
+        )
     if plan.training.precision not in ("bf16", "fp32"):
         reasons.append(f"its precision is {plan.training.precision}; only bf16 and fp32 are exported")
     if reasons:

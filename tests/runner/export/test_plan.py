@@ -22,6 +22,7 @@ from sixnd.specs.plan import Plan
 from tests.runner import tiny
 from tests.runner.annealed import annealed
 from tests.runner.conftest import ROOT, sources
+from tests.runner.test_documents import masked
 from tests.runner.test_mup import wide
 
 TEMPLATES = ROOT / "runner" / "templates"
@@ -210,3 +211,5 @@ def test_a_plan_that_would_be_another_model_there_is_refused(write):
     low = plan().model_copy(update={"training": plan().training.model_copy(update={"precision": "fp8"})})
     with pytest.raises(UntrainablePlanError, match="precision is fp8"):
         write(low, None)
+    with pytest.raises(UntrainablePlanError, match="attention ends with the document"):
+        write(masked(plan()), None)
