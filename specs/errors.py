@@ -11,6 +11,7 @@ SixndError
 └── RunFailedError         exit 6: the training run ended without finishing
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,6 +38,8 @@ class Problem:
     column: int = 1
     also: tuple[Path, ...] = ()
     """Other places the problem depends on (the second of two values that disagree)."""
+    file: str = ""
+    """Where it stands, if not in the document's own file: in one that is extended, or on the command line."""
 
 
 class InvalidDocumentError(SixndError):
@@ -44,18 +47,23 @@ class InvalidDocumentError(SixndError):
 
     exit_code = 3
 
-    def __init__(self, file: str, problems: list[Problem], text: str = "") -> None:
+    def __init__(
+        self, file: str, problems: list[Problem], text: str = "", texts: Mapping[str, str] | None = None
+    ) -> None:
         self.file = file
-        self.problems = sorted(problems, key=lambda p: (p.line, p.column))
-        self.text = text
+        self.problems = sorted(problems, key=lambda p: (p.file, p.line, p.column))
+        self.texts = {**(texts or {}), file: text}
         super().__init__(self.render())
 
     def render(self) -> str:
         """Every problem as ``file:line:column: sentence``, with the source line and a caret."""
-        lines = self.text.splitlines()
         parts = []
         for problem in self.problems:
-            parts.append(f"{self.file}:{problem.line}:{problem.column}: {problem.message}")
+            file = problem.file or self.file
+            lines = self.texts.get(file, "").splitlines()
+            # What stands on the command line has no line.
+            place = f"{file}:{problem.line}:{problem.column}" if problem.line else file
+            parts.append(f"{place}: {problem.message}")
             if 0 < problem.line <= len(lines):
                 parts += _shown(lines[problem.line - 1], problem.column)
         return "\n".join(parts)

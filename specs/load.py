@@ -2,7 +2,7 @@
 
 import copy
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -17,6 +17,7 @@ from sixnd.specs.errors import ContradictionError, InfeasibleError, InvalidDocum
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.plan import Plan
+from sixnd.specs.resolve import resolve
 from sixnd.specs.tokenizers import with_header
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from sixnd.specs.prepared import PreparedData
 
 
-def load_budget(path: str | Path) -> BudgetSpec:
-    """Read and check a budget spec; raise ``InvalidDocumentError`` with every mistake found."""
-    return load(path, BudgetSpec)
+def load_budget(path: str | Path, changes: Sequence[str] = ()) -> BudgetSpec:
+    """Read and check a spec with ``changes`` (`path=value`); raise ``InvalidDocumentError`` with every mistake."""
+    return _checked(read_spec(path, changes), BudgetSpec)
+
+
+def read_spec(path: str | Path, changes: Sequence[str] = ()) -> Marked:
+    """A budget spec as it is written, with what it extends, the changes and its variables, before it is checked."""
+    return resolve(read_yaml(read_text(path), str(path)), changes)
 
 
 def load_sources(path: str | Path) -> BudgetSpec:
@@ -39,7 +45,7 @@ def load_sources(path: str | Path) -> BudgetSpec:
 
     Whatever a mix is chosen from is left out: weights of `auto` are 1, and there is no mix, limit or annealing.
     """
-    marked = read_yaml(read_text(path), str(path))
+    marked = read_spec(path)
     data = marked.data.get("data") if isinstance(marked.data, dict) else None
     if isinstance(data, dict):
         for key in ("mix", "temperature", "max_epochs", "anneal", "prepared"):
@@ -83,20 +89,24 @@ def load_prepared(path: str | Path) -> "PreparedData":
     return load(path, PreparedData)
 
 
-def load_document(path: str | Path) -> BudgetSpec | Plan:
-    """Read a budget spec or a plan, whichever the file's ``version`` says it is."""
-    found = load_any(path)
+def load_document(path: str | Path, changes: Sequence[str] = ()) -> BudgetSpec | Plan:
+    """Read a budget spec or a plan, whichever the file's ``version`` says it is; only a spec can be changed."""
+    found = load_any(path, changes)
     if isinstance(found, BudgetSpec | Plan):
         return found
     kind = type(found).__name__
     raise InvalidDocumentError(str(path), [Problem((), f"is a {kind}, where a budget spec or a plan is needed")])
 
 
-def load_any(path: str | Path) -> Document:
+def load_any(path: str | Path, changes: Sequence[str] = ()) -> Document:
     """Read whatever document the file's ``version`` says it is; without one, a budget spec."""
     marked = read_yaml(read_text(path), str(path))
     version = marked.data.get("version") if isinstance(marked.data, dict) else None
-    return _checked(marked, _model_of(str(version).partition("/")[0]))
+    model = _model_of(str(version).partition("/")[0])
+    if changes and model is not BudgetSpec:
+        message = f"is a {model.__name__}, in which nothing is decided anew; change the spec that it was made from"
+        raise InvalidDocumentError(str(path), [Problem((), message)])
+    return _checked(resolve(marked, changes) if model is BudgetSpec else marked, model)
 
 
 def _model_of(kind: str) -> type[Document]:
@@ -151,14 +161,15 @@ def read_text(path: str | Path) -> str:
 
 def parse(text: str, file: str, model: type[T]) -> T:
     """Read one YAML document of the given model from text; ``file`` stands in messages."""
-    return _checked(read_yaml(text, file), model)
+    marked = read_yaml(text, file)
+    return _checked(resolve(marked) if model is BudgetSpec else marked, model)
 
 
 def _checked(marked: Marked, model: type[T]) -> T:
     problems = list(marked.problems)
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
-        raise InvalidDocumentError(marked.file, problems, marked.text)
+        raise _refused(marked, problems)
     problems += _files_read(marked) if model is BudgetSpec else []
     document, found = _validate(marked, model)
     problems += found
@@ -167,8 +178,13 @@ def _checked(marked: Marked, model: type[T]) -> T:
     elif model is BudgetSpec:
         problems += _checks_on_the_sound_part(marked, found)
     if problems or document is None:
-        raise InvalidDocumentError(marked.file, problems, marked.text)
+        raise _refused(marked, problems)
     return document
+
+
+def _refused(marked: Marked, problems: Sequence[Problem]) -> InvalidDocumentError:
+    placed = [marked.placed(problem) for problem in problems]
+    return InvalidDocumentError(marked.file, placed, marked.text, marked.texts)
 
 
 def _files_read(marked: Marked) -> list[Problem]:
@@ -210,16 +226,16 @@ def _file_read(marked: Marked, path: DocPath, read: Callable[[Path], Document]) 
     return []
 
 
-def located(error: ContradictionError, path: str | Path) -> InvalidDocumentError:
+def located(error: ContradictionError, path: str | Path, changes: Sequence[str] = ()) -> InvalidDocumentError:
     """A contradiction found while planning, told with the line and column of the spec it came from."""
-    text = read_text(path)
-    return InvalidDocumentError(str(path), _placed([error.problem], read_yaml(text, str(path))), text)
+    marked = read_spec(path, changes)
+    return _refused(marked, _placed([error.problem], marked))
 
 
-def told_where(error: InfeasibleError, path: str | Path) -> InfeasibleError:
+def told_where(error: InfeasibleError, path: str | Path, changes: Sequence[str] = ()) -> InfeasibleError:
     """The same with the lines and columns of the spec's values that stand in the way."""
-    text = read_text(path)
-    found = InvalidDocumentError(str(path), _placed(list(error.problems), read_yaml(text, str(path))), text)
+    marked = read_spec(path, changes)
+    found = _refused(marked, _placed(list(error.problems), marked))
     return InfeasibleError(f"{error}\n{found}") if error.problems else error
 
 
@@ -347,6 +363,7 @@ def _message(detail: ErrorDetails, path: DocPath) -> str:
 def _unknown_key(path: DocPath, model: type[BaseModel]) -> str:
     parent = _model_at(path[:-1], model)
     known = list(parent.model_fields) if parent else []
+    known += ["extends", "environment"] if parent is BudgetSpec else []
     near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
     return f"unknown key '{path[-1]}'; {hint}"

@@ -6,7 +6,7 @@ read; an alias' values stand where its anchor stands, and a limit on values stop
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -45,7 +45,7 @@ class _Loader(_BaseLoader):
 
 @dataclass
 class Marked:
-    """A document's plain data with the line and column of every key and value (both from 1)."""
+    """A document's plain data with the line and column of every key and value (both from 1; 0 where there is none)."""
 
     data: Any
     text: str
@@ -54,6 +54,12 @@ class Marked:
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    files: dict[Path, str] = field(default_factory=dict)
+    """Where a value comes from that does not stand in ``file``: another one, or the command line."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """What those files hold."""
+    variables: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    """Environment variables that a value was made of."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
         """Line and column of ``path``, or of its nearest ancestor that stands in the file."""
@@ -64,6 +70,20 @@ class Marked:
             if prefix in self.values:
                 return self.keys.get(prefix, self.values[prefix]) if length < len(path) else self.values[prefix]
         return (1, 1)
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with the file that its place is in, where that is not this document's own."""
+        for length in range(len(problem.path), -1, -1):
+            prefix = problem.path[:length]
+            if prefix in self.values or prefix in self.keys:
+                return replace(problem, file=problem.file or self.files.get(prefix, ""))
+        return problem
+
+    def forget(self, path: Path) -> None:
+        """Forget where ``path`` and all below it stand."""
+        for places in (self.values, self.keys, self.files):
+            for inside in [each for each in places if each[: len(path)] == path]:
+                del places[inside]
 
 
 def read_yaml(text: str, file: str) -> Marked:
@@ -103,7 +123,7 @@ def _construct(node: yaml.Node, path: Path, marked: Marked) -> Any:
         message = f"the tag '{node.tag}' is not allowed here; remove it"
         marked.problems.append(Problem(path, message, line, column))
     if isinstance(node, yaml.ScalarNode):
-        return _resolve_plain(str(node.value)) if node.tag == _PLAIN else str(node.value)
+        return read_scalar(str(node.value)) if node.tag == _PLAIN else str(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_construct(child, (*path, i), marked) for i, child in enumerate(node.value)]
     assert isinstance(node, yaml.MappingNode)
@@ -131,7 +151,8 @@ def _mapping(node: yaml.MappingNode, path: Path, marked: Marked) -> dict[str, An
     return result
 
 
-def _resolve_plain(text: str) -> Any:
+def read_scalar(text: str) -> Any:
+    """What an unquoted word stands for by the core schema of YAML 1.2."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:
@@ -159,7 +180,7 @@ class _Dumper(_BaseDumper):
         guess = str(super().resolve(kind, value, implicit))
         if kind is not yaml.ScalarNode or not implicit[0]:
             return guess
-        tag = _TAGS[type(_resolve_plain(value))]
+        tag = _TAGS[type(read_scalar(value))]
         return "ambiguous" if tag == _STR != guess else tag
 
     def represent_list(self, data: list[Any]) -> yaml.Node:
