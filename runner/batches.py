@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sixnd.runner.device import is_cuda
 from sixnd.runner.documents import document_begins
+from sixnd.runner.index_cache import prove_indices
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.tokenizers.tokenizer import Tokenizer
 from sixnd.specs.plan import PhaseName, Plan
@@ -76,6 +77,8 @@ def build_datasets(folder: JobFolder, plan: Plan, job: Job) -> tuple[PhasedDatas
     held_out = [source.validation_prefix for source in job.sources]
     weights = [source.weight for source in job.sources]
     validation = blender.blend(Split.valid, held_out, weights, plan.evaluation.batches * batch, plan.training.seed)
+    if torch.distributed.get_rank() == 0:
+        prove_indices(blender.cache)
     return PhasedDataset(names, sources, blends), validation
 
 

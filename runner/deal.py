@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sixnd.runner.indexed import indexed_writer, with_suffix
+from sixnd.runner.indexed import indexed_writer, verified, with_suffix
 from sixnd.runner.indexed_reader import Array, IndexedReader
 from sixnd.runner.job import SourceFiles
 from sixnd.specs.annealing import held_for_annealing
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import InvalidDataError, SixndError
 from sixnd.specs.plan import PhaseName, Plan, PlannedSource
 
 _TOKEN_SURPLUS = 1.05  # so that rounding to whole sequences never starts a second epoch
@@ -231,15 +231,18 @@ def _write(documents: _Documents, first: int, last: int, prefix: Path, digest: "
     content.update(lengths.digest())
     named = prefix.with_name(f"{prefix.name}-{content.hexdigest()[:_DIGEST_DIGITS]}")
     part = Part(named, first, last, documents.total(first, last))
-    if not _is_whole(part, documents.dtype.itemsize):
+    if not _is_whole(part):
         with indexed_writer(named, documents.dtype) as writer:
             for tokens, each in documents.batches(first, last):
                 writer.add_joined(tokens, each)
     return part
 
 
-def _is_whole(part: Part, token_bytes: int) -> bool:
-    """Whether the files are there: the summary is written last, and only a damaged disk shortens them after it."""
-    binary, index, summary = (with_suffix(part.prefix, suffix) for suffix in (".bin", ".idx", ".json"))
-    there = summary.is_file() and index.is_file() and binary.is_file()
-    return there and binary.stat().st_size == part.tokens * token_bytes
+def _is_whole(part: Part) -> bool:
+    """Whether the files are there and as they were written, every byte of them."""
+    if not with_suffix(part.prefix, ".json").is_file():
+        return False
+    try:
+        return verified(part.prefix).tokens == part.tokens
+    except InvalidDataError:
+        return False

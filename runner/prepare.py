@@ -1,7 +1,8 @@
 """The data of a job: text → tokenizer and tokens → Megatron's indexed files, dealt to the phases of the plan.
 
 Every file is named by its content (Megatron caches indices by path, not content), and a manifest written last says
-that all of it is there: a preparation that was cut short goes on where it was, a finished one is taken as it is.
+what each of them must be: a preparation that was cut short goes on where it was. A finished one is read whole at every
+start, and what is no longer as it was written is written anew, from the tokens it was dealt from.
 """
 
 import json
@@ -18,10 +19,13 @@ from sixnd.runner.data.executors import run_local
 from sixnd.runner.data.preparation import Preparation, PreparedSource, PreparedTokens
 from sixnd.runner.data.prepared_folder import prepared_in
 from sixnd.runner.data.step_progress import StepTeller
+from sixnd.runner.data.token_shards import forget_damaged
 from sixnd.runner.data.work import Step
 from sixnd.runner.deal import Dealt, Part, deal, tokens_missing
+from sixnd.runner.index_cache import remove_unproved
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
+from sixnd.runner.proofs import FileProof, damaged, prove
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.document import sha256_of
 from sixnd.specs.files import file_sha256, replaced_atomically, write_atomically
@@ -47,7 +51,8 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     """Prepare the data of a plan in its job folder; ``say`` is told what is being done."""
     manifest = folder.data_path / "manifest.json"
     key = _key(plan)
-    done = _read_manifest(manifest, key)
+    _tell_damage(remove_unproved(folder.data_path / "index"), say)
+    done = _read_manifest(manifest, key, say)
     if done is not None:
         return done
     began = time.perf_counter()
@@ -88,8 +93,14 @@ def _tokens(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     def missing(name: str, shards: Sequence[Path]) -> float:
         return tokens_missing(sources[name], plan, shards)
 
-    preparation = Preparation(folder.data_path / "work", plan.data, base_dir, cache_dir, run, say, missing)
-    return preparation.prepared(plan.model.vocab_size)
+    work = folder.data_path / "work"
+    _tell_damage(forget_damaged(work), say)
+    return Preparation(work, plan.data, base_dir, cache_dir, run, say, missing).prepared(plan.model.vocab_size)
+
+
+def _tell_damage(wrong: dict[str, str], say: Say) -> None:
+    for name, what in wrong.items():
+        say(f"{name} {what}; it is written anew before anything is trained on it")
 
 
 def _told(found: PreparedSource, parts: Dealt) -> SourceData:
@@ -148,7 +159,7 @@ def _write_manifest(path: Path, key: str, prepared: Prepared) -> None:
         names += [f"{prefix}{end}" for prefix in sorted(source.prefixes) for end in (".bin", ".idx")]
     content = {
         "key": key,
-        "bytes": {name: (root / name).stat().st_size for name in names},
+        "files": {name: proof.plain() for name, proof in prove(root, names).items()},
         "tokenizer": prepared.tokenizer,
         "sources": [source.plain() for source in prepared.sources],
         "event": prepared.event.plain(),
@@ -156,16 +167,20 @@ def _write_manifest(path: Path, key: str, prepared: Prepared) -> None:
     write_atomically(path, json.dumps(content, indent=1))
 
 
-def _read_manifest(path: Path, key: str) -> Prepared | None:
-    """What a finished preparation left, if it was for the same key and every file is still whole."""
+def _read_manifest(path: Path, key: str, say: Say) -> Prepared | None:
+    """What a finished preparation left, if it was for the same key and every byte of it is as it was written."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text("utf-8"))
-    root = path.parent.parent
-    whole = all(
-        (root / name).is_file() and (root / name).stat().st_size == size for name, size in content["bytes"].items()
-    )
-    if content["key"] != key or not whole:
+    try:
+        content = json.loads(path.read_bytes())
+        proofs = {name: FileProof.model_validate(proof) for name, proof in content["files"].items()}
+    except (ValueError, KeyError):  # damaged, or of before files were proved by their content
+        return None
+    if content["key"] != key:
+        return None
+    wrong = damaged(path.parent.parent, proofs)
+    _tell_damage(wrong, say)
+    if wrong:
         return None
     sources = [SourceFiles.model_validate(source) for source in content["sources"]]
     return Prepared(content["tokenizer"], sources, DataPrepared.model_validate(content["event"]))

@@ -8,9 +8,12 @@ import os
 import sys
 from pathlib import Path
 
+from sixnd.runner.orphans import end_with_parent
+
 
 def main() -> None:
     """Train one rank of the job folder named on the command line."""
+    end_with_parent()
     from sixnd.runner.job import JobFolder
     from sixnd.runner.train import train_rank
 
@@ -19,3 +22,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+elif __name__ == "__mp_main__":  # in the helper process
+    end_with_parent()

@@ -6,20 +6,18 @@ finished. What is being written or removed has a name of its own, which nobody t
 
 import contextlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from sixnd.runner.cores import cores
+from sixnd.runner.proofs import FileProof, damaged, sync, wrong_size
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
-from sixnd.specs.files import file_sha256, write_atomically
+from sixnd.specs.files import write_atomically
 
 MANIFEST = "sixnd.json"
 _NAME = re.compile(r"step_(\d{8,})")
@@ -27,13 +25,6 @@ _PARTIAL, _REMOVED, _DAMAGED = ".partial", ".removed", ".damaged"
 
 OnDamage = Callable[[Path, str], None]
 """Told the folder of a checkpoint that is skipped, and what is wrong with which file."""
-
-
-class FileProof(Document):
-    """What a file of a checkpoint must be."""
-
-    bytes: int
-    sha256: str
 
 
 class Manifest(Document):
@@ -133,23 +124,18 @@ def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
 
 
-def prove(folder: Path, names: Iterable[str]) -> dict[str, FileProof]:
-    """Size and SHA-256 of these files, brought to the disk and read again."""
-    return {name: _proof(folder / name) for name in names}
-
-
 def publish(partial: Path, manifest: Manifest) -> Path:
     """Give a written folder its manifest, then its name as a checkpoint; an old one of that name is replaced."""
     final = partial.parent / folder_name(manifest.step)
     content = manifest.plain()
     write_atomically(partial / MANIFEST, json.dumps({"sha256": manifest.digest(), "manifest": content}, indent=1))
-    _sync(partial / MANIFEST)
-    _sync(partial)
+    sync(partial / MANIFEST)
+    sync(partial)
     condemned = _condemned(final)
     if final.exists():
         final.rename(condemned)
     partial.rename(final)
-    _sync(final.parent)
+    sync(final.parent)
     discard(condemned)
     return final
 
@@ -170,24 +156,18 @@ def read_manifest(folder: Path) -> Manifest:
 
 def check_files(folder: Path, manifest: Manifest, names: Iterable[str] | None = None) -> None:
     """Raise ``DamagedError`` unless these files (by default all) are what the manifest says, byte for byte."""
-    chosen = sorted(manifest.files) if names is None else list(names)
-    for name in chosen:
-        _check_size(folder / name, manifest.files[name].bytes)
-    with ThreadPoolExecutor(cores()) as threads:
-        for name, found in zip(chosen, threads.map(lambda name: _read_sha256(folder / name), chosen), strict=True):
-            if found != manifest.files[name].sha256:
-                raise DamagedError(f"{name} is damaged: its content is not what was written")
+    chosen = sorted(manifest.files) if names is None else names
+    for name, wrong in damaged(folder, {name: manifest.files[name] for name in chosen}).items():
+        raise DamagedError(f"{name} {wrong}")
 
 
 def sized_manifest(folder: Path) -> Manifest | None:
     """The manifest of a checkpoint of which every file has its length, else none; nothing is read to the end."""
     try:
         manifest = read_manifest(folder)
-        for name, proof in manifest.files.items():
-            _check_size(folder / name, proof.bytes)
     except DamagedError:
         return None
-    return manifest
+    return None if any(wrong_size(folder / name, proof.bytes) for name, proof in manifest.files.items()) else manifest
 
 
 def remove(folder: Path) -> None:
@@ -219,33 +199,3 @@ def _condemned(folder: Path) -> Path:
 
 def _named(root: Path, ending: str) -> list[Path]:
     return sorted(root.glob(f"step_*{ending}"))
-
-
-def _proof(path: Path) -> FileProof:
-    _sync(path)
-    return FileProof(bytes=path.stat().st_size, sha256=file_sha256(path))
-
-
-def _check_size(path: Path, size: int) -> None:
-    try:
-        found = path.stat().st_size
-    except OSError as error:
-        raise DamagedError(f"{path.name} is missing") from error
-    if found != size:
-        raise DamagedError(f"{path.name} is cut: {found:,} bytes of {size:,}")
-
-
-def _read_sha256(path: Path) -> str:
-    try:
-        return file_sha256(path)
-    except OSError as error:
-        raise DamagedError(f"{path.name} cannot be read: {error.strerror}") from error
-
-
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,8 +20,9 @@ from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 from torch.distributed.checkpoint.api import CheckpointException
 
 from sixnd.runner.checkpoints.checkpoint import training_state
-from sixnd.runner.checkpoints.files import FileProof, Manifest, discard, file_names, partial_folder, prove, publish
+from sixnd.runner.checkpoints.files import Manifest, discard, file_names, partial_folder, publish
 from sixnd.runner.checkpoints.ranks import gathered, is_first_rank, share
+from sixnd.runner.proofs import FileProof, prove
 
 _BALLAST_BYTES = 16 * 2**20
 """Held free for what the first rank alone writes, before the shards and after them: a failure of one rank alone could

@@ -11,12 +11,15 @@ from sixnd.runner.data.census import Census
 from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.final_documents import final_documents
 from sixnd.runner.data.work import Work, shard_path
-from sixnd.runner.indexed import indexed_writer, token_dtype
+from sixnd.runner.indexed import indexed_writer, token_dtype, verified
 from sixnd.runner.tokenizers.encode import batches, encode_documents
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.data_result import DamageFound
 from sixnd.specs.document import Document, sha256_of
+from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import file_sha256, write_atomically
+
+_ACCOUNT = ".account.json"
 
 
 class TokenAccount(Document):
@@ -91,7 +94,22 @@ def token_account(folder: Path, shard: int) -> TokenAccount:
 
 def account_path(folder: Path, shard: int) -> Path:
     """Where the account of a shard of tokens is, written last."""
-    return shard_path(folder, shard, ".account.json")
+    return shard_path(folder, shard, _ACCOUNT)
+
+
+def forget_damaged(folder: Path) -> dict[str, str]:
+    """Let every shard of tokens in ``folder`` and below that is not as it was written count as not done.
+
+    Returns the shards by name, each with what is wrong. No other process may be at work there.
+    """
+    wrong = {}
+    for account in folder.rglob(f"tokens-*/*{_ACCOUNT}"):
+        try:
+            verified(account.with_name(account.name.removesuffix(_ACCOUNT)))
+        except InvalidDataError as error:
+            wrong[str(account.relative_to(folder).parent)] = f"is damaged ({error})"
+            account.unlink()
+    return wrong
 
 
 def shard_prefix(folder: Path, shard: int) -> Path:

@@ -58,7 +58,6 @@ class Heartbeat:
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:
         """Beat while the block runs."""
-        self.path.parent.mkdir(exist_ok=True)
         self.thread.start()
         try:
             yield
@@ -81,6 +80,7 @@ class Heartbeat:
         while True:
             # A full or slow disk must not end the training: the beat is then missed, and told by its age.
             with contextlib.suppress(OSError):
+                self.path.parent.mkdir(exist_ok=True)  # anew where it was removed: without beats a run seems hung
                 write_atomically(self.path, json.dumps(self._beat().plain()))
             if self.over.wait(self.every_s):
                 return

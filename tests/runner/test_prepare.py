@@ -1,4 +1,6 @@
 import math
+import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sixnd.runner.prepare import Prepared, prepare
 from sixnd.runner.tokenizers.tokenizer import END_OF_DOCUMENT, Tokenizer
 from sixnd.specs.errors import SixndError
 from tests.runner import tiny
+from tests.runner.checkpoints.damage import flip
 from tests.runner.conftest import ROOT, sources
 
 
@@ -61,22 +64,50 @@ def test_the_unigram_loss_is_that_of_token_frequencies_on_the_held_out_blend(dat
     assert prepared.event.unigram_loss < math.log(vocabulary)
 
 
-def test_a_finished_preparation_is_taken_as_it_is_and_a_damaged_one_done_again(tmp_path: Path) -> None:
+def test_a_finished_preparation_is_taken_as_it_is(tmp_path: Path) -> None:
     plan = tiny.plan(steps=4, sources=sources(4))
     folder = JobFolder(tmp_path)
     folder.create(plan)
     first = prepare(folder, plan, ROOT, tmp_path, silent)
-
     said: list[str] = []
     assert prepare(folder, plan, ROOT, tmp_path, said.append) == first
     assert not said, "nothing was done again"
 
-    damaged = tmp_path / f"{first.sources[0].train_prefix}.bin"
-    damaged.write_bytes(damaged.read_bytes()[:-10])
-    mended = prepare(folder, plan, ROOT, tmp_path, said.append)
-    assert said
-    assert mended.sources == first.sources
-    assert mended.event.tokenizer_sha256 == first.event.tokenizer_sha256
+
+def files(root: Path) -> dict[str, bytes]:
+    """All that a training reads."""
+    paths = [path for path in (root / "data").iterdir() if path.is_file() and path.name != "manifest.json"]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("also_dealt_from", [False, True])
+@pytest.mark.parametrize("damage", [lambda path: flip(path, 40, 3), lambda path: os.truncate(path, 20)])
+@pytest.mark.parametrize("ending", [".bin", ".idx", "tokenizer.tok"])
+def test_damaged_data_is_found_named_and_written_anew_to_the_same_bytes(
+    data: tuple[Path, Prepared], tmp_path: Path, damage, ending: str, also_dealt_from: bool
+) -> None:
+    plan, folder = tiny.plan(steps=12, sources=sources(12)), JobFolder(tmp_path / "run")
+    shutil.copytree(data[0], folder.path, ignore=shutil.ignore_patterns("cache"))
+    whole, prefix = files(folder.path), data[1].sources[0].train_prefix
+    path = folder.path / (data[1].tokenizer if ending.endswith(".tok") else prefix + ending)
+    damage(path)
+    if also_dealt_from and not ending.endswith(".tok"):
+        damage(next(folder.data_path.glob(f"work/code/tokens-*/*{ending}")))
+    said: list[str] = []
+    mended = prepare(folder, plan, ROOT, tmp_path / "cache", said.append)
+    assert mended.sources == data[1].sources
+    assert mended.event.tokenizer_sha256 == data[1].event.tokenizer_sha256
+    assert files(folder.path) == whole
+    assert path.name in said[0]
+    assert prepare(folder, plan, ROOT, tmp_path / "cache", silent) == mended
+
+
+def test_a_damaged_manifest_is_written_anew(data: tuple[Path, Prepared], tmp_path: Path) -> None:
+    plan, folder = tiny.plan(steps=12, sources=sources(12)), JobFolder(tmp_path / "run")
+    shutil.copytree(data[0], folder.path, ignore=shutil.ignore_patterns("cache"))
+    manifest = folder.data_path / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:100])
+    assert prepare(folder, plan, ROOT, tmp_path / "cache", silent).sources == data[1].sources
 
 
 def test_a_source_too_small_for_one_sequence_is_told_with_numbers(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sixnd.runner.checkpoints.files import Manifest, file_names, partial_folder, prove, publish
+from sixnd.runner.checkpoints.files import Manifest, file_names, partial_folder, publish
+from sixnd.runner.proofs import prove
 
 FILES = {"common.pt": b"step and schedule", "__0_0.distcp": bytes(range(256)), ".metadata": b"where each tensor is"}
 
