@@ -135,8 +135,9 @@ def training_command(folder: JobFolder, processes: int, node: Node | None = None
 
 def training_environment(plan: Plan, threads: int) -> dict[str, str]:
     """Environment variables of the training processes, beside what is already set."""
-    # Megatron and torch warn at import about every optional part that is absent.
-    variables = {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    # Megatron and torch warn at import about every optional part that is absent. A ``tokenizers.py`` in the folder that
+    # a run is started from must not be taken for the library: ``python -m`` would look there first.
+    variables = {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore", "PYTHONSAFEPATH": "1"}
     if plan.cluster.shared_host:
         # A plan for the CPU stays on it, also beside a GPU. Nothing is compiled there, and the compiler's import is
         # a third of a rank's start.

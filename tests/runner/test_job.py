@@ -1,5 +1,7 @@
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,13 @@ def test_the_launch_script_quotes_every_word(tmp_path: Path) -> None:
     assert shlex.split(script.splitlines()[-1]) == ["exec", *command]
     assert "export ODD='a b; rm -rf /'" in script
     assert os.access(folder.path / "launch.sh", os.X_OK)
+
+
+def test_modules_in_the_folder_that_a_run_is_started_from_are_not_taken_for_libraries(tmp_path: Path) -> None:
+    environment = os.environ | training_environment(tiny.plan(), 1)
+    look = [sys.executable, "-m", "site"]
+    searched = subprocess.run(look, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert str(tmp_path) not in searched
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
