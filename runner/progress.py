@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sixnd.runner.evaluation.told import chances, sources_told, tasks_told
 from sixnd.runner.job import JobFolder
 from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved
+from sixnd.specs.evaluation_record import SourceLosses, TaskScores, TasksWritten
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event, Step, Validation
 from sixnd.specs.run_events import Alarm
@@ -24,7 +26,7 @@ class Progress:
         self.folder, self.plan = folder, plan
         self.quiet = not live
         self.terminal = live and sys.stderr.isatty()
-        self.validation: float | None = None
+        self.chances: dict[str, float] = {}
         self.recent_s: list[float] = []
         self.logged = 0.0
 
@@ -58,8 +60,13 @@ class Progress:
 
     def _tell(self, event: Any) -> None:
         if isinstance(event, Validation):
-            self.validation = event.loss
             self.say(f"step {event.step:,}: validation loss {event.loss:.4f}")
+        elif isinstance(event, SourceLosses):
+            self.say(f"step {event.step:,}: {sources_told(event)}")
+        elif isinstance(event, TasksWritten):
+            self.chances = chances(event)
+        elif isinstance(event, TaskScores):
+            self.say(f"step {event.step:,}: {tasks_told(event, self.chances)}")
         elif isinstance(event, CheckpointSaved):
             self.say(f"step {event.step:,}: checkpoint saved in {event.seconds:.1f} s")
         elif isinstance(event, CheckpointFailed):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sixnd.reporting import read_run
 from sixnd.reports.format import duration, flops, hours, money
+from sixnd.runner.evaluation.told import last_evaluations
 from sixnd.runner.supervision.heartbeat import read_beats
 from sixnd.runner.supervision.limits import limits, spent_so_far
 from sixnd.runner.supervision.slowness import slowness
@@ -70,6 +71,8 @@ class Status:
     """FLOPs, accelerator-hours, USD and seconds of all attempts so far."""
     limits: dict[str, float] = field(default_factory=dict)
     """By the same names, where the run pauses."""
+    evaluated: tuple[str, ...] = ()
+    """What the last evaluations found: validation loss, bits per byte of the sources, tasks."""
     alarms: tuple[str, ...] = ()
     """The last ones, the newest last."""
     ranks: tuple[RankLife, ...] = ()
@@ -93,8 +96,9 @@ class Status:
         return " · ".join(parts) + (f" · {self.message}" if self.message else "")
 
     def text(self) -> str:
-        """The line, and below it of a run that goes on: what it spent, its ranks; and its last alarms."""
-        rows = [("spent", self._spent_text())] if self.state in ("running", "silent") and self.spent else []
+        """The line, and below it what was evaluated last, of a run that goes on what it spent and its ranks, alarms."""
+        rows = [("found", found) for found in self.evaluated]
+        rows += [("spent", self._spent_text())] if self.state in ("running", "silent") and self.spent else []
         rows += [("ranks", self._ranks_text())] if self.ranks else []
         rows += [("alarm", alarm) for alarm in self.alarms]
         return "\n".join([self.line(), *(f"  {name}  {text}" for name, text in rows)])
@@ -168,6 +172,7 @@ def status_of(record: RunRecord, run: str, steps: int, silent_s: float) -> Statu
         eta_s=None if step_time_s is None else step_time_s * (steps - reached),
         silent_s=silent_s,
         mfu=last.mfu if last else None,
+        evaluated=last_evaluations(record),
         alarms=tuple(f"step {a.step:,}: {a.rule}: {a.message}" for a in record.of(Alarm)[-_ALARMS_SHOWN:]),
     )
 

@@ -5,7 +5,8 @@ import pytest
 from sixnd.runner.job import JobFolder
 from sixnd.runner.journal import append_event
 from sixnd.runner.progress import Progress, clock
-from sixnd.specs.record import Validation
+from sixnd.specs.record import RunRecord, Validation
+from tests.reports.evaluation_build import with_evaluations
 from tests.runner import tiny
 from tests.runner.test_failure import step
 
@@ -35,6 +36,23 @@ def test_events_are_told_once_and_half_lines_are_waited_for(tmp_path: Path, caps
 
     progress.follow(ended)
     assert capsys.readouterr().err.count("step 3: validation loss 2.5000") == 3
+
+
+def test_evaluations_are_told_in_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, plan = JobFolder(tmp_path), tiny.plan(steps=10)
+    folder.create(plan)
+    folder.record_path.touch()
+    validations = [Validation(attempt=1, step=n, loss=2.5, tokens=1) for n in (3, 6)]
+
+    def ended() -> bool:
+        for event in with_evaluations(plan, RunRecord(events=validations)).events:
+            append_event(folder.record_path, event)
+        return True
+
+    Progress(folder, plan, live=True).follow(ended)
+    told = capsys.readouterr().err
+    assert told.count("step 3: bits per byte: prose ") == 1
+    assert told.count("step 6: right: copying 82.0% (76.2% to 87.8%, chance 0.5%), choice 86.5% (") == 1
 
 
 def test_quiet_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

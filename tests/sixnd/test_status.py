@@ -11,10 +11,11 @@ from sixnd.cli import main
 from sixnd.runner.lock import exclusive
 from sixnd.runner.supervision.heartbeat import Heartbeat
 from sixnd.runner.supervision.stopping import stop_request
-from sixnd.specs.record import End, RunRecord, event_line
+from sixnd.specs.record import End, RunRecord, Validation, event_line
 from sixnd.specs.run_events import Alarm
 from sixnd.status import RankLife, follow_status, status_of
 from sixnd.stop_verb import is_running
+from tests.reports.evaluation_build import with_evaluations
 from tests.runner import tiny
 from tests.specs.test_record import step
 
@@ -75,6 +76,20 @@ def test_the_last_alarms_stand_below_the_line():
     told = status(step(1), *(alarm(number) for number in range(1, 9)))
     assert [line.split()[0] for line in told.text().splitlines()[1:]] == ["alarm"] * 5
     assert told.text().endswith("alarm 8")
+
+
+def test_what_was_evaluated_last_stands_below_the_line():
+    plan = tiny.plan()
+    validated = [Validation(attempt=1, step=n, loss=4.0 - n / 10, tokens=1) for n in (3, 6)]
+    record = with_evaluations(plan, RunRecord(events=[step(6), *validated]))
+    told = status(*record.events)
+    losses, sources, tasks = told.text().splitlines()[1:]
+    assert losses == "  found  step 6: validation loss 3.4000"
+    bits = record.source_losses()[-1].sources[0].bits_per_byte
+    assert sources == f"  found  step 6: bits per byte: prose {bits:.3f}"
+    assert tasks.startswith("  found  step 6: right: copying 82.0% (")
+    assert tasks.endswith("chance 25.0%)")
+    assert told.plain()["evaluated"] == tuple(line.removeprefix("  found  ") for line in (losses, sources, tasks))
 
 
 def test_the_oldest_heartbeat_and_the_slow_rank_are_named():
