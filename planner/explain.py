@@ -7,7 +7,15 @@ the plan's own sentence stand.
 import difflib
 from collections.abc import Callable
 
-from sixnd.planner import explain_cost, explain_estimates, explain_mix, explain_model, explain_size, explain_training
+from sixnd.planner import (
+    explain_cost,
+    explain_estimates,
+    explain_mix,
+    explain_model,
+    explain_practice,
+    explain_size,
+    explain_training,
+)
 from sixnd.planner.document_masks import counted
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.planner.why_not import asked_layout, why_not
@@ -33,6 +41,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "training.schedule": explain_training.schedule,
     "training.adam": explain_training.adam,
     "training.init_std": explain_training.init_std,
+    "training.z_loss": explain_practice.z_loss,
     "training.parametrization": explain_training.parametrization,
     "training.precision": explain_model.precision,
     "layout": explain_model.layout,
@@ -77,6 +86,7 @@ _SHORT = {
     "adam": "training.adam",
     "tied": "model.tied_embeddings",
     "init": "training.init_std",
+    "z_loss": "training.z_loss",
     "mup": "training.parametrization",
     "precision": "training.precision",
     "checkpoints": "checkpoints.every_steps",

@@ -171,4 +171,5 @@ def training(
         precision=precision,
         seed=t.seed,
         mup=planned_mup(t, model.hidden, model.head_dim),
+        z_loss=t.z_loss,
     )

@@ -5,6 +5,7 @@ from sixnd.planner.batch_scaling import SOURCES
 from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import Choice, Point, choices
 from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, PeakRate, peak_rate
+from sixnd.planner.practice import practice_decisions
 from sixnd.planner.schedule import schedule_decisions
 from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedTraining
@@ -21,6 +22,7 @@ def training_decisions(drafter: Drafter, draft: Draft, trained: PlannedTraining)
         _adam(drafter, trained),
         _init(trained),
         *_parametrization(draft, trained),
+        *practice_decisions(trained),
     ]
 
 

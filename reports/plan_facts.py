@@ -9,7 +9,7 @@ from sixnd.reports.law_curve import known_law, law_curve
 from sixnd.reports.law_rows import law_row
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_cost import option, pipeline, sensitivity
-from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, TimeBreakdown
+from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, PlannedTraining, TimeBreakdown
 from sixnd.specs.text_filters import StageSettings
 
 MEMORY_LABELS = {
@@ -189,6 +189,7 @@ def _training(plan: Plan) -> list[Pair]:
         ("Schedule", f"{t.schedule}: {t.warmup_steps:,} steps of warm-up, {t.decay_steps:,} of decay"),
         ("AdamW", f"β₁ {t.adam_beta1:g}, β₂ {t.adam_beta2:g}, ε {t.adam_eps:g}, weight decay {t.weight_decay:g}"),
         ("Gradient clipping", f"global norm {t.clip_grad_norm:g}"),
+        *_practice(t),
         ("Initial weights", f"standard deviation {fmt.number(t.init_std)}"),
         ("Precision", t.precision.upper()),
         ("Seed", f"{t.seed}"),
@@ -196,6 +197,11 @@ def _training(plan: Plan) -> list[Pair]:
         ("Validation", f"every {plan.evaluation.every_steps:,} steps, {plan.evaluation.batches} batches"),
     ]
     return [Pair(label=label, text=text) for label, text in rows]
+
+
+def _practice(t: PlannedTraining) -> list[tuple[str, str]]:
+    """What is told only where it is asked for."""
+    return [("z-loss", f"{t.z_loss:g} · log²Z, beside the loss that is told")] if t.z_loss else []
 
 
 def _checkpoints(plan: Plan) -> str:

@@ -22,6 +22,7 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from megatron.core.transformer.transformer_config import TransformerConfig
 
 from sixnd.runner.attention import FusedCoreAttention, Norm
+from sixnd.runner.decoder import Decoder
 from sixnd.runner.device import current_device, is_cuda
 from sixnd.specs.plan import Plan, PlannedLayout
 
@@ -121,7 +122,7 @@ def block_spec(config: TransformerConfig, vp_stage: int | None) -> TransformerBl
 
 def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = None) -> GPTModel:
     """This rank's part of the model (one of its parts, under interleaving), with its initial weights."""
-    model = GPTModel(
+    model = Decoder(
         config=config,
         transformer_layer_spec=block_spec(config, vp_stage),
         vocab_size=plan.model.padded_vocab_size,
@@ -134,6 +135,7 @@ def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = No
     )
     model.to(device=current_device(), dtype=dtype_of(plan))
     initialise(model, plan)
+    model.z_loss = plan.training.z_loss
     if plan.training.mup and model.post_process:
         _multiply_logits(model, plan.training.mup.logit_multiplier)
     return model

@@ -69,7 +69,7 @@ class Run:
         judged: list[Judgement] = []
 
         def applies(share: float, grad_norm: float) -> bool:
-            loss, wishes = self._sums(share, float(self.supervisor.wish()))
+            loss, wishes, self.log_z = self._sums(share, float(self.supervisor.wish()), self.trainer.log_z_share)
             judged.append(self.supervisor.judge(step, loss / self.losses_held, grad_norm, asked=wishes > 0))
             return judged[0].applies
 
@@ -140,7 +140,7 @@ class Run:
         return [float(value) for value in total.tolist()]
 
     def _record_step(self, verdict: Judgement, grad_norm: float, learning_rate: float, seconds: float) -> None:
-        memory, compute_s = self._peak_memory_bytes(), self.trainer.clock.taken()
+        memory, compute_s, factor = self._peak_memory_bytes(), self.trainer.clock.taken(), self.plan.training.z_loss
         tokens_per_step = self.plan.training.global_batch * self.plan.model.sequence_length
         flops = tokens_per_step / seconds * self.plan.model.flops_per_token
         step = Step(
@@ -155,6 +155,7 @@ class Run:
             mfu=flops / (self.plan.cluster.peak_flops * self.world),
             memory_bytes=memory,
             applied=verdict.applies,
+            z_loss=factor * self.log_z / self.losses_held if factor else None,
         )
         if self.metrics:
             self.metrics.write(step)

@@ -75,6 +75,7 @@ class Trainer:
             syncs = [chunk.no_sync for chunk in self.chunks]
             self.config.no_sync_func = syncs[0] if len(syncs) == 1 else syncs
         self.clock = ComputeClock()
+        self.log_z_share = 0.0  # of the last step's mean log²Z, as its loss share is of its loss; 0 without z-loss
         self.micro_batches = plan.training.global_batch // (plan.layout.micro_batch * plan.layout.data)
 
     def step(
@@ -93,7 +94,7 @@ class Trainer:
             chunk.zero_grad_buffer()
         self.optimizer.zero_grad()
         losses = self._run(batches, self.micro_batches, forward_only=False)
-        share = _mean(losses)
+        share, self.log_z_share = _mean(losses), _mean(losses, "squared_log_z")
         self.optimizer.prepare_grads()
         grad_norm = float(self.optimizer.get_grad_norm())
         if applies(share, grad_norm):
@@ -217,11 +218,11 @@ def _forward(clock: ComputeClock, batches: Iterator[Batch], model: Any) -> tuple
     own = get_batch_on_this_cp_rank(dict(batch))  # this rank's share of each sequence
     with clock:
         output = model(own["tokens"], own["position_ids"], batch.get("begins"), labels=own["labels"])
-    return output, functools.partial(_loss, own["loss_mask"], counted)
+    return output, functools.partial(_loss, own["loss_mask"], counted, model.module.squared_log_z)
 
 
 def _loss(
-    mask: torch.Tensor, counted: torch.Tensor, losses: torch.Tensor
+    mask: torch.Tensor, counted: torch.Tensor, squared_log_z: torch.Tensor | None, losses: torch.Tensor
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """This rank's share of the mean loss of the micro-batch's tokens; ``losses`` and ``mask`` are ``[b, s/CP]``.
 
@@ -229,10 +230,13 @@ def _loss(
     averages gradients over DP × CP.
     """
     loss = (losses.float() * mask).sum() / counted
-    return loss, {"loss": loss.detach().clone()}  # the schedule divides `loss` in place
+    told = {"loss": loss.detach().clone()}  # the schedule divides `loss` in place
+    if squared_log_z is not None:
+        told["squared_log_z"] = (squared_log_z * mask).sum() / counted
+    return loss, told
 
 
-def _mean(losses: list[Any]) -> float:
-    if not losses:
-        return 0.0
-    return float(torch.stack([entry["loss"] for entry in losses]).mean())
+def _mean(told: list[Any], what: str = "loss") -> float:
+    """Over micro-batches; 0 on stages that tell nothing, and where it is not told."""
+    values = [entry[what] for entry in told if what in entry]
+    return float(torch.stack(values).mean()) if values else 0.0

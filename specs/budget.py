@@ -321,6 +321,9 @@ class Training(Document):
     """AdamW's decoupled weight decay, on matrices only."""
     clip_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this global norm."""
+    z_loss: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Factor of log²Z beside the loss, where Z is the sum of the exponentials of a token's logits: it keeps logits from
+    drifting. PaLM took `1e-4` (Chowdhery et al. 2022, §5). What is recorded as loss stays cross-entropy."""
     precision: Literal["auto", "bf16", "fp32", "fp8", "fp4", "fastest"] = "auto"
     """Of the matrix products. `auto` takes BF16 where the accelerator has matrix units for it, else FP32; `fastest`
     also looks at what is below BF16, whose effect on the loss no law here knows."""

@@ -253,6 +253,8 @@ class PlannedTraining(Document):
     seed: int
     mup: PlannedMup | None = None
     """Set where the parametrization is `mup`."""
+    z_loss: NonNegative = 0.0
+    """Factor of log²Z beside the loss; 0 where it is cross-entropy alone."""
 
     def identity(self) -> dict[str, Any]:
         """What of it changes the model; settings that came later are left out where they change nothing.

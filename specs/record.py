@@ -94,6 +94,8 @@ class Step(Document):
     """Peak on the fullest rank so far (device memory on a GPU, resident set on a CPU)."""
     applied: bool = True
     """Whether the update reached the weights: not where an alarm skipped the batch."""
+    z_loss: float | None = None
+    """What z-loss added to `loss` in what was differentiated; none without it."""
 
 
 class Validation(Document):

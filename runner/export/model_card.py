@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from sixnd.specs.evaluation_record import SourceLosses, TaskScore, TaskScores, TasksWritten
-from sixnd.specs.plan import Plan
+from sixnd.specs.plan import Plan, PlannedTraining
 from sixnd.specs.record import DataPrepared, Launch, RunRecord, SourceData, Validation
 
 Event = TypeVar("Event", Validation, SourceLosses, TaskScores)
@@ -107,10 +107,16 @@ def _training(plan: Plan, record: RunRecord) -> list[str]:
         f"seed {training.seed}",
         f"- AdamW, learning rate {training.learning_rate:g} to {training.final_learning_rate:g} ({training.schedule}), "
         f"weight decay {training.weight_decay:g}",
+        *_practice(training),
         *_parametrization(plan),
         *(f"- {line}" for line in _machines(launches)),
         f"- fingerprint of plan and data: `{plan.fingerprint()}`",
     ]
+
+
+def _practice(training: PlannedTraining) -> Iterator[str]:
+    if training.z_loss:
+        yield f"- z-loss: {training.z_loss:g} · log²Z beside the loss; losses above are cross-entropy alone"
 
 
 def _parametrization(plan: Plan) -> Iterator[str]:

@@ -107,6 +107,14 @@ def test_an_inverse_square_root_is_megatron_s_own_or_refused(tmp_path):
             write(root(2), None)
 
 
+def test_a_z_loss_is_refused(tmp_path):
+    made = plan()
+    made = made.model_copy(update={"training": made.training.model_copy(update={"z_loss": 1e-4})})
+    for write in (megatron_lm, nemo):
+        with pytest.raises(UntrainablePlanError, match="z-loss"):
+            write(made, None)
+
+
 def started(script: str, where: Path, *more: str) -> list[str]:
     """The argument list that a script starts ``torchrun`` with."""
     (where / "bin").mkdir()

@@ -1,0 +1,19 @@
+"""Derivations of the settings of training that no law chooses."""
+
+from sixnd.planner.explanation import Facts, Step
+from sixnd.planner.practice import Z_LOSS_SOURCE
+
+
+def z_loss(facts: Facts) -> list[Step]:
+    """The factor, and what it adds to the gradient of a logit."""
+    factor, vocabulary = facts.plan.training.z_loss, facts.plan.model.padded_vocab_size
+    return [
+        Step("factor of log²Z", "training.z_loss", factor, Z_LOSS_SOURCE),
+        Step(
+            "gradient of a logit",
+            "softmax · (1 + 2 · factor · log Z) - 1 where it is the target's",
+            f"{2 * factor:g} · log Z more of the softmax",
+            "d log²Z / d logit = 2 · log Z · softmax",
+        ),
+        Step("kept beside the softmax", f"4 bytes of each token, of 4 · {vocabulary:,} / TP of it", 4, "", "bytes"),
+    ]

@@ -1,0 +1,28 @@
+"""Settings of training that no law chooses: told where they are asked for, and another model then."""
+
+import pytest
+
+from sixnd.planner.explain import explain
+from sixnd.planner.plan import make_plan
+from tests.planner.building import spec
+
+PLAIN = make_plan(spec({"compute": 1e21}))
+
+
+def asked(**training):
+    return make_plan(spec({"compute": 1e21}, training=training))
+
+
+def test_a_z_loss_is_planned_explained_and_another_model():
+    plan = asked(z_loss=1e-4)
+    assert plan.training.z_loss == 1e-4
+    decision = next(each for each in plan.decisions if each.what == "training.z_loss")
+    assert decision.pinned
+    assert "arXiv:2204.02311" in decision.source
+    assert explain(plan, "z_loss").steps[0].value == 1e-4
+    assert plan.fingerprint() != PLAIN.fingerprint()
+
+
+@pytest.mark.parametrize("what", ["training.z_loss"])
+def test_what_is_not_asked_for_is_not_told(what):
+    assert what not in {each.what for each in PLAIN.decisions}
