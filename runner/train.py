@@ -46,8 +46,7 @@ class Run:
             self.supervisor.begin(step)
             self.batches = self._batches(self.train_data, step + 1, last)
             while goes_on and (step := self._past_skipped(step)) < last:
-                step += 1
-                goes_on = self._step(step)
+                step, goes_on = self._step(step + 1)
         if self.metrics:
             if goes_on:
                 self.metrics.write(self.train_data.mix())
@@ -62,8 +61,11 @@ class Run:
             self._close_step(reached, asked=False)
         return reached
 
-    def _step(self, step: int) -> bool:
-        """Train on one global batch, do what its alarm or a request asks for, and record it; whether to go on."""
+    def _step(self, step: int) -> tuple[int, bool]:
+        """Train on one global batch, do what its alarm or a request asks for, and record it.
+
+        Returns the step after which the run then is, and whether it is to go on.
+        """
         began, heart = time.perf_counter(), self.supervisor.heart
         heart.enter("training", step)
         judged: list[Judgement] = []
@@ -78,11 +80,28 @@ class Run:
         verdict, seconds = judged[0], time.perf_counter() - began
         if verdict.action == "stop":
             self._stop_before(verdict)
-            return False
+            return step - 1, False
         self._record_step(verdict, grad_norm, learning_rate, seconds)
+        if verdict.action == "retry":
+            return self._go_back(verdict), True
         self.supervisor.acted(verdict, self._roll_back(step) if verdict.action == "rollback" else None)
         self._close_step(step, asked=verdict.asked)
-        return not verdict.asked or step == self.plan.training.steps
+        return step, not verdict.asked or step == self.plan.training.steps
+
+    def _go_back(self, verdict: Judgement) -> int:
+        """Take the last checkpoint's state, to train on the same batches again; return its step.
+
+        Before the first checkpoint the step alone is done again: its update was not applied.
+        """
+        self.supervisor.heart.enter("starting", verdict.step)
+        saved = self.checkpoints.resume()
+        if not saved:
+            self.trainer.scheduler.step(increment=-1)
+        reached = saved or verdict.step - 1
+        self.supervisor.acted(verdict, saved or None)
+        self.supervisor.went_back(reached)
+        self.batches = self._batches(self.train_data, reached + 1, self.plan.training.steps)
+        return reached
 
     def _roll_back(self, step: int) -> int | None:
         """Take the last checkpoint's state in the place of this step's; its step, or none where there is none."""

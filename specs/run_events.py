@@ -18,12 +18,13 @@ class Alarm(Document):
     value: float
     """What was measured; in the unit of the rule's threshold."""
     threshold: float
-    action: Literal["warn", "skip", "rollback", "stop", "pause", "end"]
+    action: Literal["warn", "skip", "rollback", "retry", "stop", "pause", "end"]
     """What was done, which may be less than was asked (`skip` where there is no checkpoint to roll back to); `end` of a
     hang: the processes were ended."""
     message: str
     to_step: int | None = None
-    """Of a rollback: the checkpoint that was taken. The batches of the steps after it, up to `step`, are skipped."""
+    """The checkpoint that was taken. Of a rollback the batches of the steps after it, up to `step`, are skipped; of a
+    retry they are trained on again, and where there is none those of `step` alone."""
 
 
 class Paused(Document):

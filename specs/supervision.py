@@ -7,9 +7,10 @@ from pydantic import Field
 from sixnd.specs.document import Document
 from sixnd.specs.quantity import WHOLE, Seconds
 
-Action = Literal["warn", "skip", "rollback", "stop"]
+Action = Literal["warn", "skip", "rollback", "retry", "stop"]
 """`warn` trains on. `skip` does not apply this batch's update. `rollback` goes back to the last checkpoint and skips
-the batches between it and here. `stop` ends the run before the update."""
+the batches between it and here. `retry` goes back and trains on the same batches again, as after a fault of the
+machine; a step that is ill again is skipped. `stop` ends the run before the update."""
 Factor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 
 
@@ -32,7 +33,8 @@ class Supervision(Document):
     gradient_times: Factor = 10.0
     """Medians that make a spike of the gradient norm."""
     most_interventions: Annotated[int, Field(ge=1), WHOLE] = 10
-    """Skips and rollbacks within `window` steps; the next one stops the run instead, as it no longer learns."""
+    """Skips, rollbacks and retries within `window` steps; the next one stops the run instead, as it no longer
+    learns."""
     throughput_share: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """Below this share of the usual speed (medians of the last 8 and the last `window` steps) an alarm names the rank
     that got slow."""

@@ -1,7 +1,7 @@
 """What a run's record says of the steps before a checkpoint, so that a resumed run judges as the first one did."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sixnd.specs.record import RunRecord, Step
 from sixnd.specs.run_events import Alarm
@@ -23,7 +23,9 @@ class History:
 
     skipped: list[Skipped]
     interventions: list[int]
-    """Steps that were skipped or rolled back from, ascending, each once."""
+    """Steps that were skipped, rolled back from or retried, ascending, each once."""
+    retried: set[int] = field(default_factory=set)
+    """Steps that have had their second chance."""
 
     def past(self, step: int) -> int:
         """The step itself, or where it is within steps that are skipped, the last of those."""
@@ -36,22 +38,28 @@ class History:
         if rolled_back_to is not None:
             self.skipped.append(Skipped(rolled_back_to, step))
 
+    def retry(self, step: int) -> None:
+        """Note that a step, and those since the last checkpoint, are done again."""
+        self.intervene(step, None)
+        self.retried.add(step)
+
     def recent_interventions(self, step: int, window: int) -> int:
         """Interventions in the ``window`` steps before ``step``."""
         return sum(step - window <= at < step for at in self.interventions)
 
 
 def history_of(record: RunRecord, resumed: int) -> History:
-    """What was done at alarms: rollbacks ever, and the interventions up to the step that is resumed from.
+    """What was done at alarms: rollbacks and retries ever, and the skips up to the step that is resumed from.
 
-    Interventions after it are done anew, in the same way, as the steps are; rollbacks are not: their steps are skipped
-    at once.
+    Skips after it are done anew, in the same way, as the steps are. Rollbacks are not, their steps are skipped at once;
+    nor are retries, which each step has once.
     """
-    alarms = [alarm for alarm in record.of(Alarm) if alarm.action in ("skip", "rollback")]
-    rolled = {(alarm.to_step, alarm.step) for alarm in alarms if alarm.to_step is not None}
+    alarms = [alarm for alarm in record.of(Alarm) if alarm.action in ("skip", "rollback", "retry")]
+    rolled = {(alarm.to_step, alarm.step) for alarm in alarms if alarm.action == "rollback"}
+    retried = {alarm.step for alarm in alarms if alarm.action == "retry"}
     skipped = [Skipped(after, to) for after, to in sorted(rolled)]
     before = {alarm.step for alarm in alarms if alarm.step <= resumed}
-    return History(skipped, sorted(before | {part.to for part in skipped}))
+    return History(skipped, sorted(before | {part.to for part in skipped} | retried), retried)
 
 
 def applied_steps(record: RunRecord, after: int, to: int) -> Iterator[Step]:

@@ -8,7 +8,7 @@ import contextlib
 import faulthandler
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,8 @@ from sixnd.specs.run_events import Alarm, Paused
 from sixnd.specs.supervision import Action
 
 _LOOK_EVERY_S = 1.0
+_KNOWN_STEPS = 20_000
+"""So far back the numbers of steps are known: more than a window and the steps since the oldest checkpoint."""
 _ANOTHER_RANK = "SIGTERM or SIGUSR1 to a training process"
 
 Write = Callable[[Document], None]
@@ -61,7 +63,7 @@ class Supervisor:
         self.heart = Heartbeat(folder.path, rank, stage, attempt, self.rules.heartbeat)
         self.steps, self.compute = StepRules(self.rules), ComputeTimes(self.rules.window)
         self.history = History([], [])
-        self.rolled_back: list[Step] = []
+        self.known: dict[int, tuple[float, float]] = {}  # loss and gradient norm of steps that were applied
         self.signalled = ""
         self.record = read_record(folder.record_path) if folder.record_path.exists() else RunRecord(events=[])
         self.keeper = None if write is None else _LimitKeeper(folder, plan, attempt, self.record, write)
@@ -84,20 +86,39 @@ class Supervisor:
         """Take up what was known after the step that is resumed from."""
         record, self.record = self.record, RunRecord(events=[])  # a long run's is large
         self.history = history_of(record, resumed)
-        self._learn(applied_steps(record, 0, resumed))
+        for step in applied_steps(record, 0, resumed):
+            self._learn(step.step, step.loss, step.grad_norm)
         last = max((part.to for part in self.history.skipped), default=resumed)
-        self.rolled_back = [s for s in applied_steps(record, resumed, last) if self.history.past(s.step - 1) >= s.step]
+        later = {step.step: (step.loss, step.grad_norm) for step in applied_steps(record, resumed, last)}
+        self.known |= {step: numbers for step, numbers in later.items() if self._is_passed(step)}
         self.heart.enter("training", resumed)
+
+    def went_back(self, reached: int) -> None:
+        """Know no more than was known after the step that was gone back to."""
+        known = sorted(self.known.items())
+        self.known = {step: numbers for step, numbers in known if step <= reached or self._is_passed(step)}
+        self.steps = StepRules(self.rules)
+        for step, numbers in self.known.items():
+            if step <= reached:
+                self.steps.learn(*numbers)
+        self.heart.enter("training", reached)
+
+    def _is_passed(self, step: int) -> bool:
+        """Whether a step is not trained because the run was rolled back over it."""
+        return self.history.past(step - 1) >= step
 
     def past_skipped(self, step: int) -> int:
         """The last of the steps that are not trained again because they were rolled back over, or the step itself."""
         reached = self.history.past(step)
-        self._learn(passed for passed in self.rolled_back if step < passed.step <= reached)
+        for number in range(step + 1, reached + 1):
+            if number in self.known:
+                self.steps.learn(*self.known[number])
         return reached
 
-    def _learn(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            self.steps.learn(step.loss, step.grad_norm)
+    def _learn(self, step: int, loss: float, grad_norm: float) -> None:
+        self.steps.learn(loss, grad_norm)
+        self.known[step] = (loss, grad_norm)
+        self.known.pop(step - _KNOWN_STEPS, None)
 
     def wish(self) -> bool:
         """Whether this rank wants the run to save and end."""
@@ -108,7 +129,7 @@ class Supervisor:
         finding = self.steps.judge(loss, grad_norm)
         action: Action = "warn" if finding is None else self._action(finding, step)
         if action == "warn":
-            self.steps.learn(loss, grad_norm)
+            self._learn(step, loss, grad_norm)
         return Judgement(step, loss, finding, action, asked)
 
     def _action(self, finding: Finding, step: int) -> Action:
@@ -118,19 +139,23 @@ class Supervisor:
             "gradient-spike": self.rules.gradient_spike,
         }[finding.rule]
         done = self.history.recent_interventions(step, self.rules.window)
-        return "stop" if asked in ("skip", "rollback") and done >= self.rules.most_interventions else asked
+        if asked in ("skip", "rollback", "retry") and done >= self.rules.most_interventions:
+            return "stop"
+        return "skip" if asked == "retry" and step in self.history.retried else asked
 
-    def acted(self, judged: Judgement, rolled_back_to: int | None = None) -> None:
+    def acted(self, judged: Judgement, went_to: int | None = None) -> None:
         """Record what was done about a finding; a rollback that found no checkpoint was a skip."""
         if judged.finding is None:
             return
         action = judged.action
-        if action == "rollback" and rolled_back_to is None:
+        if action == "rollback" and went_to is None:
             action = "skip"
-        if action in ("skip", "rollback"):
-            self.history.intervene(judged.step, rolled_back_to)
+        if action == "retry":
+            self.history.retry(judged.step)
+        elif action in ("skip", "rollback"):
+            self.history.intervene(judged.step, went_to)
         if self.write:
-            self.write(_alarm(self.attempt, judged.step, judged.finding, action, rolled_back_to))
+            self.write(_alarm(self.attempt, judged.step, judged.finding, action, went_to))
 
     def stepped(self, step: Step, compute_s: float) -> None:
         """Take the times of a step that is recorded."""
@@ -155,6 +180,7 @@ def _alarm(attempt: int, step: int, finding: Finding, action: str, to_step: int 
         "warn": "trained on",
         "skip": "this batch's update was not applied",
         "rollback": f"went back to step {to_step} and skipped the batches since",
+        "retry": f"went back to {f'step {to_step}' if to_step else 'before it'} and trains on the same batches again",
         "stop": "the run was stopped before the update",
         "pause": "the run saves and ends",
     }[action]

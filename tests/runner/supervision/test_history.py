@@ -60,3 +60,10 @@ def test_what_was_skipped_is_not_learnt_from_and_what_was_rolled_back_later_is()
     events = record(step(1), step(2), skipped, step(4), step(5), step(6), spike, alarm(7, "rollback", 4), step(8))
     assert [s.step for s in applied_steps(events, 0, 4)] == [1, 2, 4]
     assert [s.step for s in applied_steps(events, 4, 7)] == [5, 6]
+
+
+def test_a_step_that_was_retried_has_had_its_chance_also_where_the_run_resumes_before_it() -> None:
+    history = history_of(record(alarm(6, "retry", 4), alarm(9, "retry")), 4)
+    assert history.retried == {6, 9}
+    assert history.interventions == [6, 9]
+    assert [history.past(at) for at in (4, 5, 8)] == [4, 5, 8], "nothing is passed over"

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sixnd.runner.job import JobFolder
 from sixnd.runner.supervision.limits import Limit
@@ -121,3 +123,39 @@ def test_time_spent_pauses_where_it_was_given(tmp_path: Path, given: bool) -> No
     keeper.looked = 0.0
     watched.supervisor.wish()
     assert len(watched.written) == 1, "told once"
+
+
+def test_a_step_is_retried_once_then_skipped(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, [], non_finite="retry")
+    watched.supervisor.begin(0)
+    for _ in range(3):
+        watched.judged(3, math.nan)
+    watched.judged(4, math.nan)
+    alarms = [(at, action) for at, _, action in watched.alarms()]
+    assert alarms == [(3, "retry"), (3, "skip"), (3, "skip"), (4, "retry")]
+
+
+def test_a_resumed_rank_does_not_retry_what_was_retried(tmp_path: Path) -> None:
+    again = Alarm(attempt=1, step=9, rule="non-finite", value=0, threshold=0, action="retry", message="", to_step=8)
+    watched = Watched(tmp_path, [*steps(*range(1, 9)), again], non_finite="retry")
+    watched.supervisor.begin(8)
+    assert watched.judged(9, math.nan).action == "skip"
+
+
+@given(st.lists(st.floats(1.0, 5.0), min_size=20, max_size=40), st.integers(1, 19), st.integers(0, 19))
+def test_after_going_back_a_rank_knows_what_one_that_resumes_there_knows(
+    tmp_path_factory: pytest.TempPathFactory, losses: list[float], reached: int, rolled_to: int
+) -> None:
+    """Also where steps after it were rolled back over."""
+    record = [step(number, loss=loss) for number, loss in enumerate(losses, 1)]
+    rolled = Alarm(
+        attempt=1, step=20, rule="loss-spike", value=9, threshold=4, action="rollback", message="", to_step=rolled_to
+    )
+    first, resumed = (Watched(tmp_path_factory.mktemp("run"), [*record, rolled]).supervisor for _ in range(2))
+    first.begin(len(losses))
+    first.went_back(reached)
+    resumed.begin(reached)
+    for supervisor in (first, resumed):
+        assert supervisor.past_skipped(reached) == (20 if rolled_to <= reached < 20 else reached)
+    assert first.steps.losses == resumed.steps.losses
+    assert first.known == resumed.known
