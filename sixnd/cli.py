@@ -15,6 +15,7 @@ import click
 from sixnd import __version__
 from sixnd.audit_verbs import audit
 from sixnd.calibrate_verbs import calibrate
+from sixnd.changes import set_option
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
 from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
@@ -22,6 +23,7 @@ from sixnd.export_verbs import export, sample
 from sixnd.ladder_verbs import ladder
 from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
+from sixnd.show_verb import show
 from sixnd.stop_verb import stop
 from sixnd.tokenizer_verbs import tokenizer
 
@@ -41,7 +43,20 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["validate", "plan", "explain", "allocate", "audit", "data", "tokenizer", "run", "status", "stop", "report"]
+_ORDER = [
+    "validate",
+    "show",
+    "plan",
+    "explain",
+    "allocate",
+    "audit",
+    "data",
+    "tokenizer",
+    "run",
+    "status",
+    "stop",
+    "report",
+]
 _ORDER += ["sample", "export", "calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
 
 
@@ -100,7 +115,8 @@ def validate(files: tuple[Path, ...], as_json: bool) -> int:
 @click.option("-o", "--output", type=_FILE, help="Write the plan here, as YAML that `run` takes.")
 @click.option("--width", type=_WIDTH, help="Columns of the printed plan (default: the terminal's).")
 @_json_option
-def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> None:
+@set_option
+def plan(spec: Path, output: Path | None, width: int | None, as_json: bool, changes: tuple[str, ...]) -> None:
     """Choose model, tokens and layout, and say why.
 
     Reads a budget spec, starts nothing, and writes no file but the one asked for.
@@ -109,7 +125,7 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
     from sixnd.reports.terminal import plan_text
     from sixnd.specs.load import load_budget
 
-    made = planned(load_budget(spec), spec)
+    made = planned(load_budget(spec, changes), spec, changes)
     if output is not None:
         write_text(output, made.to_yaml())
     if as_json:
@@ -126,6 +142,7 @@ def plan(spec: Path, output: Path | None, width: int | None, as_json: bool) -> N
 @click.option("--base-dir", type=_FILE, help="Folder that data paths start from (default: the document's own).")
 @click.option("--resume-from", "going_on", type=_FILE, help="Run folder to go on with, on this document's machines.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress line.")
+@set_option
 @launch_options
 def run(
     document: Path,
@@ -133,6 +150,7 @@ def run(
     base_dir: Path | None,
     going_on: Path | None,
     quiet: bool,
+    changes: tuple[str, ...],
     launching: Launching,
 ) -> int:
     """Train what a plan says, then report it.
@@ -143,7 +161,7 @@ def run(
     """
     from sixnd.planning import plan_going_on, plan_of
 
-    made = plan_of(document) if going_on is None else plan_going_on(going_on, document)
+    made = plan_of(document, changes) if going_on is None else plan_going_on(going_on, document, changes)
     runs_dir = runs_dir if going_on is None else going_on.resolve().parents[1]
     if not launching.is_here:
         return start_elsewhere(made, launching, document=document, runs_dir=runs_dir, base_dir=base_dir)
@@ -329,6 +347,7 @@ app.add_command(explain)
 app.add_command(export)
 app.add_command(sample)
 app.add_command(ladder)
+app.add_command(show)
 app.add_command(stop)
 app.add_command(calibrate)
 app.add_command(tokenizer)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from sixnd.changes import set_option
 from sixnd.console import print_json, print_result, text_width
 
 _FILE = click.Path(path_type=Path)
@@ -14,7 +15,8 @@ _FILE = click.Path(path_type=Path)
 @click.argument("name", required=False)
 @click.option("--width", type=click.IntRange(min=40), help="Columns of the text (default: the terminal's).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def explain(document: Path, name: str | None, width: int | None, as_json: bool) -> None:
+@set_option
+def explain(document: Path, name: str | None, width: int | None, as_json: bool, changes: tuple[str, ...]) -> None:
     """Derive one number of a plan, step by step.
 
     NAME is N, D, C, loss, batch, lr, layout, law, memory, time, money, or any decision or estimate of the plan;
@@ -28,7 +30,7 @@ def explain(document: Path, name: str | None, width: int | None, as_json: bool) 
     from sixnd.planning import plan_of
     from sixnd.specs.errors import SixndError
 
-    plan = plan_of(document)
+    plan = plan_of(document, changes)
     if name is None:
         known = explainable(plan)
         listed = "\n".join(f"{field}  {', '.join(short)}".rstrip() for field, short in known.items())

@@ -1,5 +1,6 @@
 """From a file or a name to a plan or a law."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sixnd.specs import catalog
@@ -10,40 +11,40 @@ from sixnd.specs.load import load_document, load_law, load_plan, located, refuse
 from sixnd.specs.plan import Plan
 
 
-def planned(spec: BudgetSpec, file: Path) -> Plan:
-    """The plan of a spec; what planning shows to be in the way is told with its line in ``file``."""
+def planned(spec: BudgetSpec, file: Path, changes: Sequence[str] = ()) -> Plan:
+    """The plan of a spec that was read from ``file`` with ``changes``; what is in its way is told with its line."""
     from sixnd.planner.plan import make_plan
 
     try:
         return make_plan(spec)
     except ContradictionError as error:
-        raise located(error, file) from error
+        raise located(error, file, changes) from error
     except InfeasibleError as error:
-        raise told_where(error, file) from error
+        raise told_where(error, file, changes) from error
 
 
-def plan_of(document: Path) -> Plan:
-    """The plan a file holds, or that its spec makes; raises ``StalePlanError`` for one that no longer stands."""
-    found = load_document(document)
+def plan_of(document: Path, changes: Sequence[str] = ()) -> Plan:
+    """The plan a file holds, or that its spec makes with ``changes``; a stale one is a ``StalePlanError``."""
+    found = load_document(document, changes)
     if isinstance(found, BudgetSpec):
-        return planned(found, document)
+        return planned(found, document, changes)
     refuse_stale(found, str(document))
     return found
 
 
-def plan_going_on(folder: Path, document: Path) -> Plan:
+def plan_going_on(folder: Path, document: Path, changes: Sequence[str] = ()) -> Plan:
     """The plan by which the run in ``folder`` goes on, on the machines and layout that the document asks for.
 
     A plan is taken as it is, and must be of the same model; of a spec, the layout is chosen for the run's model.
     """
     from sixnd.planner.relocation import relocated
 
-    before, found = load_plan(folder / "plan.yaml"), load_document(document)
+    before, found = load_plan(folder / "plan.yaml"), load_document(document, changes)
     if isinstance(found, BudgetSpec):
         try:
             return relocated(before, found)
         except InfeasibleError as error:
-            raise told_where(error, document) from error
+            raise told_where(error, document, changes) from error
     refuse_stale(found, str(document))
     if (found.name, found.fingerprint()) != (before.name, before.fingerprint()):
         raise SixndError(

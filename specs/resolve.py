@@ -135,7 +135,7 @@ def _laid_over(base: Marked, own: Marked) -> Marked:
 
 
 def _lay(made: Marked, own: Marked, path: DocPath) -> None:
-    over, under = _at(own.data, path), _at(made.data, path)
+    over, under = own.get(path), made.get(path)
     _take_place(made, own, path)
     for key, value in over.items():
         child = (*path, key)
@@ -156,12 +156,6 @@ def _take_place(made: Marked, own: Marked, path: DocPath) -> None:
         if path in found:
             places[path] = found[path]
     made.files.pop(path, None)
-
-
-def _at(data: Any, path: DocPath) -> Any:
-    for part in path:
-        data = data[part]
-    return data
 
 
 def _apply(marked: Marked, change: str) -> None:

@@ -20,8 +20,17 @@ from sixnd.specs.mix_document import MixDocument
 from sixnd.specs.mixes import MIX_RULES
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Event
+from sixnd.specs.written import Written
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_SECTIONS = {
+    ("cluster",): "Cluster",
+    ("cluster", "sites"): "Sites",
+    ("continual",): "Continual",
+    ("data",): "Data",
+    ("model", "shape"): "Shape",
+}
+"""Where a spec has mappings that must hold something: an extended spec may be what gives it."""
 _CATALOG_OF = {"hyperparameter_law": "hyperparameter-laws", "recipe": "sources"}
 
 
@@ -41,7 +50,20 @@ def schema_text(name: str) -> str:
 
 
 def _budget_spec() -> dict[str, Any]:
-    return _with_catalogs(_tidied(BudgetSpec.model_json_schema(mode="validation")))
+    made = _with_catalogs(_tidied(BudgetSpec.model_json_schema(mode="validation")))
+    written = _tidied(Written.model_json_schema(mode="validation"))["properties"]
+    return _needed_unless_extended({**made, "properties": {**written, **made["properties"]}})
+
+
+def _needed_unless_extended(made: dict[str, Any]) -> dict[str, Any]:
+    """The same schema in which what a spec must give may also come from the spec that it extends."""
+    needed: dict[str, Any] = {"required": made.pop("required")}
+    for path, model in _SECTIONS.items():
+        section = needed
+        for part in path:
+            section = section.setdefault("properties", {}).setdefault(part, {})
+        section["required"] = made["$defs"][model].pop("required")
+    return {**made, "if": {"required": ["extends"]}, "else": needed}
 
 
 def _plan() -> dict[str, Any]:

@@ -71,11 +71,22 @@ class Marked:
                 return self.keys.get(prefix, self.values[prefix]) if length < len(path) else self.values[prefix]
         return (1, 1)
 
+    def has(self, path: Path) -> bool:
+        """Whether the document gives a value at ``path``."""
+        return path in self.values or path in self.keys
+
+    def get(self, path: Path) -> Any:
+        """The value that it gives there."""
+        found = self.data
+        for part in path:
+            found = found[part]
+        return found
+
     def placed(self, problem: Problem) -> Problem:
         """The problem with the file that its place is in, where that is not this document's own."""
         for length in range(len(problem.path), -1, -1):
             prefix = problem.path[:length]
-            if prefix in self.values or prefix in self.keys:
+            if self.has(prefix):
                 return replace(problem, file=problem.file or self.files.get(prefix, ""))
         return problem
 
