@@ -1,7 +1,7 @@
 """Derivations of the settings of training that no law chooses."""
 
 from sixnd.planner.explanation import Facts, Step
-from sixnd.planner.practice import Z_LOSS_SOURCE
+from sixnd.planner.practice import DETERMINISM_SOURCE, Z_LOSS_SOURCE
 
 
 def z_loss(facts: Facts) -> list[Step]:
@@ -16,4 +16,14 @@ def z_loss(facts: Facts) -> list[Step]:
             "d log²Z / d logit = 2 · log Z · softmax",
         ),
         Step("kept beside the softmax", f"4 bytes of each token, of 4 · {vocabulary:,} / TP of it", 4, "", "bytes"),
+    ]
+
+
+def deterministic(facts: Facts) -> list[Step]:
+    """What is asked for, and where it changes anything."""
+    shared = facts.plan.cluster.shared_host
+    where = "a CPU: the same bits without it" if shared else "GPUs: atomics and the order of reductions are pinned"
+    return [
+        Step("kernels", "training.deterministic", "the same bits each time", DETERMINISM_SOURCE),
+        Step("where", "cluster.accelerators", where),
     ]

@@ -172,4 +172,5 @@ def training(
         seed=t.seed,
         mup=planned_mup(t, model.hidden, model.head_dim),
         z_loss=t.z_loss,
+        deterministic=t.deterministic,
     )

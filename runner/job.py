@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from sixnd.runner.cores import cores
+from sixnd.runner.determinism import determinism_variables
 from sixnd.runner.launchers.nodes import Node, rendezvous
 from sixnd.runner.lock import exclusive
 from sixnd.specs.document import Document
@@ -142,7 +143,7 @@ def training_environment(plan: Plan, threads: int) -> dict[str, str]:
         # A plan for the CPU stays on it, also beside a GPU. Nothing is compiled there, and the compiler's import is
         # a third of a rank's start.
         variables |= {"TORCHDYNAMO_DISABLE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return variables
+    return variables | determinism_variables(plan)
 
 
 def threads_for(processes: int) -> int:

@@ -76,6 +76,7 @@ def transformer_config(plan: Plan) -> TransformerConfig:
         gradient_accumulation_fusion=False,
         bias_activation_fusion=is_cuda(),
         masked_softmax_fusion=False,
+        deterministic_mode=plan.training.deterministic,
         finalize_model_grads_func=finalize_model_grads,
         **_pipeline_options(layout),
         **_recompute_options(layout),

@@ -12,6 +12,7 @@ from megatron.core.datasets.blended_dataset import BlendedDataset
 
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
 from sixnd.runner.checkpoints.keeper import CheckpointKeeper
+from sixnd.runner.determinism import keep_to_deterministic_kernels
 from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.evaluation.evaluation import Evaluator
 from sixnd.runner.job import Job, JobFolder
@@ -205,6 +206,7 @@ def train_rank(folder: JobFolder, attempt: int) -> None:
     logging.getLogger("megatron").setLevel(logging.ERROR)
     plan, job = folder.plan(), folder.job()
     torch.set_num_threads(job.threads_per_process)
+    keep_to_deterministic_kernels(plan)
     with training_device(int(os.environ.get("LOCAL_RANK", "0"))):
         start_process_groups(plan.layout, plan.training.seed)
         Run(folder, plan, job, attempt).train()

@@ -327,6 +327,8 @@ class Training(Document):
     precision: Literal["auto", "bf16", "fp32", "fp8", "fp4", "fastest"] = "auto"
     """Of the matrix products. `auto` takes BF16 where the accelerator has matrix units for it, else FP32; `fastest`
     also looks at what is below BF16, whose effect on the loss no law here knows."""
+    deterministic: bool = False
+    """On GPUs take only kernels that give the same bits each time, some of them slower. A CPU does so anyway."""
     seed: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] = 1234
     """Seed of initial weights and of the order of the data."""
     parametrization: Literal["standard", "mup"] = "standard"

@@ -255,6 +255,8 @@ class PlannedTraining(Document):
     """Set where the parametrization is `mup`."""
     z_loss: NonNegative = 0.0
     """Factor of log²Z beside the loss; 0 where it is cross-entropy alone."""
+    deterministic: bool = False
+    """Whether only kernels are taken that give the same bits each time."""
 
     def identity(self) -> dict[str, Any]:
         """What of it changes the model; settings that came later are left out where they change nothing.

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
+from sixnd.runner.determinism import VARIABLES
 from sixnd.runner.export.plan import Exported, blends, differences, refuse
 from sixnd.runner.job import JobFolder
 from sixnd.runner.schedule_names import COOLDOWNS, STYLES
@@ -24,15 +25,20 @@ def megatron_lm(plan: Plan, folder: JobFolder | None) -> Exported:
     refuse(plan)
     notes = differences(plan, folder)
     remarks = "".join(f"# - {note}\n" for note in notes)
-    return Exported(
-        f"{_HEADER}# Other than in the plan:\n{remarks}{_launch(plan)}{_lines(arguments(plan, folder))}", notes
-    )
+    start = f"{_exports(plan)}{_launch(plan)}{_lines(arguments(plan, folder))}"
+    return Exported(f"{_HEADER}# Other than in the plan:\n{remarks}{start}", notes)
 
 
 def arguments(plan: Plan, folder: JobFolder | None) -> Arguments:
     """Every argument, in groups."""
     parts = [_model(plan), _batch(plan), _optimizer(plan.training), _layout(plan.layout)]
     return {flag: value for part in [*parts, _program(plan), _data(folder)] for flag, value in part.items()}
+
+
+def _exports(plan: Plan) -> str:
+    """What Megatron-LM must find in its environment before it takes ``--deterministic-mode``."""
+    named = VARIABLES if plan.training.deterministic else {}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in named.items())
 
 
 def _launch(plan: Plan) -> str:
@@ -126,6 +132,8 @@ def _optimizer(training: PlannedTraining) -> Arguments:
         }
     if training.precision == "bf16":
         found["--bf16"] = None
+    if training.deterministic:
+        found["--deterministic-mode"] = None
     return found
 
 

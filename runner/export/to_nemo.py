@@ -7,14 +7,16 @@ are inherited from it.
 from collections.abc import Mapping
 from typing import Any
 
+from sixnd.runner.determinism import VARIABLES
 from sixnd.runner.export.plan import Exported, blends, differences, refuse
 from sixnd.runner.job import JobFolder
 from sixnd.runner.schedule_names import COOLDOWNS, STYLES
 from sixnd.specs.plan import Plan, PlannedLayout
 
-_HEAD = '''"""Trains a plan of sixnd with Megatron-Bridge: torchrun --nproc-per-node GPUS THIS_FILE."""
+_TITLE = '''"""Trains a plan of sixnd with Megatron-Bridge: torchrun --nproc-per-node GPUS THIS_FILE."""
 
-import torch
+'''
+_HEAD = '''import torch
 from megatron.bridge.models.llama.llama_provider import LlamaModelProvider
 from megatron.bridge.training.config import (
     CheckpointConfig,
@@ -57,7 +59,9 @@ def nemo(plan: Plan, folder: JobFolder | None) -> Exported:
     remarks = "".join(f"# - {note}\n" for note in notes)
     body = ",\n".join(f"        {part}={_call(name, values)}" for part, (name, values) in _parts(plan, folder).items())
     recipe = f"def recipe() -> ConfigContainer:\n    return ConfigContainer(\n{body},\n    )\n"
-    return Exported(f"{_HEAD}# Other than in the plan:\n{remarks}\n\n{recipe}{_TAIL}", notes)
+    # Variables stand before torch is imported: cuBLAS and NCCL read them when they start.
+    variables = f"import os\n\nos.environ |= {VARIABLES!r}\n\n" if plan.training.deterministic else ""
+    return Exported(f"{_TITLE}{variables}{_HEAD}# Other than in the plan:\n{remarks}\n\n{recipe}{_TAIL}", notes)
 
 
 def _parts(plan: Plan, folder: JobFolder | None) -> dict[str, tuple[str | None, Any]]:
@@ -117,6 +121,8 @@ def _layout(plan: Plan) -> dict[str, Any]:
         "pipeline_dtype": dtype,
         "gradient_accumulation_fusion": False,
     }
+    if plan.training.deterministic:
+        found |= {"deterministic_mode": True, "cross_entropy_loss_fusion": False}  # it refuses the one with the other
     if layout.embedding_as_layer:
         found |= {"account_for_embedding_in_pipeline_split": True, "account_for_loss_in_pipeline_split": True}
     return found | _recompute(layout)

@@ -23,6 +23,16 @@ def test_a_z_loss_is_planned_explained_and_another_model():
     assert plan.fingerprint() != PLAIN.fingerprint()
 
 
-@pytest.mark.parametrize("what", ["training.z_loss"])
+def test_deterministic_kernels_are_told_with_their_price_and_where_they_change_anything():
+    plan = asked(deterministic=True)
+    assert plan.training.deterministic
+    decision = next(each for each in plan.decisions if each.what == "training.deterministic")
+    assert "takes longer than is estimated" in decision.reason
+    assert "GPUs" in str(explain(plan, "deterministic").steps[1].value)
+    on_cpu = make_plan(spec({"compute": 1e14}, "2 x cpu-2core", training={"deterministic": True}))
+    assert "the same bits without it" in str(explain(on_cpu, "deterministic").steps[1].value)
+
+
+@pytest.mark.parametrize("what", ["training.z_loss", "training.deterministic"])
 def test_what_is_not_asked_for_is_not_told(what):
     assert what not in {each.what for each in PLAIN.decisions}
