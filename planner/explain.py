@@ -16,6 +16,7 @@ from sixnd.planner import (
     explain_size,
     explain_training,
 )
+from sixnd.planner.continual import FROM_BASE
 from sixnd.planner.document_masks import counted
 from sixnd.planner.explanation import Explanation, Facts, Step
 from sixnd.planner.why_not import asked_layout, why_not
@@ -147,11 +148,15 @@ def _field(name: str, known: dict[str, list[str]]) -> str:
 def _of_estimate(facts: Facts, field: str) -> Explanation:
     name = field.removeprefix("estimates.")
     estimate: Estimate = getattr(facts.plan.estimates, name)
+    if name == "loss" and facts.plan.continual is not None:
+        told = [Step("why", estimate.basis, estimate.value, estimate.unit)]
+        return Explanation(field, f"{estimate.value:.6g} {estimate.unit}", False, told)
     return Explanation(field, f"{estimate.value:.6g} {estimate.unit}", False, _ESTIMATES[name](facts))
 
 
 def _of_decision(facts: Facts, decision: Decision) -> Explanation:
     """With its derivation; a decision that no formula makes is its own reason."""
-    derive = _DECISIONS.get(decision.what)
+    of_base = facts.plan.continual is not None and decision.what in FROM_BASE
+    derive = None if of_base else _DECISIONS.get(decision.what)
     steps = [Step("why", decision.reason, decision.value, decision.source)] if derive is None else derive(facts)
     return Explanation(decision.what, decision.value, decision.pinned, steps)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sixnd.planner import laws
+from sixnd.planner.continual import from_base
 from sixnd.planner.draft import Drafter
 from sixnd.planner.goodput import WallClock
 from sixnd.planner.hyperparameter_laws import Point
@@ -58,7 +59,7 @@ class Facts:
     """A plan, and what it was made from: everything is computed anew from the spec, the law and the catalogs."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.spec = plan, plan.spec
+        self.plan, self.spec = plan, from_base(plan.spec)
 
     @cached_property
     def machine(self) -> Machine:

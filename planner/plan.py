@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from sixnd.planner.annealing import with_annealing
 from sixnd.planner.checks import check_hours
+from sixnd.planner.continual import base_decisions, continual_warnings, from_base, planned_continual, unpredicted
 from sixnd.planner.cost import (
     co2_estimate,
     energy_estimate,
@@ -43,6 +44,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     Raises ``InfeasibleError`` where no plan satisfies the spec (the message says what would), ``ContradictionError``
     where two values of the spec disagree in a way that only planning shows.
     """
+    written, spec = spec, from_base(spec)
     drafter, draft, others = in_best_precision(spec)
     machine = drafter.machine
     estimates = _estimates(spec, machine, drafter, draft)
@@ -58,8 +60,8 @@ def make_plan(spec: BudgetSpec) -> Plan:
     return Plan(
         version="plan/1",
         name=spec.name,
-        spec=spec,
-        spec_sha256=spec.digest(),
+        spec=written,
+        spec_sha256=written.digest(),
         catalog_sha256=catalog.sha256(),
         sixnd_version=version("sixnd"),
         law=drafter.law_name,
@@ -71,14 +73,19 @@ def make_plan(spec: BudgetSpec) -> Plan:
         layout=draft.found.layout,
         checkpoints=checkpoints,
         evaluation=evaluation,
-        estimates=estimates,
-        decisions=decisions(drafter, draft, data, trained, checkpoints, evaluation, others),
+        estimates=unpredicted(written, estimates),
+        decisions=base_decisions(written, decisions(drafter, draft, data, trained, checkpoints, evaluation, others)),
         law_choices=law_choices(draft.compute_flops, spec.planning_law),
         options=with_run_cost(draft.found.options, clock, usable),
         pareto=with_run_cost(draft.found.pareto, clock, usable),
         sensitivities=sensitivities(clock, estimates.step_time_s, estimates.mfu, estimates.goodput),
         pipeline=planned_pipeline(draft.candidate.model, draft.found.layout, draft.batch.sequences, runtime(machine)),
-        warnings=[*warnings(drafter, draft, data, estimates), *evaluation_warnings(spec, evaluation, trained, model)],
+        warnings=[
+            *continual_warnings(written),
+            *warnings(drafter, draft, data, estimates),
+            *evaluation_warnings(spec, evaluation, trained, model),
+        ],
+        continual=planned_continual(written),
     )
 
 

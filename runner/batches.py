@@ -74,8 +74,8 @@ def build_datasets(folder: JobFolder, plan: Plan, job: Job) -> tuple[PhasedDatas
         names.append(phase.name)
         sources.append(list(shares))
         blends.append(blender.blend(Split.train, prefixes, list(shares.values()), phase.steps * batch, seed))
-    held_out = [source.validation_prefix for source in job.sources]
-    weights = [source.weight for source in job.sources]
+    held_out = [source.validation_prefix for source in job.sources if source.weight]
+    weights = [source.weight for source in job.sources if source.weight]
     validation = blender.blend(Split.valid, held_out, weights, plan.evaluation.batches * batch, plan.training.seed)
     if torch.distributed.get_rank() == 0:
         prove_indices(blender.cache)

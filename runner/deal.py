@@ -187,9 +187,11 @@ def _needs(source: PlannedSource, plan: Plan) -> _Needs:
         if part.name == source.name and part.tokens
     }
     validated = plan.evaluation.batches * plan.training.global_batch * main * length
+    if plan.continual is not None:  # the same text is measured of a source whatever is replayed of it
+        validated = max(validated, plan.evaluation.source_batches * plan.training.global_batch * length)
     return _Needs(
         validation=max(plan.data.validation_fraction * source.tokens, validated),
-        main=needs["main"],
+        main=needs.get("main", length + 1),
         annealing=needs.get("annealing", 0.0),
     )
 

@@ -56,6 +56,8 @@ class Job(Document):
     tokenizer: str
     """SentencePiece model, relative to the job folder."""
     sources: list[SourceFiles]
+    base: str | None = None
+    """Checkpoint of the model that training starts from; none where it starts from new weights, or goes on."""
     command: list[str]
     """The training processes' start, as an argument list."""
     environment: dict[str, str]

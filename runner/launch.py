@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from sixnd.runner.attempt import check_budget, end, train, with_restarts
+from sixnd.runner.base import base_event, proved_base
 from sixnd.runner.cache import cache_dir
 from sixnd.runner.checkpoints.going_on import keep_earlier_plan, layout_change, take_up
 from sixnd.runner.job import (
@@ -54,8 +55,10 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
 
 
 def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int, node: Node | None) -> None:
+    base = proved_base(folder, plan, base_dir, watcher.say)
     prepared = prepare(folder, plan, base_dir, cache_dir(), watcher.say)
     job = _job(folder, plan, prepared.tokenizer, prepared.sources, node)
+    job = job.model_copy(update={"base": None if base is None else str(base)})
     folder.write_job(job)
     record = _record(folder)
     if _is_complete(record, plan):
@@ -71,6 +74,8 @@ def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress
         append_event(folder.record_path, change)
     append_event(folder.record_path, prepared.event)
     append_event(folder.record_path, launch_event(folder, plan, attempt, step, base_dir))
+    if base is not None:
+        append_event(folder.record_path, base_event(plan, base, attempt))
     train(folder, plan, job, attempt, watcher, lock)
     end(folder, attempt, "finished", _sample(folder, plan, watcher), 0)
 

@@ -26,6 +26,7 @@ from sixnd.runner.index_cache import remove_unproved
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.proofs import FileProof, damaged, prove
+from sixnd.runner.replayed import check_tokenizer, data_to_prepare, from_text, replayed
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.document import sha256_of
 from sixnd.specs.files import file_sha256, replaced_atomically, write_atomically
@@ -57,21 +58,26 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
         return done
     began = time.perf_counter()
     tokens = _tokens(folder, plan, base_dir, cache_dir, say)
+    check_tokenizer(plan, tokens.tokenizer)
     with replaced_atomically(folder.data_path / _TOKENIZER) as temporary:
         shutil.copyfile(tokens.tokenizer, temporary)
-    dealt = [
-        deal(source, plan, found.prefixes, folder.data_path)
-        for source, found in zip(plan.data.sources, tokens.sources, strict=True)
-    ]
+    own = {
+        source.name: (found, deal(source, plan, found.prefixes, folder.data_path))
+        for source, found in zip(from_text(plan), tokens.sources, strict=True)
+    }
+    taken = replayed(plan, base_dir, folder.data_path)
+    told = {name: _told(*each) for name, each in own.items()} | {name: each.told for name, each in taken.items()}
+    parts = {name: dealt for name, (_, dealt) in own.items()} | {name: each.parts for name, each in taken.items()}
+    dealt = [parts[source.name] for source in plan.data.sources]
     event = DataPrepared(
         tokenizer_sha256=file_sha256(tokens.tokenizer),
         vocab_size=load_tokenizer(tokens.tokenizer).vocab_size,
         bytes_per_token=sum(s.tokens.bytes for s in tokens.sources) / sum(s.tokens.tokens for s in tokens.sources),
-        sources=[_told(found, parts) for found, parts in zip(tokens.sources, dealt, strict=True)],
+        sources=[told[source.name] for source in plan.data.sources],
         unigram_loss=_unigram_loss(plan, dealt),
         seconds=time.perf_counter() - began,
     )
-    files = [parts.files(folder.path) for parts in dealt]
+    files = [each.files(folder.path) for each in dealt]
     prepared = Prepared(str((folder.data_path / _TOKENIZER).relative_to(folder.path)), files, event)
     _write_manifest(manifest, key, prepared)
     return prepared
@@ -95,7 +101,8 @@ def _tokens(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
 
     work = folder.data_path / "work"
     _tell_damage(forget_damaged(work), say)
-    return Preparation(work, plan.data, base_dir, cache_dir, run, say, missing).prepared(plan.model.vocab_size)
+    data = data_to_prepare(plan, base_dir, folder.data_path)
+    return Preparation(work, data, base_dir, cache_dir, run, say, missing).prepared(plan.model.vocab_size)
 
 
 def _tell_damage(wrong: dict[str, str], say: Say) -> None:
@@ -149,6 +156,8 @@ def _key(plan: Plan) -> str:
     """Digest of all that decides the prepared data."""
     held_out = plan.evaluation.model_dump(mode="json", include={"every_steps", "batches"})
     parts = {"data": plan.data.plain(), "model": plan.model.plain(), "evaluation": held_out}
+    if plan.continual is not None:
+        parts["continual"] = plan.continual.plain() | {"source_batches": plan.evaluation.source_batches}
     return sha256_of(parts | {"global_batch": plan.training.global_batch})
 
 

@@ -5,11 +5,13 @@ import os
 import resource
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from megatron.core import parallel_state
 from megatron.core.datasets.blended_dataset import BlendedDataset
 
+from sixnd.runner.base import take_base
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
 from sixnd.runner.checkpoints.keeper import CheckpointKeeper
 from sixnd.runner.determinism import keep_to_deterministic_kernels
@@ -45,6 +47,8 @@ class Run:
         with self.supervisor.watching():
             step, last, goes_on = self.checkpoints.resume(), self.plan.training.steps, True
             self.supervisor.begin(step)
+            if self.job.base is not None and not step:
+                self._start_from(Path(self.job.base))
             self.batches = self._batches(self.train_data, step + 1, last)
             while goes_on and (step := self._past_skipped(step)) < last:
                 step, goes_on = self._step(step + 1)
@@ -52,6 +56,13 @@ class Run:
             if goes_on:
                 self.metrics.write(self.train_data.mix())
             self.metrics.close()
+
+    def _start_from(self, base: Path) -> None:
+        """Take the weights of a trained model, and measure them before they change."""
+        take_base(base, self.trainer)
+        self.supervisor.heart.enter("validating", 0)
+        self._validate(0)
+        self.evaluator.after(0)
 
     def _past_skipped(self, step: int) -> int:
         """Go over steps that an earlier attempt rolled back over; return the last of them, or the step itself."""

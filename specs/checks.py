@@ -5,6 +5,7 @@ import itertools
 from sixnd.specs import catalog
 from sixnd.specs.anneal_checks import anneal_problems
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.continual_checks import continual_problems
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mix_checks import mix_problems
 from sixnd.specs.prepared_checks import prepared_problems
@@ -28,6 +29,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_sources(spec),
         *mix_problems(spec),
         *anneal_problems(spec),
+        *continual_problems(spec),
         *prepared_problems(spec),
         *_tokenizer_fits(spec),
         *_inference(spec),

@@ -41,6 +41,7 @@ class OriginSource(Document):
     """A source that a run of ours was trained on, and its tokens in that run's folder."""
 
     name: Name
+    """As the run names it."""
     weight: Annotated[float, Field(gt=0, le=1)]
     """Share of the base's training tokens."""
     tokens: Count
@@ -74,8 +75,9 @@ class Continual(Document):
     """Training that starts from a trained model. Sizes, vocabulary and tokenizer are the base's."""
 
     base: str
-    """What to start from, relative to the spec: a run folder (`runs/prose/ab12cd34`, its newest checkpoint is taken), a
-    checkpoint in it, or the folder of a Llama with `config.json` and safetensors."""
+    """What to start from, relative to the spec: a run folder (`runs/prose/ab12cd34`, or `runs/prose` where it holds one
+    run; its newest checkpoint is taken), a checkpoint in it, or the folder of a Llama with `config.json` and
+    safetensors."""
     replay: Percentage = 0.05
     """Share of the training tokens that is drawn from general text, of the kind the base was trained on, against
     forgetting, e.g. `5%`. 1 to 5 % do for a weak shift, about 25 % for a strong one (Ibrahim et al. 2024,

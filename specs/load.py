@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
+from sixnd.specs.continual_base import with_base
 from sixnd.specs.document import Document
 from sixnd.specs.errors import ContradictionError, InfeasibleError, InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.errors import Path as DocPath
@@ -48,6 +49,8 @@ def load_sources(path: str | Path) -> BudgetSpec:
     marked = read_spec(path)
     data = marked.data.get("data") if isinstance(marked.data, dict) else None
     if isinstance(data, dict):
+        if isinstance(marked.data.get("continual"), dict):  # tokenizer and sizes are the base's, its sources are made
+            marked.data["continual"] |= {"general": [], "replay": 0.0}
         for key in ("mix", "temperature", "max_epochs", "anneal", "prepared"):
             data.pop(key, None)
         for source in data["sources"] if isinstance(data.get("sources"), list) else []:
@@ -200,6 +203,7 @@ def _files_read(marked: Marked) -> list[Problem]:
         *_file_read(marked, ("data", "mix"), lambda path: load_mix(path).mix),
         *_file_read(marked, ("data", "prepared"), load_prepared),
         *with_header(marked),
+        *with_base(marked),
     ]
 
 

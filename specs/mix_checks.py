@@ -4,11 +4,12 @@ from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec, Data
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mixes import MIX_RULES, Mix, MixLaw
+from sixnd.specs.replay import new_data
 
 
 def mix_problems(spec: BudgetSpec) -> list[Problem]:
     """Every contradiction between the sources' weights and the rule that chooses them."""
-    data = spec.data
+    data = new_data(spec)
     return [*_temperature(data), *(_chosen(data) if autos(data) else _nothing_to_choose(data))]
 
 

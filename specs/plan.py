@@ -108,8 +108,9 @@ class PlannedSource(Document):
     name: Name
     recipe: str | None
     path: str | None
-    weight: Annotated[float, Field(gt=0, le=1)]
-    """Share of training tokens, over all phases; the shares sum to 1."""
+    weight: Annotated[float, Field(ge=0, le=1)]
+    """Share of training tokens, over all phases; the shares sum to 1. 0 of general text that is measured, and not
+    replayed."""
     tokens: NonNegative
     """Training tokens taken from it, over all phases."""
     unique_tokens: NonNegative | None
@@ -551,5 +552,6 @@ class Plan(Document):
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }
         if self.continual is not None:  # left out else, so that plans of before it keep their fingerprint
-            parts["continual"] = self.continual.model_dump(mode="json", exclude=WHERE_IT_LIES)
+            said = self.continual.model_dump(mode="json", exclude=WHERE_IT_LIES)
+            parts["continual"] = said | {"source_batches": self.evaluation.source_batches}  # held out, not trained on
         return sha256_of(parts)[:8]

@@ -8,6 +8,7 @@ from sixnd.specs.document import sha256_of
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.plan import PlannedSource
 from sixnd.specs.prepared import PreparedData, PreparedSource
+from sixnd.specs.replay import kept_by_base
 from sixnd.specs.text_filters import StageSettings
 
 _AGAIN = "run `sixnd data prepare` again, or leave data.prepared out"
@@ -57,8 +58,10 @@ def prepared_problems(spec: BudgetSpec) -> list[Problem]:
 
 def _sources(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
     settings = sources_settings_sha256(spec.data.sources, resolved(spec.data.across or []))
-    problems = []
+    problems, elsewhere = [], kept_by_base(spec)
     for i, source in enumerate(spec.data.sources):
+        if source.name in elsewhere:
+            continue
         told = _source(prepared.source(source.name), settings[source.name])
         place: Path = ("data", "sources", i, "name")
         problems += [Problem(place, f"source '{source.name}' {told}", also=(("data", "prepared"),))] if told else []

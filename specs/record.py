@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved, CheckpointSkipped, LayoutChanged
+from sixnd.specs.continual_record import BaseTaken
 from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
@@ -151,6 +152,7 @@ class End(Document):
 
 Event = Annotated[
     Launch
+    | BaseTaken
     | DataPrepared
     | Step
     | Validation

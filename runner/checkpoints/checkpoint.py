@@ -49,7 +49,7 @@ def load_checkpoint(
 
 def load_weights(path: Path, models: list[GPTModel]) -> None:
     """Load only the weights, resharded to this layout. Collective."""
-    loaded = dist_checkpointing.load(_weights(models), str(path))
+    loaded = dist_checkpointing.load(sharded_weights(models), str(path))
     _load_weights(models, loaded)
 
 
@@ -94,7 +94,7 @@ def training_state(
     chunks: list[DistributedDataParallel], optimizer: MegatronOptimizer, *, is_loading: bool
 ) -> dict[str, Any]:
     """Weights and the optimizer's state, each tensor with its place in the whole."""
-    weights = _weights(_models(chunks))
+    weights = sharded_weights(_models(chunks))
     state = optimizer.sharded_state_dict(weights, is_loading=is_loading, metadata=_SHARDING)
     return weights | {"optimizer": state}
 
@@ -144,7 +144,8 @@ def _keeping_step(part: DistributedOptimizer) -> Callable[[Any, dict[str, Any]],
     return copy
 
 
-def _weights(models: list[GPTModel]) -> dict[str, Any]:
+def sharded_weights(models: list[GPTModel]) -> dict[str, Any]:
+    """Weights alone, each tensor with its place in the whole."""
     return {f"model{i}": model.sharded_state_dict(metadata=_SHARDING) for i, model in enumerate(models)}
 
 
