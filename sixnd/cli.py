@@ -25,6 +25,7 @@ from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
 from sixnd.show_verb import show
 from sixnd.stop_verb import stop
+from sixnd.sweep_verb import sweep
 from sixnd.tokenizer_verbs import tokenizer
 
 if TYPE_CHECKING:
@@ -43,21 +44,9 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = [
-    "validate",
-    "show",
-    "plan",
-    "explain",
-    "allocate",
-    "audit",
-    "data",
-    "tokenizer",
-    "run",
-    "status",
-    "stop",
-    "report",
-]
-_ORDER += ["sample", "export", "calibrate", "ladder", "fit", "catalog", "schema", "doctor"]
+_ORDER = ["init", "validate", "show", "plan", "sweep", "explain", "allocate", "audit", "data", "tokenizer"]
+_ORDER += ["run", "status", "stop", "report", "sample", "export", "calibrate", "ladder", "fit"]
+_ORDER += ["catalog", "schema", "doctor"]
 
 
 class _InOrder(click.Group):
@@ -348,6 +337,7 @@ app.add_command(export)
 app.add_command(sample)
 app.add_command(ladder)
 app.add_command(show)
+app.add_command(sweep)
 app.add_command(stop)
 app.add_command(calibrate)
 app.add_command(tokenizer)
