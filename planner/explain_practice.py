@@ -1,7 +1,7 @@
 """Derivations of the settings of training that no law chooses."""
 
 from sixnd.planner.explanation import Facts, Step
-from sixnd.planner.practice import DETERMINISM_SOURCE, Z_LOSS_SOURCE
+from sixnd.planner.practice import DETERMINISM_SOURCE, FP8_SOURCE, Z_LOSS_SOURCE
 
 
 def z_loss(facts: Facts) -> list[Step]:
@@ -26,4 +26,15 @@ def deterministic(facts: Facts) -> list[Step]:
     return [
         Step("kernels", "training.deterministic", "the same bits each time", DETERMINISM_SOURCE),
         Step("where", "cluster.accelerators", where),
+    ]
+
+
+def fp8_recipe(facts: Facts) -> list[Step]:
+    """What is scaled how, and what stays."""
+    recipe = facts.plan.training.fp8_recipe or ""
+    return [
+        Step("scale of a tensor", "largest number of the format / its largest entry", recipe, FP8_SOURCE),
+        Step("forward", "largest number of E4M3", 448, FP8_SOURCE),
+        Step("gradients", "largest number of E5M2", 57344, FP8_SOURCE),
+        Step("kept", "weights, optimizer, head, norms, attention", "as in BF16 training"),
     ]

@@ -173,4 +173,5 @@ def training(
         mup=planned_mup(t, model.hidden, model.head_dim),
         z_loss=t.z_loss,
         deterministic=t.deterministic,
+        fp8_recipe="tensorwise" if precision == "fp8" else None,
     )

@@ -6,10 +6,12 @@ Z_LOSS_SOURCE = "PaLM (Chowdhery et al. 2022, arXiv:2204.02311, §5) took 1e-4 �
 
 DETERMINISM_SOURCE = "Megatron-LM's --deterministic-mode (megatron/training/arguments.py); PyTorch, Reproducibility"
 
+FP8_SOURCE = "Nemotron-H (NVIDIA 2025, arXiv:2504.03624, §2.4); formats: Micikevicius et al. 2022, arXiv:2209.05433"
+
 
 def practice_decisions(trained: PlannedTraining) -> list[Decision]:
     """One for each setting that is not its default."""
-    return [*_z_loss(trained), *_deterministic(trained)]
+    return [*_z_loss(trained), *_deterministic(trained), *_fp8_recipe(trained)]
 
 
 def _z_loss(trained: PlannedTraining) -> list[Decision]:
@@ -38,5 +40,19 @@ def _deterministic(trained: PlannedTraining) -> list[Decision]:
             "longer than is estimated here, by what was not measured",
             source=f"spec: training.deterministic; {DETERMINISM_SOURCE}",
             pinned=True,
+        )
+    ]
+
+
+def _fp8_recipe(trained: PlannedTraining) -> list[Decision]:
+    if trained.fp8_recipe is None:
+        return []
+    return [
+        Decision(
+            what="training.fp8_recipe",
+            value=f"{trained.fp8_recipe}: forward products in E4M3, gradients in E5M2",
+            reason="each tensor is scaled by its own largest entry: it keeps no history that a checkpoint of another "
+            "layout would have to split; every layer takes it, first and last ones too",
+            source=FP8_SOURCE,
         )
     ]

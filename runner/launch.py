@@ -20,6 +20,7 @@ from sixnd.runner.job import (
 )
 from sixnd.runner.journal import append_event
 from sixnd.runner.launchers.nodes import Node
+from sixnd.runner.low_precision import check_low_precision
 from sixnd.runner.prepare import prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event
@@ -108,6 +109,7 @@ def check_machine(plan: Plan, node: Node | None = None) -> None:
             f"the plan needs {needed} x {plan.cluster.accelerator}, and this machine has {here} GPUs; run it where "
             "they are, by --launcher on a cluster, or plan with the cluster you have"
         )
+    check_low_precision(plan)
     _check_recomputation(plan)
 
 

@@ -24,6 +24,7 @@ from megatron.core.transformer.transformer_config import TransformerConfig
 from sixnd.runner.attention import FusedCoreAttention, Norm
 from sixnd.runner.decoder import Decoder
 from sixnd.runner.device import current_device, is_cuda
+from sixnd.runner.low_precision import fp8_options
 from sixnd.specs.plan import Plan, PlannedLayout
 
 _OUTPUT_PROJECTIONS = ("linear_proj.weight", "linear_fc2.weight")
@@ -43,7 +44,7 @@ def has_transformer_engine() -> bool:
 
 def dtype_of(plan: Plan) -> torch.dtype:
     """Type of parameters and activations."""
-    return torch.bfloat16 if plan.training.precision == "bf16" else torch.float32
+    return torch.float32 if plan.training.precision == "fp32" else torch.bfloat16
 
 
 def transformer_config(plan: Plan) -> TransformerConfig:
@@ -78,6 +79,7 @@ def transformer_config(plan: Plan) -> TransformerConfig:
         masked_softmax_fusion=False,
         deterministic_mode=plan.training.deterministic,
         finalize_model_grads_func=finalize_model_grads,
+        **fp8_options(plan),
         **_pipeline_options(layout),
         **_recompute_options(layout),
     )

@@ -47,7 +47,7 @@ def trained_model(
 
 
 def on_one_device(plan: Plan) -> Plan:
-    """The plan with a layout that splits nothing."""
+    """The plan with a layout that splits nothing, and in BF16 where it trains in FP8, which takes no single token."""
     alone = {
         "tensor": 1,
         "pipeline": 1,
@@ -57,7 +57,9 @@ def on_one_device(plan: Plan) -> Plan:
         "sequence_parallel": False,
         "embedding_as_layer": False,
     }
-    return plan.model_copy(update={"layout": plan.layout.model_copy(update=alone)})
+    wider = {"precision": "bf16", "fp8_recipe": None} if plan.training.precision == "fp8" else {}
+    layout, training = plan.layout.model_copy(update=alone), plan.training.model_copy(update=wider)
+    return plan.model_copy(update={"layout": layout, "training": training})
 
 
 def _newest(folder: JobFolder, plan: Plan, skipped: OnDamage) -> tuple[Path, int]:

@@ -25,7 +25,7 @@ _COLD = 1e-6  # logits divided by less overflow, and by so little only the likel
 
 def sample(folder: JobFolder, plan: Plan) -> Iterator[tuple[str, str, str]]:
     """Source, prompt and continuation for each source; nothing where the model does not fit one device."""
-    weight_bytes = plan.model.params * (2 if plan.training.precision == "bf16" else 4)
+    weight_bytes = plan.model.params * (4 if plan.training.precision == "fp32" else 2)
     if weight_bytes > 0.8 * plan.cluster.memory_bytes:
         return
     command = [sys.executable, "-m", "sixnd.runner.sample", str(folder.path)]

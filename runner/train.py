@@ -18,6 +18,7 @@ from sixnd.runner.determinism import keep_to_deterministic_kernels
 from sixnd.runner.device import current_device, is_cuda, training_device
 from sixnd.runner.evaluation.evaluation import Evaluator
 from sixnd.runner.job import Job, JobFolder
+from sixnd.runner.low_precision import check_low_precision
 from sixnd.runner.metrics import Metrics
 from sixnd.runner.supervision.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
@@ -217,6 +218,7 @@ def train_rank(folder: JobFolder, attempt: int) -> None:
     logging.getLogger("megatron").setLevel(logging.ERROR)
     plan, job = folder.plan(), folder.job()
     torch.set_num_threads(job.threads_per_process)
+    check_low_precision(plan)
     keep_to_deterministic_kernels(plan)
     with training_device(int(os.environ.get("LOCAL_RANK", "0"))):
         start_process_groups(plan.layout, plan.training.seed)

@@ -10,7 +10,7 @@ def check_trainable(plan: Plan) -> None:
     if reasons:
         raise UntrainablePlanError(
             f"`sixnd run` does not train this plan: {'; '.join(reasons)}. It trains dense models of model.shape in "
-            "BF16 or FP32; other plans are for paper, or for the program that they were made for"
+            "FP32, BF16 or FP8; other plans are for paper, or for the program that they were made for"
         )
 
 
@@ -22,6 +22,8 @@ def _untrainable(plan: Plan) -> list[str]:
         reasons.insert(
             0, f"model.family {family} has an architecture of its own" if family else "model.architecture is set"
         )
-    if precision not in ("bf16", "fp32"):
+    if precision == "fp8" and plan.training.fp8_recipe is None:
+        reasons.append("training.fp8_recipe is not in this plan; plan anew")
+    if precision == "fp4":
         reasons.append(f"training.precision is {precision}")
     return reasons

@@ -186,7 +186,7 @@ def build_optimizer(plan: Plan, chunks: list[DistributedDataParallel]) -> Megatr
         adam_beta2=training.adam_beta2,
         adam_eps=training.adam_eps,
         clip_grad=training.clip_grad_norm,
-        bf16=training.precision == "bf16",
+        bf16=dtype_of(plan) is torch.bfloat16,
         params_dtype=dtype_of(plan),
         use_distributed_optimizer=plan.layout.distributed_optimizer,
         overlap_param_gather=chunks[0].ddp_config.overlap_param_gather,

@@ -16,7 +16,7 @@ from sixnd.specs.plan import Plan, PlannedLayout
 _TITLE = '''"""Trains a plan of sixnd with Megatron-Bridge: torchrun --nproc-per-node GPUS THIS_FILE."""
 
 '''
-_HEAD = '''import torch
+_HEAD = """import torch
 from megatron.bridge.models.llama.llama_provider import LlamaModelProvider
 from megatron.bridge.training.config import (
     CheckpointConfig,
@@ -33,7 +33,7 @@ from megatron.bridge.training.config import (
 from megatron.bridge.training.gpt_step import forward_step
 from megatron.bridge.training.pretrain import pretrain
 
-'''
+"""
 _TAIL = """
 
 if __name__ == "__main__":

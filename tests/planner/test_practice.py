@@ -33,6 +33,14 @@ def test_deterministic_kernels_are_told_with_their_price_and_where_they_change_a
     assert "the same bits without it" in str(explain(on_cpu, "deterministic").steps[1].value)
 
 
-@pytest.mark.parametrize("what", ["training.z_loss", "training.deterministic"])
+def test_a_plan_in_fp8_says_how_products_are_scaled_and_what_nobody_has_seen():
+    plan = asked(precision="fp8")
+    assert plan.training.fp8_recipe == "tensorwise"
+    assert next(each for each in plan.decisions if each.what == "training.fp8_recipe").source
+    assert explain(plan, "training.fp8_recipe").steps[1].value == 448
+    assert any("only where Transformer Engine is" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize("what", ["training.fp8_recipe", "training.z_loss", "training.deterministic"])
 def test_what_is_not_asked_for_is_not_told(what):
     assert what not in {each.what for each in PLAIN.decisions}

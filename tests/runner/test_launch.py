@@ -49,7 +49,7 @@ def test_a_plan_that_is_not_trained_here_is_refused_with_every_reason_before_any
 ) -> None:
     plan = tiny.plan(tiny.layout(data=4, expert=4))
     model = plan.model.model_copy(update={"architecture": catalog.model_family("mixtral-8x7b").architecture})
-    training = plan.training.model_copy(update={"precision": "fp8"})
+    training = plan.training.model_copy(update={"precision": "fp4"})
     with pytest.raises(UntrainablePlanError) as refused:
         run_plan(
             plan.model_copy(update={"model": model, "training": training}),
@@ -57,7 +57,7 @@ def test_a_plan_that_is_not_trained_here_is_refused_with_every_reason_before_any
             base_dir=tmp_path,
             progress=False,
         )
-    for words in ("model.architecture", "layout.expert is 4", "training.precision is fp8"):
+    for words in ("model.architecture", "layout.expert is 4", "training.precision is fp4"):
         assert words in str(refused.value)
     assert refused.value.exit_code == 3
     assert not list(tmp_path.iterdir())
