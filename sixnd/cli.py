@@ -20,6 +20,7 @@ from sixnd.console import guarded, print_json, print_result, tell, text_width, u
 from sixnd.data_verbs import data
 from sixnd.explain_verbs import explain
 from sixnd.export_verbs import export, sample
+from sixnd.init_verb import init
 from sixnd.ladder_verbs import ladder
 from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
@@ -181,19 +182,21 @@ def run(
 
 @app.command()
 @click.argument("file", metavar="PLAN_OR_LAW_OR_RUN_FOLDER", type=_FILE)
+@click.argument("more", metavar="[RUN_FOLDER]...", nargs=-1, type=_FILE)
 @click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json (a law: .png too) instead of printing.")
 @click.option("--width", type=_WIDTH, help="Columns of the printed report (default: the terminal's).")
 @_json_option
-def report(file: Path, output: Path | None, width: int | None, as_json: bool) -> None:
+def report(file: Path, more: tuple[Path, ...], output: Path | None, width: int | None, as_json: bool) -> None:
     """Report a plan, a fitted law, or what became of a run.
 
-    A run's report holds what happened against what was predicted, a law's how sure it is.
+    A run's report holds what happened against what was predicted, a law's how sure it is. Several runs that started
+    from a trained model are compared by what they forgot of it.
     """
     from sixnd import reporting
 
     if output is not None:
         _refuse_format(output, reporting.FORMATS, "a report")
-    subject = reporting.read_subject(file)
+    subject = reporting.read_subject(file, *more)
     if output is not None:
         _refuse_format(output, reporting.formats_of(subject), "a report of a plan or run")
         _write_report(output, subject)
@@ -336,6 +339,7 @@ app.add_command(explain)
 app.add_command(export)
 app.add_command(sample)
 app.add_command(ladder)
+app.add_command(init)
 app.add_command(show)
 app.add_command(sweep)
 app.add_command(stop)

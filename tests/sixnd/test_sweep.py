@@ -90,6 +90,6 @@ def test_the_table_fits_its_width_and_the_file_holds_every_number(tmp_path, caps
     assert [line.split()[:3] for line in lines if " x " in line] == [["8", "x", "h100-sxm"], ["16", "x", "h100-sxm"]]
     out = tmp_path / "sweep.csv"
     assert main(["sweep", str(SPEC), "training.seed=1,2", "-o", str(out)]) == 0
-    rows = list(csv.DictReader(out.open()))
+    rows = list(csv.DictReader(out.read_text("utf-8").splitlines()))
     assert [row["training.seed"] for row in rows] == ["1", "2"]
     assert float(rows[0]["wall_time_s"]) > 0
