@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from sixnd.planner.lora_decisions import adapter_rate, planned_lora, why_adapter_rate
 from sixnd.planner.mix import chosen
 from sixnd.specs.budget import BudgetSpec, Data, Training
 from sixnd.specs.continual import Continual, GeneralSource, Origin, PlannedContinual
+from sixnd.specs.families import Architecture
+from sixnd.specs.lora import Lora
 from sixnd.specs.plan import Decision, Estimate, Estimates
 from sixnd.specs.replay import general_data, kept_by_base, new_data
 
@@ -42,7 +45,7 @@ def base_rate(asked: Continual) -> float:
     return asked.rewarm * peak
 
 
-def planned_continual(spec: BudgetSpec) -> PlannedContinual | None:
+def planned_continual(spec: BudgetSpec, model: Architecture) -> PlannedContinual | None:
     """What a plan holds of the base; none without one."""
     asked = spec.continual
     if asked is None:
@@ -64,6 +67,7 @@ def planned_continual(spec: BudgetSpec) -> PlannedContinual | None:
             )
             for name in asked.general or []
         ],
+        lora=planned_lora(asked.lora, model),
     )
 
 
@@ -77,7 +81,7 @@ def _training(spec: BudgetSpec, asked: Continual) -> Training:
     if given.learning_rate is not None:
         return given
     still = {"warmup_fraction": 0.0} if asked.rewarm == "none" else {}
-    return given.model_copy(update={"learning_rate": base_rate(asked), **still})
+    return given.model_copy(update={"learning_rate": adapter_rate(base_rate(asked), asked.lora), **still})
 
 
 def _blended(spec: BudgetSpec, asked: Continual) -> Data:
@@ -125,7 +129,7 @@ def _retold(spec: BudgetSpec, asked: Continual, decision: Decision) -> Decision:
     if decision.what == "data.sources":
         return decision.model_copy(update=_replay(spec, asked))
     if decision.what == "training.learning_rate" and spec.training.learning_rate is None:
-        return decision.model_copy(update=_rewarmed(asked))
+        return decision.model_copy(update=_rewarmed(asked) if asked.lora is None else _of_adapters(asked, asked.lora))
     return decision
 
 
@@ -161,6 +165,15 @@ def _rewarmed(asked: Continual) -> dict[str, object]:
         "replay makes up for"
     )
     return {"reason": reason, "source": f"{GUPTA}; {IBRAHIM}", "pinned": pinned}
+
+
+def _of_adapters(asked: Continual, lora: Lora) -> dict[str, object]:
+    told, (reason, source) = _rewarmed(asked), why_adapter_rate(base_rate(asked), lora)
+    return {
+        "reason": f"{reason}; of all weights: {told['reason']}",
+        "source": f"{source}; {told['source']}",
+        "pinned": told["pinned"] or "learning_rate_times" in lora.model_fields_set,
+    }
 
 
 def unpredicted(spec: BudgetSpec, estimates: Estimates) -> Estimates:

@@ -9,6 +9,7 @@ from sixnd.planner.evaluation import task_decisions
 from sixnd.planner.failures import DALY
 from sixnd.planner.goodput import known_stops
 from sixnd.planner.layout_search import MEMORY_MARGIN
+from sixnd.planner.lora_decisions import lora_decisions
 from sixnd.planner.mix_decisions import sources_decision
 from sixnd.planner.model import summary
 from sixnd.planner.sites import sites_decisions
@@ -46,6 +47,7 @@ def decisions(
         sources_decision(drafter.spec, data),
         *anneal_decision(drafter.spec, data, trained),
         *document_masks_decision(data, draft.candidate.model),
+        *lora_decisions(drafter.spec, draft.candidate.model.architecture, draft.candidate.model.params),
         *training_decisions(drafter, draft, trained),
         _precision(drafter, precisions),
         _layout(drafter, draft),

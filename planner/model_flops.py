@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sixnd.planner import model as counts
+from sixnd.planner.lora import Adapters
 from sixnd.specs.families import Architecture
 
 Convention = Literal["causal", "full"]
@@ -45,11 +46,23 @@ def utilisation(flops_per_token: float, tokens_per_s: float, peak_flops: float) 
 
 
 def training_flops(
-    model: Architecture, sequence: int, convention: Convention, recomputed: Recomputed = "none"
+    model: Architecture,
+    sequence: int,
+    convention: Convention,
+    recomputed: Recomputed = "none",
+    adapters: Adapters | None = None,
 ) -> TrainingFlops:
-    """FLOPs of training on one token of a sequence, modules of multi-token prediction included."""
+    """FLOPs of training on one token of a sequence, modules of multi-token prediction included.
+
+    With adapters every matrix stands still: its backward pass multiplies by itself alone, and theirs by both.
+    """
     forward = forward_flops(model, sequence, convention)
-    backward = {name: _BACKWARD * value for name, value in forward.items()}
+    if adapters is None:
+        backward = {name: _BACKWARD * value for name, value in forward.items()}
+    else:
+        backward = {name: value * (_BACKWARD if name == "scores" else 1.0) for name, value in forward.items()}
+        forward["adapters"] = 2.0 * adapters.params(model)
+        backward["adapters"] = _BACKWARD * forward["adapters"]
     again = {"none": (), "attention": ("scores",), "full": ("qkv", "scores", "projection", "ffn", "router", "experts")}
     return TrainingFlops(forward, backward, {name: forward[name] for name in again[recomputed] if name in forward})
 

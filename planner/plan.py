@@ -85,7 +85,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
             *warnings(drafter, draft, data, estimates),
             *evaluation_warnings(spec, evaluation, trained, model),
         ],
-        continual=planned_continual(written),
+        continual=planned_continual(written, draft.candidate.model.architecture),
     )
 
 

@@ -13,6 +13,7 @@ from sixnd.runner.checkpoints.files import DamagedError, check_files, checkpoint
 from sixnd.runner.device import training_device
 from sixnd.runner.export.huggingface_folder import load_llama
 from sixnd.runner.job import JobFolder
+from sixnd.runner.lora import is_adapter
 from sixnd.runner.model import build_chunk, transformer_config
 from sixnd.runner.one_device import on_one_device
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
@@ -41,8 +42,8 @@ def proved_base(folder: JobFolder, plan: Plan, base_dir: Path, say: Callable[[st
 
 
 def take_base(checkpoint: Path, trainer: Trainer) -> None:
-    """Put the base's weights in the place of new ones, resharded to this layout. Collective."""
-    load_weights(checkpoint, [chunk.module for chunk in trainer.chunks])
+    """Put the base's weights in the place of new ones, resharded to this layout; adapters are new. Collective."""
+    load_weights(checkpoint, [chunk.module for chunk in trainer.chunks], left_out=is_adapter)
     trainer.optimizer.reload_model_params()
 
 

@@ -24,7 +24,9 @@ from megatron.core.transformer.transformer_config import TransformerConfig
 from sixnd.runner.attention import FusedCoreAttention, Norm
 from sixnd.runner.decoder import Decoder
 from sixnd.runner.device import current_device, is_cuda
+from sixnd.runner.lora import adapt, freeze, initial_std, lora_of
 from sixnd.runner.low_precision import fp8_options
+from sixnd.specs.lora import PlannedLora
 from sixnd.specs.plan import Plan, PlannedLayout
 
 _OUTPUT_PROJECTIONS = ("linear_proj.weight", "linear_fc2.weight")
@@ -103,20 +105,23 @@ def _recompute_options(layout: PlannedLayout) -> dict[str, Any]:
     return full | {"recompute_method": "uniform", "recompute_num_layers": 1}
 
 
-def layer_spec() -> ModuleSpec:
+def layer_spec(lora: PlannedLora | None = None) -> ModuleSpec:
     """One transformer layer: Transformer Engine's where it is there, else Megatron's own with fused attention."""
     if has_transformer_engine():
-        return get_gpt_layer_with_transformer_engine_spec()
+        fused = get_gpt_layer_with_transformer_engine_spec()
+        return adapt(fused, lora, "transformer-engine") if lora else fused
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.input_layernorm = Norm
     spec.submodules.pre_mlp_layernorm = Norm
     spec.submodules.self_attention.submodules.core_attention = FusedCoreAttention
-    return spec
+    return adapt(spec, lora, "local") if lora else spec
 
 
-def block_spec(config: TransformerConfig, vp_stage: int | None) -> TransformerBlockSubmodules | ModuleSpec:
+def block_spec(
+    config: TransformerConfig, vp_stage: int | None, lora: PlannedLora | None = None
+) -> TransformerBlockSubmodules | ModuleSpec:
     """The layers of this stage and the norm behind the last one."""
-    layer = layer_spec()
+    layer = layer_spec(lora)
     if has_transformer_engine():
         return layer
     layers = [layer] * get_num_layers_to_build(config, vp_stage=vp_stage)
@@ -125,9 +130,10 @@ def block_spec(config: TransformerConfig, vp_stage: int | None) -> TransformerBl
 
 def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = None) -> GPTModel:
     """This rank's part of the model (one of its parts, under interleaving), with its initial weights."""
+    lora = lora_of(plan)
     model = Decoder(
         config=config,
-        transformer_layer_spec=block_spec(config, vp_stage),
+        transformer_layer_spec=block_spec(config, vp_stage, lora),
         vocab_size=plan.model.padded_vocab_size,
         max_sequence_length=plan.model.sequence_length,
         pre_process=parallel_state.is_pipeline_first_stage(ignore_virtual=False, vp_stage=vp_stage),
@@ -138,6 +144,8 @@ def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = No
     )
     model.to(device=current_device(), dtype=dtype_of(plan))
     initialise(model, plan)
+    if lora:
+        freeze(model)
     model.z_loss = plan.training.z_loss
     if plan.training.mup and model.post_process:
         _multiply_logits(model, plan.training.mup.logit_multiplier)
@@ -180,7 +188,8 @@ def initialise(model: GPTModel, plan: Plan) -> None:
     for shard in _sharded_tensors(shards):
         if shard.data is None or shard.data.dim() < 2:
             continue
-        _fill(shard, _initial_std(shard.key, plan), plan.training.seed)
+        adapters = initial_std(shard)
+        _fill(shard, _initial_std(shard.key, plan) if adapters is None else adapters, plan.training.seed)
 
 
 def _initial_std(key: str, plan: Plan) -> float:

@@ -94,6 +94,11 @@ def _run(folder: Path, checkpoint: Path | None) -> Base:
 def _refuse_other_models(folder: Path, plan: Plan) -> None:
     if plan.model.architecture is not None:
         raise InvalidDataError(f"{folder}: its model has an architecture of its own; only models of model.shape go on")
+    if plan.continual is not None and plan.continual.lora is not None:
+        raise InvalidDataError(
+            f"{folder}: it trained adapters, which stand beside its weights; export it (`sixnd export --to "
+            "huggingface`), which merges them, and name the folder that this writes"
+        )
     if plan.training.mup is not None:
         raise InvalidDataError(
             f"{folder}: it was trained with muP, whose factors are part of the model; export it (`sixnd export --to "

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sixnd.specs.document import Document, Name
+from sixnd.specs.lora import Lora, PlannedLora
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -93,6 +94,8 @@ class Continual(Document):
     """The base's own peak, where it is a folder that does not say it."""
     final_learning_rate: Rate | None = None
     """The learning rate the base ended at, where its folder does not say it; `rewarm: none` needs it."""
+    lora: Lora | None = None
+    """Train low-rank adapters alone, e.g. `{rank: 64}`, or `{}` for their defaults. By default all weights learn."""
     origin: Origin | None = None
     """What the base says of itself, filled in when the spec is read; leave it out."""
 
@@ -123,6 +126,8 @@ class PlannedContinual(Document):
     """Share of the training tokens from general sources."""
     general: list[GeneralSource]
     """Whose held-out text tells what is forgotten."""
+    lora: PlannedLora | None = None
+    """What learns; none where all weights do."""
 
 
 WHERE_IT_LIES = {"base", "name"}

@@ -47,10 +47,12 @@ def load_checkpoint(
     return int(loaded["step"])
 
 
-def load_weights(path: Path, models: list[GPTModel]) -> None:
-    """Load only the weights, resharded to this layout. Collective."""
-    loaded = dist_checkpointing.load(sharded_weights(models), str(path))
-    _load_weights(models, loaded)
+def load_weights(path: Path, models: list[GPTModel], left_out: Callable[[str], bool] | None = None) -> None:
+    """Load only the weights, resharded to this layout; those whose names are ``left_out`` stay. Collective."""
+    state = sharded_weights(models)
+    if left_out is not None:
+        state = {part: {n: t for n, t in whole.items() if not left_out(n)} for part, whole in state.items()}
+    _load_weights(models, dist_checkpointing.load(state, str(path)), strict=left_out is None)
 
 
 def latest_checkpoint(
@@ -149,6 +151,6 @@ def sharded_weights(models: list[GPTModel]) -> dict[str, Any]:
     return {f"model{i}": model.sharded_state_dict(metadata=_SHARDING) for i, model in enumerate(models)}
 
 
-def _load_weights(models: list[GPTModel], loaded: dict[str, Any]) -> None:
+def _load_weights(models: list[GPTModel], loaded: dict[str, Any], *, strict: bool = True) -> None:
     for i, model in enumerate(models):
-        model.load_state_dict(loaded[f"model{i}"], strict=True)
+        model.load_state_dict(loaded[f"model{i}"], strict=strict)

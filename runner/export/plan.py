@@ -29,6 +29,8 @@ def refuse(plan: Plan) -> None:
             "its attention ends with the document; there Transformer Engine attends, which does not look at the mask of "
             "--reset-attention-mask (NVIDIA/Megatron-LM#2357)"
         )
+    if plan.continual is not None and plan.continual.lora is not None:
+        reasons.append("it trains adapters alone, which pretrain_gpt.py and this recipe do not")
     if plan.training.z_loss:
         reasons.append("its loss has a z-loss, which a dense model has not there")
     if plan.training.precision not in ("bf16", "fp32"):

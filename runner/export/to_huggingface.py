@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import torch
-
 from sixnd.runner.checkpoints.files import OnDamage
 from sixnd.runner.export.huggingface import llama_of, to_llama
 from sixnd.runner.export.huggingface_config import config, generation_config
@@ -12,6 +10,7 @@ from sixnd.runner.export.huggingface_folder import new_folder, write_weights
 from sixnd.runner.export.huggingface_tokenizer import write_hf_tokenizer
 from sixnd.runner.export.model_card import model_card
 from sixnd.runner.job import JobFolder
+from sixnd.runner.lora import whole_weights
 from sixnd.runner.one_device import trained_model
 from sixnd.specs.record import read_record
 
@@ -27,8 +26,7 @@ def export_huggingface(
     folder = JobFolder(run)
     llama = llama_of(folder.plan())
     with new_folder(output) as temporary, trained_model(folder, step, skipped) as (plan, model, at):
-        whole = {name: tensor for name, tensor in model.state_dict().items() if isinstance(tensor, torch.Tensor)}
-        write_weights(temporary, to_llama(whole, llama, plan.training.mup))
+        write_weights(temporary, to_llama(whole_weights(model), llama, plan.training.mup))
         _write_json(temporary / "config.json", config(plan, llama))
         _write_json(temporary / "generation_config.json", generation_config())
         write_hf_tokenizer(temporary, folder.path / folder.job().tokenizer, llama.sequence_length)
