@@ -44,6 +44,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "training.init_std": explain_training.init_std,
     "training.z_loss": explain_practice.z_loss,
     "training.deterministic": explain_practice.deterministic,
+    "training.weight_decay_embeddings": explain_practice.weight_decay_embeddings,
     "training.fp8_recipe": explain_practice.fp8_recipe,
     "training.parametrization": explain_training.parametrization,
     "training.precision": explain_model.precision,

@@ -1,7 +1,7 @@
 """Derivations of the settings of training that no law chooses."""
 
 from sixnd.planner.explanation import Facts, Step
-from sixnd.planner.practice import DETERMINISM_SOURCE, FP8_SOURCE, Z_LOSS_SOURCE
+from sixnd.planner.practice import DETERMINISM_SOURCE, EMBEDDINGS_SOURCE, FP8_SOURCE, Z_LOSS_SOURCE
 
 
 def z_loss(facts: Facts) -> list[Step]:
@@ -37,4 +37,15 @@ def fp8_recipe(facts: Facts) -> list[Step]:
         Step("forward", "largest number of E4M3", 448, FP8_SOURCE),
         Step("gradients", "largest number of E5M2", 57344, FP8_SOURCE),
         Step("kept", "weights, optimizer, head, norms, attention", "as in BF16 training"),
+    ]
+
+
+def weight_decay_embeddings(facts: Facts) -> list[Step]:
+    """Which parameters are decayed, by kind."""
+    t, tied = facts.plan.training, facts.plan.model.tied_embeddings
+    return [
+        Step("matrices of the layers", "training.weight_decay", t.weight_decay, "spec or its default"),
+        Step("norms", "vectors are not decayed", 0.0, "Megatron-core's own rule"),
+        Step("embedding", "training.weight_decay_embeddings", 0.0, EMBEDDINGS_SOURCE),
+        Step("head", "the embedding" if tied else "a matrix of its own", 0.0 if tied else t.weight_decay),
     ]

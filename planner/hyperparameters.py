@@ -173,5 +173,6 @@ def training(
         mup=planned_mup(t, model.hidden, model.head_dim),
         z_loss=t.z_loss,
         deterministic=t.deterministic,
+        weight_decay_embeddings=t.weight_decay_embeddings,
         fp8_recipe="tensorwise" if precision == "fp8" else None,
     )

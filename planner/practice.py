@@ -6,12 +6,16 @@ Z_LOSS_SOURCE = "PaLM (Chowdhery et al. 2022, arXiv:2204.02311, §5) took 1e-4 �
 
 DETERMINISM_SOURCE = "Megatron-LM's --deterministic-mode (megatron/training/arguments.py); PyTorch, Reproducibility"
 
-FP8_SOURCE = "Nemotron-H (NVIDIA 2025, arXiv:2504.03624, §2.4); formats: Micikevicius et al. 2022, arXiv:2209.05433"
+FP8_SOURCE = "Nemotron-H (NVIDIA 2025, arXiv:2504.03624); formats: Micikevicius et al. 2022, arXiv:2209.05433"
+
+EMBEDDINGS_SOURCE = (
+    "OLMo 2 (Walsh et al. 2024, arXiv:2501.00656) leaves them out; Llama's and Megatron's practice decays"
+)
 
 
 def practice_decisions(trained: PlannedTraining) -> list[Decision]:
     """One for each setting that is not its default."""
-    return [*_z_loss(trained), *_deterministic(trained), *_fp8_recipe(trained)]
+    return [*_embeddings(trained), *_z_loss(trained), *_deterministic(trained), *_fp8_recipe(trained)]
 
 
 def _z_loss(trained: PlannedTraining) -> list[Decision]:
@@ -54,5 +58,19 @@ def _fp8_recipe(trained: PlannedTraining) -> list[Decision]:
             reason="each tensor is scaled by its own largest entry: it keeps no history that a checkpoint of another "
             "layout would have to split; every layer takes it, first and last ones too",
             source=FP8_SOURCE,
+        )
+    ]
+
+
+def _embeddings(trained: PlannedTraining) -> list[Decision]:
+    if trained.weight_decay_embeddings:
+        return []
+    return [
+        Decision(
+            what="training.weight_decay_embeddings",
+            value="the embedding is not decayed",
+            reason="training.weight_decay_embeddings says so; what it does to the loss was not measured here",
+            source=f"spec: training.weight_decay_embeddings; {EMBEDDINGS_SOURCE}",
+            pinned=True,
         )
     ]

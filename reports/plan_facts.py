@@ -202,7 +202,8 @@ def _training(plan: Plan) -> list[Pair]:
 def _practice(t: PlannedTraining) -> list[tuple[str, str]]:
     """What is told only where it is asked for."""
     z_loss = [("z-loss", f"{t.z_loss:g} · log²Z, beside the loss that is told")] if t.z_loss else []
-    return [*z_loss, *([("Kernels", "only those that give the same bits each time")] if t.deterministic else [])]
+    free = [] if t.weight_decay_embeddings else [("Embedding", "without weight decay")]
+    return [*z_loss, *free, *([("Kernels", "only those that give the same bits each time")] if t.deterministic else [])]
 
 
 def _checkpoints(plan: Plan) -> str:

@@ -195,7 +195,7 @@ def build_optimizer(plan: Plan, chunks: list[DistributedDataParallel]) -> Megatr
 
 
 def _overrides(config: OptimizerConfig, training: PlannedTraining) -> dict[ParamKey, ParamGroupOverride]:
-    """What groups of parameters do differently from the rest: Megatron's own exceptions, and muP's hidden matrices."""
+    """What groups of parameters do differently: Megatron's own exceptions, muP's hidden matrices, the embedding."""
     overrides: dict[ParamKey, ParamGroupOverride] = get_standard_config_overrides(config)
     mup = training.mup
     if mup is not None:
@@ -205,11 +205,19 @@ def _overrides(config: OptimizerConfig, training: PlannedTraining) -> dict[Param
             min_lr=training.final_learning_rate * mup.hidden_lr_multiplier,
             wd_mult=mup.hidden_weight_decay_multiplier,
         )
+    if not training.weight_decay_embeddings:
+        embedding = ParamKey(with_name_predicate=ParamWithNamePredicate(name="embedding", fn=_is_embedding))
+        overrides[embedding] = ParamGroupOverride(wd_mult=0.0)
     return overrides
 
 
 def _is_hidden_matrix(parameter: torch.nn.Parameter, name: str) -> bool:
     return parameter.dim() == 2 and ".layers." in name
+
+
+def _is_embedding(parameter: torch.nn.Parameter, name: str) -> bool:
+    """With tied embeddings the last pipeline stage has a copy under the head's name, which must stay equal."""
+    return ".word_embeddings." in name or getattr(parameter, "shared_embedding", False)
 
 
 def _forward(clock: ComputeClock, batches: Iterator[Batch], model: Any) -> tuple[torch.Tensor, Any]:

@@ -319,6 +319,11 @@ class Training(Document):
     it does not fall below. With 0 the last step changes nothing."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     """AdamW's decoupled weight decay, on matrices only."""
+    weight_decay_embeddings: bool = True
+    """Decay the embedding too. OLMo 2 leaves it out (2024, arXiv:2501.00656): decayed embeddings grow small, and
+    gradients of the first layers large. The head is decayed where it is a matrix of its own."""
+    optimizer: Literal["adamw"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019)."""
     clip_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are scaled down to this global norm."""
     z_loss: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -338,6 +343,16 @@ class Training(Document):
     """With `mup`, needed: hidden width of the model the learning rate was tuned on."""
     mup_base_head_dim: Annotated[int, Field(ge=2), WHOLE] | None = None
     """With `mup`: head dimension of that model, if it differs; by default heads grow in number, not in size."""
+
+    @field_validator("optimizer", mode="before")
+    @classmethod
+    def _muon_cannot_be_built(cls, value: object) -> object:
+        if isinstance(value, str) and value.lower() == "muon":
+            raise ValueError(
+                "muon is not trained: Megatron-core 0.16.1 builds it on the package emerging-optimizers, whose one "
+                "published version (0.3.0) has other arguments than it passes; take adamw (docs/training.md)"
+            )
+        return value
 
     @model_validator(mode="after")
     def _mup_has_its_base(self) -> "Training":

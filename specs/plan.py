@@ -258,6 +258,8 @@ class PlannedTraining(Document):
     """Factor of log²Z beside the loss; 0 where it is cross-entropy alone."""
     deterministic: bool = False
     """Whether only kernels are taken that give the same bits each time."""
+    weight_decay_embeddings: bool = True
+    """Whether the embedding is decayed as other matrices are."""
     fp8_recipe: Literal["tensorwise"] | None = None
     """How products in FP8 are scaled, as Megatron-core names it; none in other precisions."""
 

@@ -115,6 +115,8 @@ def _training(plan: Plan, record: RunRecord) -> list[str]:
 
 
 def _practice(training: PlannedTraining) -> Iterator[str]:
+    if not training.weight_decay_embeddings:
+        yield "- the embedding was not decayed"
     if training.z_loss:
         yield f"- z-loss: {training.z_loss:g} · log²Z beside the loss; losses above are cross-entropy alone"
 

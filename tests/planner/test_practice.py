@@ -41,6 +41,18 @@ def test_a_plan_in_fp8_says_how_products_are_scaled_and_what_nobody_has_seen():
     assert any("only where Transformer Engine is" in warning for warning in plan.warnings)
 
 
-@pytest.mark.parametrize("what", ["training.fp8_recipe", "training.z_loss", "training.deterministic"])
+def test_an_embedding_without_decay_is_told_and_another_model():
+    plan = make_plan(
+        spec({"compute": 1e21}, model={"tied_embeddings": False}, training={"weight_decay_embeddings": False})
+    )
+    assert not plan.training.weight_decay_embeddings
+    steps = {step.step: step.value for step in explain(plan, "training.weight_decay_embeddings").steps}
+    assert (steps["embedding"], steps["matrices of the layers"], steps["head"]) == (0.0, 0.1, 0.1)
+    assert plan.fingerprint() != PLAIN.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "what", ["training.weight_decay_embeddings", "training.fp8_recipe", "training.z_loss", "training.deterministic"]
+)
 def test_what_is_not_asked_for_is_not_told(what):
     assert what not in {each.what for each in PLAIN.decisions}

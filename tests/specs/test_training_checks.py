@@ -32,3 +32,11 @@ def test_a_schedule_that_can_be_is_taken(asked):
 
 def test_a_plan_of_before_keeps_its_fingerprint():
     assert (tiny.plan().fingerprint(), tiny.plan(schedule="wsd").fingerprint()) == ("02e1c90e", "39f7bffb")
+
+
+def test_an_optimizer_that_cannot_be_built_is_refused_with_the_reason():
+    assert Training(optimizer="adamw").optimizer == "adamw"
+    with pytest.raises(ValueError, match="emerging-optimizers"):
+        Training.model_validate({"optimizer": "muon"})
+    with pytest.raises(ValueError, match="adamw"):
+        Training.model_validate({"optimizer": "lion"})

@@ -115,6 +115,14 @@ def test_a_z_loss_is_refused(tmp_path):
             write(made, None)
 
 
+def test_an_embedding_without_decay_is_refused(tmp_path):
+    made = plan()
+    training = made.training.model_copy(update={"weight_decay_embeddings": False})
+    for write in (megatron_lm, nemo):
+        with pytest.raises(UntrainablePlanError, match="embedding is not decayed"):
+            write(made.model_copy(update={"training": training}), None)
+
+
 def started(script: str, where: Path, *more: str) -> list[str]:
     """The argument list that a script starts ``torchrun`` with."""
     (where / "bin").mkdir()
