@@ -105,10 +105,16 @@ def _recompute_options(layout: PlannedLayout) -> dict[str, Any]:
     return full | {"recompute_method": "uniform", "recompute_num_layers": 1}
 
 
-def layer_spec(lora: PlannedLora | None = None) -> ModuleSpec:
-    """One transformer layer: Transformer Engine's where it is there, else Megatron's own with fused attention."""
+def layer_spec(lora: PlannedLora | None = None, *, document_masks: bool = False) -> ModuleSpec:
+    """One transformer layer: Transformer Engine's where it is there, else Megatron's own with fused attention.
+
+    Transformer Engine knows documents only as packed sequences that make up one row, so with document masks its layers
+    have our attention.
+    """
     if has_transformer_engine():
         fused = get_gpt_layer_with_transformer_engine_spec()
+        if document_masks:
+            fused.submodules.self_attention.submodules.core_attention = FusedCoreAttention
         return adapt(fused, lora, "transformer-engine") if lora else fused
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.input_layernorm = Norm
@@ -118,10 +124,10 @@ def layer_spec(lora: PlannedLora | None = None) -> ModuleSpec:
 
 
 def block_spec(
-    config: TransformerConfig, vp_stage: int | None, lora: PlannedLora | None = None
+    config: TransformerConfig, vp_stage: int | None, lora: PlannedLora | None = None, *, document_masks: bool = False
 ) -> TransformerBlockSubmodules | ModuleSpec:
     """The layers of this stage and the norm behind the last one."""
-    layer = layer_spec(lora)
+    layer = layer_spec(lora, document_masks=document_masks)
     if has_transformer_engine():
         return layer
     layers = [layer] * get_num_layers_to_build(config, vp_stage=vp_stage)
@@ -133,7 +139,7 @@ def build_chunk(plan: Plan, config: TransformerConfig, vp_stage: int | None = No
     lora = lora_of(plan)
     model = Decoder(
         config=config,
-        transformer_layer_spec=block_spec(config, vp_stage, lora),
+        transformer_layer_spec=block_spec(config, vp_stage, lora, document_masks=plan.data.document_masks),
         vocab_size=plan.model.padded_vocab_size,
         max_sequence_length=plan.model.sequence_length,
         pre_process=parallel_state.is_pipeline_first_stage(ignore_virtual=False, vp_stage=vp_stage),

@@ -153,9 +153,10 @@ def _frequencies(part: Part, vocabulary: int) -> "np.ndarray[tuple[int], np.dtyp
 
 
 def _key(plan: Plan) -> str:
-    """Digest of all that decides the prepared data."""
+    """Digest of all that decides the prepared data; how far attention reaches does not."""
     held_out = plan.evaluation.model_dump(mode="json", include={"every_steps", "batches"})
-    parts = {"data": plan.data.plain(), "model": plan.model.plain(), "evaluation": held_out}
+    data = plan.data.model_dump(mode="json", exclude={"document_masks"})
+    parts = {"data": data, "model": plan.model.plain(), "evaluation": held_out}
     if plan.continual is not None:
         parts["continual"] = plan.continual.plain() | {"source_batches": plan.evaluation.source_batches}
     return sha256_of(parts | {"global_batch": plan.training.global_batch})

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sixnd.runner import attention
+from sixnd.runner import model as model_module
 from sixnd.runner.attention import FusedCoreAttention
 from sixnd.runner.batches import StepSampler, micro_batches
 from sixnd.runner.documents import document_begins
 from sixnd.runner.evaluation.rows import Rows
 from sixnd.runner.evaluation.scores import scores
-from sixnd.runner.model import build_chunk, transformer_config
+from sixnd.runner.model import build_chunk, layer_spec, transformer_config
+from sixnd.runner.prepare import _key
 from sixnd.runner.sample import logits_of
 from sixnd.runner.tokenizers.text_models import END_OF_DOCUMENT
 from sixnd.runner.trainer import Trainer
@@ -191,6 +193,23 @@ def test_a_continuation_sees_its_own_document_only(group: None) -> None:
     with torch.no_grad():
         behind, by_itself = (logits_of(model, plan)(ids.tolist()) for ids in (torch.cat([first, second]), second))
     torch.testing.assert_close(behind, by_itself, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_transformer_engine_s_layers_have_our_attention_where_documents_are_masked(
+    masks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = object()
+    spec = layer_spec()
+    spec.submodules.self_attention.submodules.core_attention = theirs
+    monkeypatch.setattr(model_module, "has_transformer_engine", lambda: True)
+    monkeypatch.setattr(model_module, "get_gpt_layer_with_transformer_engine_spec", lambda: spec)
+    found = layer_spec(document_masks=masks).submodules.self_attention.submodules.core_attention
+    assert found is (FusedCoreAttention if masks else theirs)
+
+
+def test_the_same_prepared_data_serve_with_masks_and_without() -> None:
+    assert _key(masked(tiny.plan())) == _key(tiny.plan())
 
 
 def test_where_documents_begin_stays_on_the_host(group: None, tmp_path: Path) -> None:
