@@ -30,8 +30,9 @@ def spoil() -> None:
         now = self.scheduler.num_steps
         return step(self, *args)
 
-    def spoilt(mask: Any, counted: Any, losses: Any) -> Any:
-        return loss(mask, counted, fault(losses) if now in bad else losses)
+    def spoilt(*given: Any) -> Any:
+        *others, losses = given
+        return loss(*others, fault(losses) if now in bad else losses)
 
     trainer.Trainer.step, trainer._loss = noted, spoilt
 
