@@ -48,10 +48,12 @@ def is_running(folder: Path) -> bool:
     from sixnd.runner.lock import is_held
     from sixnd.runner.supervision.heartbeat import read_beats
     from sixnd.specs.record import End, read_record
+    from sixnd.specs.run_events import Paused
 
     lock = folder / "lock"
     if lock.exists() and is_held(lock):
         return True
-    end = read_record(folder / "record.jsonl").last(End)
-    ended = 0 if end is None else end.attempt
+    record = read_record(folder / "record.jsonl")
+    # Where `sixnd run` was killed nobody writes an end, and ranks that paused leave fresh beats.
+    ended = max((event.attempt for event in (record.last(End), record.last(Paused)) if event is not None), default=0)
     return any(beat.attempt > ended and time.time() - beat.time < _FRESH_S for beat in read_beats(folder))

@@ -12,7 +12,7 @@ from sixnd.runner.lock import exclusive
 from sixnd.runner.supervision.heartbeat import Heartbeat
 from sixnd.runner.supervision.stopping import stop_request
 from sixnd.specs.record import End, RunRecord, Validation, event_line
-from sixnd.specs.run_events import Alarm
+from sixnd.specs.run_events import Alarm, Paused
 from sixnd.status import RankLife, follow_status, status_of
 from sixnd.stop_verb import is_running
 from tests.reports.evaluation_build import with_evaluations
@@ -142,6 +142,17 @@ def test_a_run_started_by_hand_runs_while_its_ranks_beat(tmp_path):
     assert is_running(tmp_path)
     run_folder(tmp_path, step(1), end("failed"))
     assert not is_running(tmp_path), "it beat a moment ago, and has ended since"
+
+
+def test_a_run_that_paused_has_ended_also_where_nobody_was_left_to_write_its_end(tmp_path):
+    heart = Heartbeat(tmp_path, rank=0, stage=0, attempt=1, every_s=0.01)
+    with heart.beating():
+        while heart.count < 2:
+            pass
+    run_folder(tmp_path, step(1))
+    assert is_running(tmp_path)
+    run_folder(tmp_path, step(1), Paused(attempt=1, step=1, reason="asked"))
+    assert not is_running(tmp_path)
 
 
 def test_watching_ends_with_the_run(tmp_path):
