@@ -109,7 +109,9 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
         *_unigram_rule(facts),
     ]
     band = (
-        "The band is the predicted final loss with its 80 % interval"
+        "No law predicts the final loss of a run that starts from a trained model"
+        if planned.value is None
+        else "The band is the predicted final loss with its 80 % interval"
         if seen
         else f"The predicted final loss, {planned.full}, lies too far from the curves to be drawn with them"
     )

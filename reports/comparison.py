@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sixnd.reports import format as fmt
 from sixnd.reports.attempts import WallTime, wall_time
 from sixnd.reports.documents import Figure, Row, State, Status
-from sixnd.reports.figures import estimated, exact
+from sixnd.reports.figures import NOT_PREDICTED, estimated, exact
 from sixnd.specs.plan import Estimate, Plan
 from sixnd.specs.record import RunRecord, Step
 
@@ -67,6 +67,9 @@ def _loss(plan: Plan, record: RunRecord) -> Row:
     final = last is not None and last.step >= plan.training.steps
     note = "" if last is None or final else f"latest: {exact('nats', last.loss).text} at step {last.step:,}"
     actual = last.loss if last is not None and final else None
+    if plan.continual is not None:
+        row = _row("loss", "Validation loss at the end", "nats", planned, actual, Verdict("not predicted"), note)
+        return row.model_copy(update={"planned": NOT_PREDICTED, "difference": ""})
     return _row("loss", "Validation loss at the end", "nats", planned, actual, judge(planned, actual), note)
 
 

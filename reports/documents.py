@@ -10,12 +10,13 @@ from pydantic import Field
 from sixnd.specs.document import Document
 from sixnd.specs.plan import PlannedPipeline
 
-Status = Literal["within", "outside", "as planned", "so far", "beyond the law's range", "not measured"]
+Status = Literal["within", "outside", "as planned", "so far", "beyond the law's range", "not predicted", "not measured"]
 """How an actual stands to its plan.
 
 ``within``/``outside``: in or out of the planned 80 % interval; ``as planned``: a planned count was met exactly;
 ``so far``: the run has not ended, so a total cannot be judged; ``beyond the law's range``: the plan itself says
-that it extrapolates, so its interval cannot judge; ``not measured``: nothing in the record tells it.
+that it extrapolates, so its interval cannot judge; ``not predicted``: no law speaks of it; ``not measured``: nothing
+in the record tells it.
 """
 State = Literal["not started", "running", "finished", "failed", "interrupted", "paused"]
 

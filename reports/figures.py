@@ -6,6 +6,9 @@ from sixnd.reports.documents import Figure
 from sixnd.reports.format import FORMATS, interval
 from sixnd.specs.plan import Estimate
 
+NOT_PREDICTED = Figure(value=None, text="not predicted", full="not predicted")
+"""The loss of a run that starts from a trained model: no law here speaks of it."""
+
 
 def exact(kind: str, value: float) -> Figure:
     """A measured or exact number of a kind that ``format.FORMATS`` knows."""

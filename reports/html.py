@@ -7,6 +7,7 @@ escaped, and the page's Content-Security-Policy runs only the two scripts whose 
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sixnd.reports.charts import ChartSpec, require_altair, run_charts
 from sixnd.reports.evaluation_charts import evaluation_charts, task_chart_keys
+from sixnd.reports.forgetting_charts import COMPARISON_CHARTS, FORGETTING_CHARTS, comparison_charts, forgetting_charts
+from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
+from sixnd.reports.forgetting_tables import comparison_tables
 from sixnd.reports.law_charts import law_charts
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
@@ -38,7 +42,7 @@ def plan_html(plan: Plan) -> str:
 def run_html(plan: Plan, record: RunRecord) -> str:
     """What happened against what was planned, as a page. Raises ``SixndError`` without the ``report`` extra."""
     facts = run_facts(plan, record)
-    charts = [*run_charts(facts), *evaluation_charts(facts.evaluation)]
+    charts = [*run_charts(facts), *evaluation_charts(facts.evaluation), *forgetting_charts(facts.forgetting)]
     return _page(
         "run.html.jinja",
         charts,
@@ -46,6 +50,20 @@ def run_html(plan: Plan, record: RunRecord) -> str:
         tables={table.key: table for table in run_tables(facts)},
         plan_tables={table.key: table for table in plan_tables(facts.plan)},
         task_charts=task_chart_keys(facts.evaluation),
+        forgetting_charts=FORGETTING_CHARTS,
+    )
+
+
+def comparison_html(runs: Sequence[Run]) -> str:
+    """What several runs forgot of their base, as a page. Raises ``SixndError`` without the ``report`` extra."""
+    facts = forgetting_comparison(runs)
+    require_altair()
+    return _page(
+        "forgetting.html.jinja",
+        comparison_charts(facts),
+        facts=facts,
+        tables={table.key: table for table in comparison_tables(facts)},
+        chart_keys=COMPARISON_CHARTS,
     )
 
 

@@ -1,10 +1,13 @@
 """Reports as Markdown: tables that GitHub and CommonMark readers with tables show, samples in code fences."""
 
 import re
+from collections.abc import Sequence
 from html import escape
 
 from sixnd.reports.data_documents import DataFacts
 from sixnd.reports.documents import TextSample
+from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
+from sixnd.reports.forgetting_tables import comparison_tables
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
@@ -36,6 +39,13 @@ def run_markdown(plan: Plan, record: RunRecord) -> str:
     decisions = [table for table in plan_tables(facts.plan) if table.key in ("numbers", "decisions")]
     parts += [_drawn(table, prefix="Plan: ") for table in decisions]
     return _joined([*parts, _drawn(provenance)])
+
+
+def comparison_markdown(runs: Sequence[Run]) -> str:
+    """What several runs forgot of their base, side by side, as Markdown."""
+    facts = forgetting_comparison(runs)
+    parts = [*_head(facts.name, facts.verdict, facts.state), *_warnings(facts.warnings)]
+    return _joined(parts + [_drawn(table) for table in comparison_tables(facts)])
 
 
 def law_markdown(document: LawDocument) -> str:

@@ -44,7 +44,7 @@ def _law(facts: PlanFacts) -> ChartSpec | None:
     import altair as alt
 
     curve, loss = facts.curve, facts.number("loss").figure
-    if not curve.points:
+    if not curve.points or loss.value is None:
         return None
     line = alt.Chart(alt.Data(values=[{"C": p.compute_flops, "loss": p.loss} for p in curve.points]))
     here = alt.Chart(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sixnd.reports import format as fmt
 from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, PlanFacts, SourceShare
-from sixnd.reports.figures import estimated, exact
+from sixnd.reports.figures import NOT_PREDICTED, estimated, exact
 from sixnd.reports.law_curve import known_law, law_curve
 from sixnd.reports.law_rows import law_row
 from sixnd.reports.phases import phase_rows
@@ -76,9 +76,10 @@ def machines(plan: Plan) -> str:
 def _verdict(plan: Plan, numbers: list[KeyNumber]) -> str:
     at = {number.key: number.figure for number in numbers}
     beyond = ", beyond the law's range" if plan.estimates.loss.extrapolated else ""
+    loss = f"predicted loss {at['loss'].full}{beyond}" if plan.continual is None else "loss not predicted"
     return (
         f"{at['params'].text} parameters on {at['tokens'].text} tokens, {machines(plan)}: "
-        f"{at['wall_time'].full}, {at['money'].full}, predicted loss {at['loss'].full}{beyond}."
+        f"{at['wall_time'].full}, {at['money'].full}, {loss}."
     )
 
 
@@ -117,7 +118,8 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
     e = plan.estimates
     limit = exact("memory", plan.cluster.memory_bytes).text
     per = "process" if plan.cluster.shared_host else "accelerator"
-    loss = "Predicted loss, extrapolated" if e.loss.extrapolated else "Predicted loss"
+    from_new = plan.continual is None
+    loss = "Predicted loss, extrapolated" if e.loss.extrapolated and from_new else "Predicted loss"
     rows = [
         ("memory", f"Memory per {per}", "memory", e.memory_bytes, f"of {limit}", e.memory_bytes.basis),
         ("step_time", "Step time", "duration", e.step_time_s, "", e.step_time_s.basis),
@@ -142,7 +144,14 @@ def _predicted(plan: Plan) -> list[KeyNumber]:
     ]
     hero = {"loss", "wall_time", "money"}
     return [
-        _key(key, label, estimated(kind, estimate), reason, note=note, hero=key in hero)
+        _key(
+            key,
+            label,
+            estimated(kind, estimate) if key != "loss" or from_new else NOT_PREDICTED,
+            reason,
+            note=note,
+            hero=key in hero,
+        )
         for key, label, kind, estimate, note, reason in rows
     ]
 

@@ -17,6 +17,7 @@ from sixnd.reports.documents import (
     TextSample,
 )
 from sixnd.reports.evaluation_documents import EvaluationFacts
+from sixnd.reports.forgetting_documents import ForgettingFacts
 from sixnd.specs.document import Document
 
 
@@ -37,6 +38,8 @@ class RunFacts(Document):
     """What became of the documents of every source; without sources where none was prepared yet."""
     evaluation: EvaluationFacts
     """Loss by source and downstream tasks; without either where none was measured."""
+    forgetting: ForgettingFacts | None
+    """What became of what the base knew; none where training started from new weights."""
     attempts: list[Attempt]
     checkpoints: list[Checkpoint]
     samples: list[TextSample]

@@ -17,6 +17,8 @@ from sixnd.reports.documents import (
 )
 from sixnd.reports.evaluation_facts import evaluation_facts
 from sixnd.reports.figures import exact
+from sixnd.reports.forgetting_documents import ForgettingFacts
+from sixnd.reports.forgetting_facts import forgetting_facts
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
@@ -36,17 +38,19 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
     """Everything a report of a run shows. A record that is still growing, or ended badly, gives fewer facts."""
     planned, state = plan_facts(plan), run_state(record)
     rows, baseline = comparison(plan, record, state), _baseline(record)
+    forgetting = forgetting_facts(plan, record)
     return RunFacts(
         name=plan.name,
         state=state,
         state_text=_state_text(plan, record, state),
-        verdict=_verdict(rows, baseline, state),
+        verdict=_verdict(rows, baseline, forgetting, state),
         rows=rows,
         baseline=baseline,
         sources=_sources(planned, record),
         phases=phase_rows(plan, record.last(Mix)),
         data=data_facts(run_accounts(plan, record)),
         evaluation=evaluation_facts(plan, record),
+        forgetting=forgetting,
         attempts=attempts(record),
         checkpoints=[
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
@@ -55,7 +59,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         samples=[TextSample(**sample.model_dump(exclude={"kind"})) for sample in record.of(Sample)],
         series=all_series(plan, record),
         provenance=_provenance(plan, record) + planned.provenance[1:],
-        notes=[_OWN_TEXT, _STEADY],
+        notes=[_OWN_TEXT, _STEADY] if plan.continual is None else [_STEADY],
         warnings=_mismatch(plan, record) + alarm_lines(record) + checkpoint_lines(record) + planned.warnings,
         plan=planned,
     )
@@ -86,11 +90,15 @@ def _state_text(plan: Plan, record: RunRecord, state: State) -> str:
     return f"{state.capitalize()} after {reached}{tail}{'' if tail.endswith('.') else '.'}"
 
 
-def _verdict(rows: list[Row], baseline: Baseline | None, state: State) -> str:
+def _verdict(rows: list[Row], baseline: Baseline | None, forgetting: ForgettingFacts | None, state: State) -> str:
     at = {row.key: row for row in rows}
     loss, time = at["loss"], at["wall_time"]
     parts = []
-    if loss.actual is not None:
+    if forgetting is not None:
+        parts += [f"{row.change.text} on {kind} text" for kind in ("general", "new") if (row := forgetting.of(kind))]
+    if loss.actual is not None and loss.status == "not predicted":
+        parts.append(f"validation loss {loss.actual.text}, which no law predicts")
+    elif loss.actual is not None:
         parts.append(f"validation loss {loss.actual.text} against a predicted {loss.planned.full}: {loss.status_text}")
     elif baseline is not None and baseline.validation is not None:
         parts.append(f"validation loss {baseline.validation.text} at step {baseline.step:,}, not yet final")

@@ -3,6 +3,7 @@
 from sixnd.reports.data_tables import data_tables
 from sixnd.reports.documents import Row
 from sixnd.reports.evaluation_tables import evaluation_tables
+from sixnd.reports.forgetting_tables import forgetting_table
 from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.tables import NONE, Line, Table, figure_text, pairs_table, phases_table, sources_table, titled
 
@@ -11,6 +12,7 @@ def run_tables(facts: RunFacts) -> list[Table]:
     """Every table of a run's report that has a row; the plan's own tables are not repeated."""
     tables = [
         _rows(facts.rows, facts.notes),
+        forgetting_table(facts.forgetting),
         _baseline(facts),
         *evaluation_tables(facts.evaluation),
         sources_table(facts.sources),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.documents import TextSample
+from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
+from sixnd.reports.forgetting_tables import comparison_tables
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
@@ -29,6 +31,7 @@ _STYLES = {
     "outside": "yellow",
     "beyond the law's range": "yellow",
     "not measured": "dim",
+    "not predicted": "dim",
     "so far": "dim",
 }
 _CHECKPOINTS_SHOWN = 5
@@ -59,6 +62,13 @@ def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = Fa
     head = _head(facts.name, facts.verdict, facts.state_text)
     body = [*_tables(tables[:-1]), *samples, *_tables(tables[-1:])]
     return _render([*head, *body, *_warnings(facts.warnings)], width, color)
+
+
+def comparison_text(runs: Sequence[Run], width: int = 80, *, color: bool = False) -> str:
+    """What several runs forgot of their base, side by side, ``width`` columns wide."""
+    facts = forgetting_comparison(runs)
+    head = _head(facts.name, facts.verdict, facts.state)
+    return _render([*head, *_tables(comparison_tables(facts)), *_warnings(facts.warnings)], width, color)
 
 
 def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:

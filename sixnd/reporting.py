@@ -11,19 +11,22 @@ from sixnd.specs.record import RunRecord, read_record
 from sixnd.specs.yaml_reader import read_yaml
 
 FORMATS = (".html", ".md", ".json", ".png")
-Subject = Plan | LawDocument | tuple[Plan, RunRecord]
-"""A plan, a fitted law, or a run with its plan."""
+Run = tuple[Plan, RunRecord]
+Subject = Plan | LawDocument | Run | list[Run]
+"""A plan, a fitted law, a run with its plan, or several runs that started from a base."""
 
 
-def read_run(folder: Path) -> tuple[Plan, RunRecord]:
+def read_run(folder: Path) -> Run:
     """The plan and the record of the run in ``folder``; raises ``SixndError`` where no run is."""
     if not (folder / "record.jsonl").is_file():
         raise SixndError(f"{folder} holds no run: there is no record.jsonl in it")
     return load_plan(folder / "plan.yaml"), read_record(folder / "record.jsonl")
 
 
-def read_subject(path: Path) -> Subject:
-    """What to report on: a run folder's plan and record, a plan file, or the file of a fitted law."""
+def read_subject(path: Path, *more: Path) -> Subject:
+    """What to report on: a run folder's plan and record, a plan file, the file of a fitted law, or several runs."""
+    if more:
+        return [read_run(folder) for folder in (path, *more)]
     if path.is_dir():
         return read_run(path)
     data = read_yaml(read_text(path), str(path)).data
@@ -38,13 +41,15 @@ def formats_of(subject: Subject) -> tuple[str, ...]:
 
 def report_text(subject: Subject, width: int, color: bool) -> str:
     """The report as a terminal shows it."""
-    from sixnd.reports.terminal import law_text, plan_text, run_text
+    from sixnd.reports.terminal import comparison_text, law_text, plan_text, run_text
 
     match subject:
         case Plan():
             return plan_text(subject, width, color=color)
         case LawDocument():
             return law_text(subject, (), width, color=color)
+        case list():
+            return comparison_text(subject, width, color=color)
         case plan, record:
             return run_text(plan, record, width, color=color)
 
@@ -58,38 +63,44 @@ def report_as(suffix: str, subject: Subject) -> str | bytes:
 
 def facts_json(subject: Subject) -> str:
     """The facts that every rendering of the report shows, as JSON."""
-    from sixnd.reports.facts import law_facts, plan_facts, run_facts
+    from sixnd.reports.facts import forgetting_comparison, law_facts, plan_facts, run_facts
 
     match subject:
         case Plan():
             facts = plan_facts(subject).plain()
         case LawDocument():
             facts = law_facts(subject).plain()
+        case list():
+            facts = forgetting_comparison(subject).plain()
         case plan, record:
             facts = run_facts(plan, record).plain()
     return json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _html(subject: Subject) -> str:
-    from sixnd.reports.html import law_html, plan_html, run_html
+    from sixnd.reports.html import comparison_html, law_html, plan_html, run_html
 
     match subject:
         case Plan():
             return plan_html(subject)
         case LawDocument():
             return law_html(subject)
+        case list():
+            return comparison_html(subject)
         case plan, record:
             return run_html(plan, record)
 
 
 def _markdown(subject: Subject) -> str:
-    from sixnd.reports.markdown import law_markdown, plan_markdown, run_markdown
+    from sixnd.reports.markdown import comparison_markdown, law_markdown, plan_markdown, run_markdown
 
     match subject:
         case Plan():
             return plan_markdown(subject)
         case LawDocument():
             return law_markdown(subject)
+        case list():
+            return comparison_markdown(subject)
         case plan, record:
             return run_markdown(plan, record)
 

@@ -35,6 +35,8 @@ def refuse(plan: Plan) -> None:
         reasons.append("its loss has a z-loss, which a dense model has not there")
     if not plan.training.weight_decay_embeddings:
         reasons.append("its embedding is not decayed, which cannot be said there")
+    if plan.continual is not None:
+        reasons.append("it starts from a trained model, whose weights those programs cannot load as they are")
     if plan.training.precision not in ("bf16", "fp32"):
         reasons.append(f"its precision is {plan.training.precision}; only bf16 and fp32 are exported")
     if reasons:
