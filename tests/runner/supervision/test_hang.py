@@ -1,5 +1,7 @@
 """A hang is told from the beats alone, by the watcher's clock."""
 
+import shutil
+import time
 from pathlib import Path
 
 from sixnd.runner.supervision.hang import HangWatch
@@ -82,6 +84,18 @@ def test_beats_are_written_and_read_and_those_of_other_attempts_removed(tmp_path
     assert len(read_beats(tmp_path)) == 1
     clear_beats(tmp_path)
     assert read_beats(tmp_path) == []
+
+
+def test_beats_go_on_where_their_folder_was_removed(tmp_path: Path) -> None:
+    heart = Heartbeat(tmp_path, rank=0, stage=0, attempt=1, every_s=0.01)
+    with heart.beating():
+        while not read_beats(tmp_path):
+            time.sleep(0.01)
+        shutil.rmtree((tmp_path / "heartbeats").rename(tmp_path / "removed"))
+        deadline = time.monotonic() + 20
+        while not read_beats(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert read_beats(tmp_path)
 
 
 def test_the_slow_rank_is_found_by_its_own_past_and_by_its_peers() -> None:
