@@ -109,6 +109,7 @@ def _training(plan: Plan, record: RunRecord) -> list[str]:
         f"weight decay {training.weight_decay:g}",
         *_practice(training),
         *_parametrization(plan),
+        *_document_masks(plan),
         *(f"- {line}" for line in _machines(launches)),
         f"- fingerprint of plan and data: `{plan.fingerprint()}`",
     ]
@@ -119,6 +120,11 @@ def _practice(training: PlannedTraining) -> Iterator[str]:
         yield "- the embedding was not decayed"
     if training.z_loss:
         yield f"- z-loss: {training.z_loss:g} · log²Z beside the loss; losses above are cross-entropy alone"
+
+
+def _document_masks(plan: Plan) -> Iterator[str]:
+    if plan.data.document_masks:
+        yield "- attention ended with the document, so the model has never looked past id 0 at the text before it"
 
 
 def _parametrization(plan: Plan) -> Iterator[str]:

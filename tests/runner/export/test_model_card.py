@@ -13,6 +13,7 @@ from sixnd.specs.evaluation_record import (
 from sixnd.specs.record import DataPrepared, RunRecord, SourceData, Step, Validation
 from tests.runner import tiny
 from tests.runner.conftest import sources
+from tests.runner.test_documents import masked
 
 
 def step(number: int) -> Step:
@@ -70,6 +71,12 @@ def test_sources_and_tasks_are_told_with_chance_and_interval_as_of_the_exported_
     assert "| copying | 50.0% (40.0% to 60.0%) | 25.0% | 40 |" in text
     assert "| code | 3.5000 | 1.6830 |" in text
     assert "75.0%" not in text, "step 3 came after it"
+
+
+def test_that_attention_ended_with_the_document_is_said_where_it_did():
+    said = "attention ended with the document"
+    assert said in model_card(masked(tiny.plan()), RunRecord(events=[]), 1)
+    assert said not in model_card(tiny.plan(), RunRecord(events=[]), 1)
 
 
 def test_without_a_measurement_no_loss_is_claimed():
