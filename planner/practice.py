@@ -8,9 +8,7 @@ DETERMINISM_SOURCE = "Megatron-LM's --deterministic-mode (megatron/training/argu
 
 FP8_SOURCE = "Nemotron-H (NVIDIA 2025, arXiv:2504.03624); formats: Micikevicius et al. 2022, arXiv:2209.05433"
 
-EMBEDDINGS_SOURCE = (
-    "OLMo 2 (Walsh et al. 2024, arXiv:2501.00656) leaves them out; Llama's and Megatron's practice decays"
-)
+EMBEDDINGS_SOURCE = "OLMo 2 (Walsh et al. 2024, arXiv:2501.00656) leaves them out; Megatron-LM decays them by default"
 
 
 def practice_decisions(trained: PlannedTraining) -> list[Decision]:
