@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Progress, Remover
+from sixnd.runner.data.findings import Remover
 
 
 class CorpusStage(Protocol):
@@ -38,7 +38,6 @@ class CorpusStage(Protocol):
         *,
         scratch: Path,
         workers: int = 1,
-        progress: Progress | None = None,
     ) -> None:
         """From all shards' signatures, in order, one file of findings for each; ``scratch`` is a folder for big files.
 

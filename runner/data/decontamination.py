@@ -20,7 +20,7 @@ import numpy as np
 
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.evaluation_items import evaluation_items
-from sixnd.runner.data.findings import Finding, Progress, Remover, Span, write_findings
+from sixnd.runner.data.findings import Finding, Remover, Span, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.shingles import Hashes, ngram_hashes, word_hashes, word_places
@@ -125,11 +125,10 @@ class Decontaminator:
         *,
         scratch: Path,  # noqa: ARG002 - what is shared is little
         workers: int = 1,  # noqa: ARG002
-        progress: Progress | None = None,
     ) -> None:
         """Documents that share n-grams, each with the first item and how much is shared."""
         shards = Signatures(signed, self)
-        write_findings(self, shards, findings, self._found(shards), progress)
+        write_findings(self, shards, findings, self._found(shards))
 
     def remover(self, findings: Path) -> Remover:
         """The stage that takes the items out of one shard."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Progress, Remover, write_findings
+from sixnd.runner.data.findings import Finding, Remover, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.signature import Signatures, SignatureWriter
@@ -53,13 +53,12 @@ class ExactDeduplicator:
         *,
         scratch: Path,  # noqa: ARG002 - sorting numbers needs neither a folder nor other processes
         workers: int = 1,  # noqa: ARG002
-        progress: Progress | None = None,
     ) -> None:
         """Each repeat with the first of its kind."""
         shards = Signatures(signed, self)
         later, first = _repeats(shards)
         found = (_finding(shards, int(i), int(j)) for i, j in zip(later, first, strict=True))
-        write_findings(self, shards, findings, found, progress)
+        write_findings(self, shards, findings, found)
 
     def remover(self, findings: Path) -> Remover:
         """The stage that takes the repeats out of one shard."""

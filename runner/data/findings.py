@@ -7,7 +7,7 @@ for every document that goes or is cut, in order. They are read as the documents
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,6 @@ from sixnd.runner.data.signature import Signatures, id_bytes
 from sixnd.runner.data.stage import Kept, Named, Removed, digest
 from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.files import replaced_atomically
-
-Progress = Callable[[int, int], None]
-"""Called now and then with the documents that are done and all there are."""
 
 Span = tuple[int, int]
 """First character to cut, and the first after it to keep."""
@@ -39,13 +36,7 @@ class Finding:
     """In order and apart; none where the whole document goes."""
 
 
-def write_findings(
-    stage: Named,
-    shards: Signatures,
-    paths: Sequence[Path],
-    found: Iterable[Finding],
-    progress: Progress | None = None,
-) -> None:
+def write_findings(stage: Named, shards: Signatures, paths: Sequence[Path], found: Iterable[Finding]) -> None:
     """Findings of all documents, in order of position, as one file a shard."""
     waiting = iter(found)
     ahead = next(waiting, None)
@@ -62,8 +53,6 @@ def write_findings(
             while ahead is not None and ahead.position < last:
                 file.write(json.dumps(asdict(replace(ahead, position=ahead.position - int(first)))) + "\n")
                 ahead = next(waiting, None)
-        if progress:
-            progress(int(last), int(shards.starts[-1]))
 
 
 def read_findings(path: Path) -> tuple[dict[str, Any], Iterator[Finding]]:

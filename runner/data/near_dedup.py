@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Progress, Remover, write_findings
+from sixnd.runner.data.findings import Finding, Remover, write_findings
 from sixnd.runner.data.in_order import batches
 from sixnd.runner.data.shelf import Array
 from sixnd.runner.data.shingles import Hashes, shingle_sets
@@ -67,13 +67,12 @@ class NearDeduplicator:
         *,
         scratch: Path,
         workers: int = 1,  # noqa: ARG002 - whether a document stays decides about those after it
-        progress: Progress | None = None,
     ) -> None:
         """Each near-duplicate with the earliest kept document it was verified against, and their similarity."""
         shards = Signatures(signed, self)
         with _predecessors(shards, self._chosen.bands, scratch) as before:
             found = (_finding(shards, *removal) for removal in _removals(shards, before, self._chosen.threshold))
-            write_findings(self, shards, findings, found, progress)
+            write_findings(self, shards, findings, found)
 
     def remover(self, findings: Path) -> Remover:
         """The stage that takes the near-duplicates out of one shard."""

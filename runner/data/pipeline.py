@@ -139,22 +139,3 @@ class Pipeline:
             edits=dict(sorted(tally.edits.items())),
             removed=[reason.result(name) for name, reason in most_first],
         )
-
-
-def table(result: StagesResult) -> str:
-    """The account as a table of plain text: documents and megabytes by stage, then reasons and damage."""
-    lines = [f"{'stage':<22}{'documents in':>14}{'out':>12}{'kept':>9}{'MB in':>12}{'MB out':>12}"]
-    for stage in result.stages:
-        lines.append(
-            f"{stage.name:<22}{stage.documents_in:>14,}{stage.documents_out:>12,}{_share(stage):>9}"
-            f"{stage.bytes_in / 1e6:>12,.2f}{stage.bytes_out / 1e6:>12,.2f}"
-        )
-        lines += [f"  {gone.reason}: {gone.documents:,}" for gone in stage.removed]
-        lines += [f"  {what}: {count:,} (changed)" for what, count in stage.edits.items()]
-    for damage in result.damage:
-        lines.append(f"could not be read: {damage.kind}: {damage.count:,} (first: {damage.first[0]})")
-    return "\n".join(lines) + "\n"
-
-
-def _share(stage: StageResult) -> str:
-    return f"{stage.documents_out / stage.documents_in:.1%}" if stage.documents_in else "-"

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from sixnd.runner.data.work import step_name
+
 _EVERY_S = 5.0
 
 
@@ -25,10 +27,10 @@ class StepTeller:
 
 def words(step: str) -> str:
     """A step's name as a person would say it."""
-    kind, _, what = step.partition(":")
-    name = what.partition("/")[0]
-    if kind == "clean":
-        return f"cleaning {name}"
-    if kind == "tokens":
-        return f"tokenising {name}"
-    return "comparing documents across sources" if name.startswith("across-") else f"comparing documents of {name}"
+    name = step_name(step)
+    if name.kind == "clean":
+        return f"cleaning {name.source}"
+    if name.kind == "tokens":
+        return f"tokenising {name.source}"
+    across = name.source.startswith("across-")
+    return "comparing documents across sources" if across else f"comparing documents of {name.source}"

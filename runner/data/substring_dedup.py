@@ -20,7 +20,7 @@ import numpy as np
 
 from sixnd.runner.data.anchors import END, Bytes, Places, anchors, repeated_regions
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.findings import Finding, Progress, Remover, Span, without, write_findings
+from sixnd.runner.data.findings import Finding, Remover, Span, without, write_findings
 from sixnd.runner.data.in_order import batches, map_in_order
 from sixnd.runner.data.signature import Signatures, SignatureWriter
 from sixnd.specs.errors import SixndError
@@ -71,13 +71,12 @@ class SubstringDeduplicator:
         *,
         scratch: Path,  # noqa: ARG002 - the signatures are the text
         workers: int = 1,
-        progress: Progress | None = None,
     ) -> None:
         """Passages to cut, with the document of each one's first occurrence; documents of nothing else go whole."""
         shards = Signatures(signed, self)
         corpus = _Corpus(shards, self._chosen.min_bytes)
         found = (finding for block in _sources(corpus, workers) for finding in _findings(corpus, *block))
-        write_findings(self, shards, findings, found, progress)
+        write_findings(self, shards, findings, found)
 
     def remover(self, findings: Path) -> Remover:
         """The stage that cuts the passages out of one shard."""

@@ -18,7 +18,7 @@ from sixnd.runner.data.pipeline import Pipeline
 from sixnd.runner.data.shards import SUFFIX, read_shard, shard_writer
 from sixnd.runner.data.stages import corpus_stage, document_stage
 from sixnd.runner.data.token_shards import account_path, tokens_folder, write_tokens
-from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work, shard_path
+from sixnd.runner.data.work import Segment, Step, Work, WorkSource, read_work, shard_path, step_name
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
 
@@ -30,15 +30,14 @@ def run_task(folder: Path, step: str, task: int, workers: int = 1) -> None:
     stays.
     """
     work = read_work(folder)
-    kind, _, what = step.partition(":")
-    match kind:
+    name = step_name(step)
+    match name.kind:
         case "clean":
-            _clean(folder, work, work.segment_in(what), task)
+            _clean(folder, work, work.segment_in(name.what), task)
         case "find":
-            _find(folder, work, what, workers)
+            _find(folder, work, name.what, workers)
         case "tokens":
-            name, _, tokenizer = what.partition("/")
-            write_tokens(folder, work, name, folder / tokenizer, task)
+            write_tokens(folder, work, name.source, folder / name.part, task)
         case _:
             raise SixndError(f"there is no step '{step}'")
 
@@ -46,14 +45,13 @@ def run_task(folder: Path, step: str, task: int, workers: int = 1) -> None:
 def marks(folder: Path, step: Step) -> list[Path]:
     """For each task of a step the file that it writes last: where that is, the task is done."""
     work = read_work(folder)
-    kind, _, what = step.name.partition(":")
+    name = step_name(step.name)
     tasks = range(step.first, step.first + step.tasks)
-    if kind == "clean":
-        return [_cleaned(folder, work.segment_in(what), task) for task in tasks]
-    if kind == "find":
-        return [_found(folder, work, what)]
-    name, _, tokenizer = what.partition("/")
-    into = folder / tokens_folder(work, name, folder / tokenizer)
+    if name.kind == "clean":
+        return [_cleaned(folder, work.segment_in(name.what), task) for task in tasks]
+    if name.kind == "find":
+        return [_found(folder, work, name.what)]
+    into = folder / tokens_folder(work, name.source, folder / name.part)
     return [account_path(into, task) for task in tasks]
 
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sixnd.runner.data.inputs import Item
 from sixnd.runner.data.stages import built
@@ -99,6 +99,25 @@ class Step:
     name: str
     tasks: int
     first: int = 0
+
+
+class StepName(NamedTuple):
+    """What a step's name says: ``clean:SOURCE/SEGMENT``, ``find:SOURCE/STAGE``, ``tokens:SOURCE/TOKENIZER``."""
+
+    kind: str
+    what: str
+    """All behind the colon: of ``clean`` the segment's folder, of ``find`` what segments are found with."""
+    source: str
+    """Of a search over all sources a name that begins with ``across-``."""
+    part: str
+    """What is behind the source; empty where nothing is."""
+
+
+def step_name(step: str) -> StepName:
+    """A step's name taken apart."""
+    kind, _, what = step.partition(":")
+    source, _, part = what.partition("/")
+    return StepName(kind, what, source, part)
 
 
 def steps(work: Work, without: Container[str] = ()) -> Iterator[Step]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sixnd.runner.data import exact_dedup
 from sixnd.runner.data.stage import digest
-from tests.runner.data.corpus_pass import numbered, passed, passed_shards, sign, stage
+from tests.runner.data.corpus_pass import numbered, passed, passed_shards, stage
 
 TEXTS = st.lists(st.text(max_size=8), max_size=30)
 EXACT = stage("exact-dedup")
@@ -58,11 +58,3 @@ def test_no_shard_at_all_is_no_mistake(tmp_path):
 def test_the_text_that_goes_on_is_the_one_that_came():
     (kept,) = passed(EXACT, [replace(numbered([" Cafe\u0301  au\n lait "])[0], language="fr")]).kept
     assert (kept.text, kept.language) == (" Cafe\u0301  au\n lait ", "fr")
-
-
-def test_progress_tells_documents_done_and_in_all(tmp_path):
-    told = []
-    signed = sign(EXACT, [numbered("ab"), numbered("c")], tmp_path)
-    found = [tmp_path / "0.found", tmp_path / "1.found"]
-    EXACT.find(signed, found, scratch=tmp_path, progress=lambda *done: told.append(done))
-    assert told == [(2, 3), (3, 3)]

@@ -3,9 +3,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixnd.runner.data.damage import DamageLog
 from sixnd.runner.data.document import Document
-from sixnd.runner.data.pipeline import Pipeline, table
+from sixnd.runner.data.pipeline import Pipeline
 from sixnd.runner.data.stages import built
 from sixnd.specs.data_result import StagesResult
 from sixnd.specs.data_stages import resolved
@@ -108,14 +107,3 @@ def test_text_of_other_languages_is_left_whole_by_the_multilingual_profile() -> 
     }
     found = [Document(language, text, "l") for language, text in texts.items()]
     assert {d.language: d.text for d in through("multilingual", found)} == texts
-
-
-def test_the_table_names_stages_reasons_and_damage() -> None:
-    pipeline = Pipeline(built(resolved(FILTERS), Path()))
-    list(pipeline.documents(DOCUMENTS))
-    damage = DamageLog()
-    damage.note("not UTF-8", "a.txt, byte 3")
-    shown = table(pipeline.result("s", damage))
-    assert "gopher-quality" in shown
-    assert "  too few words: 40" in shown
-    assert "could not be read: not UTF-8: 1 (first: a.txt, byte 3)" in shown
