@@ -23,7 +23,7 @@ def document_masks_decision(data: PlannedData, model: Transformer) -> list[Decis
             reason=(
                 "data.document_masks says so; it mattered little to Llama 3 in ordinary pre-training and much where it "
                 f"went on with very long sequences. Attention is counted as over whole sequences, {_share(model):.1%} "
-                "of the FLOPs: step time, MFU and what is measured against them hold so much too much at most"
+                "of the FLOPs: FLOPs and MFU are at most so much too high, and the step time is that of whole sequences"
             ),
             source=f"spec: data.document_masks; {_SOURCE}",
             pinned=True,
