@@ -8,8 +8,9 @@ import pytest
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder
 from sixnd.runner.prepare import Prepared, prepare
+from sixnd.specs.evaluation_record import SourceLosses
 from sixnd.specs.plan import Plan, PlannedSource
-from sixnd.specs.record import Validation
+from sixnd.specs.record import RunRecord, Validation
 from tests.runner import tiny
 from tests.runner.conftest import ROOT, Train
 from tests.runner.test_documents import masked
@@ -42,6 +43,11 @@ def plan(**degrees: object) -> Plan:
     return masked(made.model_copy(update={"evaluation": evaluation}))
 
 
+def by_source(record: RunRecord) -> list[float]:
+    events = [event for event in record.of(SourceLosses) if event.step > BRANCH]
+    return [source.loss for event in events for source in event.sources]
+
+
 def test_every_layout_masks_the_same(train: Train, data: tuple[Path, Prepared]) -> None:
     lengths = IndexedReader(data[0] / data[1].sources[0].train_prefix).lengths
     assert lengths.mean() < tiny.LENGTH / 2, "sequences hold several documents"
@@ -53,6 +59,7 @@ def test_every_layout_masks_the_same(train: Train, data: tuple[Path, Prepared]) 
         for measure, values in curve(other, BRANCH + 1).items():
             assert values == pytest.approx(expected[measure], rel=1e-5), f"{name}: {measure}"
         assert [event.loss for event in other.of(Validation)] == pytest.approx(validated, rel=1e-5), name
+        assert by_source(other) == pytest.approx(by_source(record), rel=1e-5), name
 
     without = plan().model_copy(update={"data": plan().data.model_copy(update={"document_masks": False})})
     _, crossing = train(without, "crossing")
