@@ -15,6 +15,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sixnd.reports.charts import ChartSpec, require_altair, run_charts
+from sixnd.reports.difference_charts import difference_charts
+from sixnd.reports.difference_documents import Difference
+from sixnd.reports.difference_tables import difference_tables
 from sixnd.reports.evaluation_charts import evaluation_charts, task_chart_keys
 from sixnd.reports.forgetting_charts import COMPARISON_CHARTS, FORGETTING_CHARTS, comparison_charts, forgetting_charts
 from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
@@ -65,6 +68,13 @@ def comparison_html(runs: Sequence[Run]) -> str:
         tables={table.key: table for table in comparison_tables(facts)},
         chart_keys=COMPARISON_CHARTS,
     )
+
+
+def difference_html(facts: Difference) -> str:
+    """Two plans or runs side by side, as a page. Raises ``SixndError`` without the ``report`` extra."""
+    require_altair()
+    tables = {table.key: table for table in difference_tables(facts)}
+    return _page("difference.html.jinja", difference_charts(facts), facts=facts, tables=tables)
 
 
 def law_html(document: LawDocument) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from html import escape
 
 from sixnd.reports.data_documents import DataFacts
+from sixnd.reports.difference_documents import Difference
+from sixnd.reports.difference_tables import difference_tables
 from sixnd.reports.documents import TextSample
 from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
 from sixnd.reports.forgetting_tables import comparison_tables
@@ -46,6 +48,12 @@ def comparison_markdown(runs: Sequence[Run]) -> str:
     facts = forgetting_comparison(runs)
     parts = [*_head(facts.name, facts.verdict, facts.state), *_warnings(facts.warnings)]
     return _joined(parts + [_drawn(table) for table in comparison_tables(facts)])
+
+
+def difference_markdown(facts: Difference) -> str:
+    """Two plans or runs side by side, as Markdown."""
+    parts = [*_head(facts.name, facts.verdict, facts.state), *_warnings(facts.warnings)]
+    return _joined(parts + [_drawn(table) for table in difference_tables(facts)])
 
 
 def law_markdown(document: LawDocument) -> str:

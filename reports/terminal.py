@@ -19,6 +19,7 @@ from sixnd.specs.record import RunRecord
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from sixnd.reports.difference_documents import Difference
     from sixnd.specs.law_document import Frontier, LawDocument
 
 _PLAN_TABLES = ("numbers", "laws", "options", "pareto", "sensitivity", "memory", "time", "data", "phases", "text")
@@ -69,6 +70,15 @@ def comparison_text(runs: Sequence[Run], width: int = 80, *, color: bool = False
     facts = forgetting_comparison(runs)
     head = _head(facts.name, facts.verdict, facts.state)
     return _render([*head, *_tables(comparison_tables(facts)), *_warnings(facts.warnings)], width, color)
+
+
+def difference_text(facts: "Difference", width: int = 80, *, color: bool = False) -> str:
+    """Two plans or runs side by side, ``width`` columns wide."""
+    from sixnd.reports.difference_tables import difference_tables
+
+    head = _head(facts.name, facts.verdict, facts.state)
+    tables = [_shortened(table) for table in difference_tables(facts)]
+    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
 
 
 def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:
@@ -142,7 +152,9 @@ def _sample(sample: TextSample) -> "list[RenderableType]":
 
 
 def _shortened(table: Table) -> Table:
-    """Only the last checkpoints, of which a long run has hundreds, and the fastest layouts."""
+    """Only the last checkpoints, of which a long run has hundreds, the fastest layouts, the gist of a reason."""
+    if table.key == "choices":
+        return replace(table, lines=tuple(replace(line, cells=_first_clause(line.cells)) for line in table.lines))
     if table.key == "pareto" and len(table.lines) > _LAYOUTS_SHOWN:
         more = f"The fastest {_LAYOUTS_SHOWN} of {len(table.lines)}; sixnd report shows all."
         return replace(table, lines=table.lines[:_LAYOUTS_SHOWN], notes=(more, *table.notes))
@@ -150,6 +162,10 @@ def _shortened(table: Table) -> Table:
         return table
     kept = table.lines[-_CHECKPOINTS_SHOWN:]
     return replace(table, lines=kept, notes=(f"The last {len(kept)} of {len(table.lines)}.",))
+
+
+def _first_clause(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return (*cells[:-1], cells[-1].partition("; ")[0])
 
 
 def _line(text: str, style: str = "") -> Any:

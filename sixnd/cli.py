@@ -18,6 +18,7 @@ from sixnd.calibrate_verbs import calibrate
 from sixnd.changes import set_option
 from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
 from sixnd.data_verbs import data
+from sixnd.diff_verb import diff
 from sixnd.explain_verbs import explain
 from sixnd.export_verbs import export, sample
 from sixnd.init_verb import init
@@ -45,7 +46,7 @@ _WIDTH = click.IntRange(min=40)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-_ORDER = ["init", "validate", "show", "plan", "sweep", "explain", "allocate", "audit", "data", "tokenizer"]
+_ORDER = ["init", "validate", "show", "plan", "sweep", "diff", "explain", "allocate", "audit", "data", "tokenizer"]
 _ORDER += ["run", "status", "stop", "report", "sample", "export", "calibrate", "ladder", "fit"]
 _ORDER += ["catalog", "schema", "doctor"]
 
@@ -339,6 +340,7 @@ app.add_command(explain)
 app.add_command(export)
 app.add_command(sample)
 app.add_command(ladder)
+app.add_command(diff)
 app.add_command(init)
 app.add_command(show)
 app.add_command(sweep)
