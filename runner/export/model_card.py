@@ -107,12 +107,22 @@ def _training(plan: Plan, record: RunRecord) -> list[str]:
         f"seed {training.seed}",
         f"- AdamW, learning rate {training.learning_rate:g} to {training.final_learning_rate:g} ({training.schedule}), "
         f"weight decay {training.weight_decay:g}",
+        *_base(plan),
         *_practice(training),
         *_parametrization(plan),
         *_document_masks(plan),
         *(f"- {line}" for line in _machines(launches)),
         f"- fingerprint of plan and data: `{plan.fingerprint()}`",
     ]
+
+
+def _base(plan: Plan) -> Iterator[str]:
+    if plan.continual is not None:
+        names = ", ".join(source.name for source in plan.continual.general) or "no source"
+        yield (
+            f"- started from the weights of {_plain(plan.continual.name)}, SHA-256 {plan.continual.sha256[:16]}…; "
+            f"{plan.continual.replay:.1%} of the tokens from {names}, against forgetting"
+        )
 
 
 def _practice(training: PlannedTraining) -> Iterator[str]:
