@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sixnd.runner import launch
 from sixnd.runner.job import Job, JobFolder, training_command, training_environment
 from sixnd.runner.prepare import Prepared, prepare
 from sixnd.specs.plan import Plan, PlannedSource
@@ -66,3 +67,18 @@ def train(data: tuple[Path, Prepared], tmp_path: Path) -> Train:
         return folder.path, read_record(folder.record_path)
 
     return run
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Runs whose model goes wrong in the steps that are named."""
+
+    def command(folder: JobFolder, *rest: object) -> list[str]:
+        words = training_command(folder, *rest)
+        return ["tests.runner.faulty_worker" if word == "sixnd.runner.worker" else word for word in words]
+
+    def use(fault: str) -> None:
+        monkeypatch.setenv("SIXND_TEST_FAULT", fault)
+        monkeypatch.setattr(launch, "training_command", command)
+
+    return use

@@ -1,81 +1,19 @@
 """Real runs in which something goes wrong: what is done about it, and that it is done again in the same way."""
 
 import signal
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from sixnd.runner import launch
 from sixnd.runner.attempt import with_restarts
-from sixnd.runner.job import JobFolder, job_folder, training_command
-from sixnd.runner.launch import run_plan
+from sixnd.runner.job import job_folder
 from sixnd.runner.supervision.history import history_of
 from sixnd.runner.supervision.stopping import request_stop
 from sixnd.specs.errors import RunFailedError, RunPausedError, RunStoppedError
-from sixnd.specs.plan import Plan
-from sixnd.specs.record import End, Launch, RunRecord, Step, read_record
+from sixnd.specs.record import End, Launch, Step, read_record
 from sixnd.specs.run_events import Alarm, Paused, Spent
-from tests.runner import tiny
-from tests.runner.conftest import ROOT, sources
-
-STEPS, EVERY = 12, 4
-
-
-def plan(data: int = 1, **rules: object) -> Plan:
-    made = tiny.plan(
-        tiny.layout(data=data),
-        steps=STEPS,
-        sources=sources(STEPS),
-        checkpoint_every=EVERY,
-        keep_last=3,
-        learning_rate=3e-3,
-    )
-    plain = {"heartbeat": 0.2, "budget_factor": None}  # the tiny plan's estimates are made up
-    supervision = made.spec.supervision.model_copy(update=plain | rules)
-    return made.model_copy(update={"spec": made.spec.model_copy(update={"supervision": supervision})})
-
-
-def run(made: Plan, runs: Path) -> RunRecord:
-    return read_record(run_plan(made, runs_dir=runs, base_dir=ROOT, progress=False) / "record.jsonl")
-
-
-@pytest.fixture
-def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Runs whose model goes wrong in the steps that are named."""
-
-    def command(folder: JobFolder, *rest: object) -> list[str]:
-        words = training_command(folder, *rest)
-        return ["tests.runner.faulty_worker" if word == "sixnd.runner.worker" else word for word in words]
-
-    def use(fault: str) -> None:
-        monkeypatch.setenv("SIXND_TEST_FAULT", fault)
-        monkeypatch.setattr(launch, "training_command", command)
-
-    return use
-
-
-def losses(record: RunRecord) -> dict[int, tuple[float, float]]:
-    return {s.step: (s.loss, s.grad_norm) for s in record.steps() if s.loss == s.loss}
-
-
-def after_step(record_path: Path, step: int, act: Callable[[], None]) -> threading.Thread:
-    """Act as soon as the record holds the step."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if record_path.exists() and any(s.step >= step for s in read_record(record_path).of(Step)):
-                act()
-                return
-            time.sleep(0.02)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
+from tests.runner.supervised import EVERY, STEPS, after_step, copied_texts, losses, plan, run
 
 
 @pytest.mark.integration
@@ -102,14 +40,27 @@ def test_a_bad_batch_is_skipped_and_a_run_that_pauses_goes_on_as_if_it_had_not(f
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    ("degrees", "fault"),
+    [
+        ({"data": 2}, "nan:6"),
+        ({"tensor": 2}, "gradient:6"),
+        ({"pipeline": 2}, "gradient:6"),
+        ({"tensor": 2, "pipeline": 2}, "nan:6"),
+    ],
+    ids=["DP2", "TP2", "PP2", "TP2 PP2"],
+)
 def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_when_it_is_resumed(
-    faulty, tmp_path: Path
+    faulty, tmp_path: Path, degrees: dict[str, int], fault: str
 ) -> None:
-    faulty("nan:6")
-    made = plan(data=2, non_finite="rollback")
-    record = run(made, tmp_path)
-    alarm = record.last(Alarm)
+    faulty(fault)
+    made, texts = plan(degrees, non_finite="rollback"), copied_texts(tmp_path / "texts")
+    record = run(made, tmp_path, texts)
+    [alarm] = record.of(Alarm)
     assert (alarm.step, alarm.action, alarm.to_step) == (6, "rollback", EVERY)
+    alone = losses(run(plan(non_finite="rollback"), tmp_path / "alone", texts))
+    for step, values in losses(record).items():
+        assert values[0] == pytest.approx(alone[step][0], rel=1e-5), f"step {step}: the ranks decided alike"
 
     # The same record with no checkpoint after the rollback: the run goes on from step 4, and over 5 and 6.
     folder = job_folder(made, tmp_path)
@@ -119,7 +70,7 @@ def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_whe
     for path in folder.checkpoints_path.glob("step_*"):
         if int(path.name.removeprefix("step_")) > EVERY:
             path.rename(tmp_path / path.name)
-    again = run(made, tmp_path)
+    again = run(made, tmp_path, texts)
     assert again.of(Launch)[-1].resumed_from_step == EVERY
     repeated = {s.step: (s.loss, s.grad_norm) for s in again.of(Step) if s.attempt == 2}
     assert sorted(repeated) == list(range(7, STEPS + 1))
@@ -143,7 +94,7 @@ def test_an_alarm_that_stops_leaves_a_checkpoint_of_the_step_before(faulty, tmp_
 
 @pytest.mark.integration
 def test_a_hung_rank_is_named_its_stack_is_written_and_the_run_starts_again_by_itself(tmp_path: Path) -> None:
-    made = plan(data=2, hang_floor=20.0, restarts=1, restart_wait=0.1)
+    made = plan({"data": 2}, hang_floor=20.0, restarts=1, restart_wait=0.1)
     path = job_folder(made, tmp_path).path
 
     def stop_rank() -> None:
@@ -160,7 +111,7 @@ def test_a_hung_rank_is_named_its_stack_is_written_and_the_run_starts_again_by_i
     assert [(a.rule, a.action) for a in record.of(Alarm) if a.rule == "hang"] == [("hang", "end")]
     log = (path / "logs" / "attempt-1.log").read_text()
     assert log.count("Thread 0x") + log.count("Current thread 0x") >= 4, "threads of both ranks"
-    undisturbed = run(plan(data=2), tmp_path / "undisturbed")
+    undisturbed = run(plan({"data": 2}), tmp_path / "undisturbed")
     assert losses(record) == losses(undisturbed)
 
 
