@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sixnd.runner.launchers.scontrol import end_of_job
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.checks import price_usd_per_hour
 from sixnd.specs.plan import Plan
@@ -124,12 +125,20 @@ class Deadline:
 def deadline(plan: Plan, began: float, environment: Mapping[str, str] = os.environ) -> Deadline | None:
     """The earlier of the spec's limit and the end of the Slurm job that this is."""
     found = []
-    limit, end = plan.spec.supervision.time_limit, environment.get("SLURM_JOB_END_TIME", "")
+    limit, end = plan.spec.supervision.time_limit, _slurm_end(environment)
     if limit is not None:
         found.append(Deadline(began + limit, began, "supervision.time_limit is near"))
-    if end.isdecimal():  # Slurm 22.05 and later: seconds since the epoch
-        found.append(Deadline(float(end), began, "the end of the Slurm job is near"))
+    if end is not None:
+        found.append(Deadline(end, began, "the end of the Slurm job is near"))
     return min(found, key=lambda one: one.at, default=None)
+
+
+def _slurm_end(environment: Mapping[str, str]) -> float | None:
+    """When the Slurm job that this is will end, in seconds since the epoch."""
+    end, job = environment.get("SLURM_JOB_END_TIME", ""), environment.get("SLURM_JOB_ID", "")
+    if end.isdecimal():  # Slurm 22.05 and later
+        return float(end)
+    return end_of_job(job) if job.isdecimal() else None
 
 
 def median_step(seconds: list[float]) -> float:

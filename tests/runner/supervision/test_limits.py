@@ -1,5 +1,8 @@
 """Budgets and clocks: pure functions of the plan, the record and the time."""
 
+from datetime import datetime
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +88,40 @@ def test_the_earlier_of_the_specs_limit_and_slurms_end_counts() -> None:
     found = deadline(plan(time_limit=100.0), 50.0, {"SLURM_JOB_END_TIME": "120"})
     assert found == Deadline(120.0, 50.0, "the end of the Slurm job is near")
     assert deadline(plan(), 0.0, {"SLURM_JOB_END_TIME": "Unknown"}) is None
+
+
+def fake_scontrol(folder: Path, end: str) -> None:
+    """A `scontrol` that knows one job."""
+    script = folder / "scontrol"
+    lines = [
+        "#!/bin/sh",
+        '[ "$*" = "show job 4711" ] && [ "$SLURM_TIME_FORMAT" = standard ] || exit 1',
+        'echo "   RunTime=00:01:00 TimeLimit=01:00:00"',
+        f'echo "   StartTime=2026-11-27T09:00:00 EndTime={end} Deadline=N/A"',
+    ]
+    script.write_text("\n".join(lines) + "\n")
+    script.chmod(0o755)
+
+
+def test_slurm_is_asked_for_the_end_of_the_job_where_no_variable_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = {"SLURM_JOB_ID": "4711"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert deadline(plan(), 0.0, job) is None, "there is no scontrol"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    fake_scontrol(tmp_path, "2026-11-27T10:00:00")
+    found = deadline(plan(), 0.0, job)
+    assert found is not None
+    assert datetime.fromtimestamp(found.at).isoformat() == "2026-11-27T10:00:00"
+    assert found.why == "the end of the Slurm job is near"
+    assert deadline(plan(), 0.0, {"SLURM_JOB_ID": "4712"}) is None
+    assert deadline(plan(), 0.0, {"SLURM_JOB_ID": "4711; touch here"}) is None
+    told = deadline(plan(), 0.0, job | {"SLURM_JOB_END_TIME": "1000"})
+    assert told is not None
+    assert told.at == 1000
+    fake_scontrol(tmp_path, "Unknown")
+    assert deadline(plan(), 0.0, job) is None
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(60, 1e6))
