@@ -112,7 +112,7 @@ def _raise_early_end(folder: JobFolder, attempt: int, watch: HangWatch, log: Pat
         end(folder, attempt, "failed", message, code)
         raise RunFailedError(message)
     if isinstance(told, Paused):
-        message = f"paused after step {told.step}, with a checkpoint: {told.reason}. The same `sixnd run` goes on"
+        message = _pause(told, record)
         end(folder, attempt, "paused", message, RunPausedError.exit_code)
         raise RunPausedError(message)
     if isinstance(told, Alarm):
@@ -123,6 +123,15 @@ def _raise_early_end(folder: JobFolder, attempt: int, watch: HangWatch, log: Pat
         message = explain_failure(record, log, code)
         end(folder, attempt, "failed", message, code)
         raise RunFailedError(message)
+
+
+def _pause(told: Paused, record: RunRecord) -> str:
+    if told.unsaved is None:
+        return f"paused after step {told.step}, with a checkpoint: {told.reason}. The same `sixnd run` goes on"
+    return (
+        f"paused after step {told.step}, without a checkpoint, which could not be written ({told.unsaved}): "
+        f"{told.reason}. {what_goes_on(record)}"
+    )
 
 
 def early_end(record: RunRecord, attempt: int) -> Paused | Alarm | None:

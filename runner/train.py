@@ -141,15 +141,17 @@ class Run:
             self.supervisor.heart.enter("validating", step)
             self.evaluator.after(step)
         if step % self.plan.checkpoints.every_steps == 0 or last or asked:
-            self._save_watched(step)
-        if asked and not last:
-            self.supervisor.paused(step)
+            unsaved = self._save_watched(step)
+            if asked and not last:
+                self.supervisor.paused(step, unsaved)
 
-    def _save_watched(self, step: int) -> None:
+    def _save_watched(self, step: int) -> str | None:
+        """Save; why it could not be written, where it could not."""
         began = time.perf_counter()
         self.supervisor.heart.enter("saving", step)
-        self.checkpoints.save(step)
+        unsaved = self.checkpoints.save(step)
         self.supervisor.saved(step, time.perf_counter() - began)
+        return unsaved
 
     def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""

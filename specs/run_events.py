@@ -28,13 +28,15 @@ class Alarm(Document):
 
 
 class Paused(Document):
-    """The run saved a checkpoint and ended before its last step, because it was asked to or had to."""
+    """The run ended before its last step, with a checkpoint where one could be written: it was asked to or had to."""
 
     kind: Literal["paused"] = "paused"
     attempt: int
     step: int
-    """Last step done, and that of the checkpoint."""
+    """Last step done."""
     reason: str
+    unsaved: str | None = None
+    """Why no checkpoint of the step could be written; none where one was."""
 
 
 class Spent(Document):

@@ -41,8 +41,8 @@ class CheckpointKeeper:
         """Take note of the validation loss after ``step``."""
         self.losses = {step: loss}
 
-    def save(self, step: int) -> None:
-        """Save the state after ``step``, and let go of what the policy does not keep.
+    def save(self, step: int) -> str | None:
+        """Save the state after ``step``, and let go of what the policy does not keep; why it could not be written.
 
         One checkpoint that cannot be written is an event, and the run goes on: a full disk is often emptied before
         the next one. A second in a row, or that of the last step, raises ``SixndError``.
@@ -55,12 +55,13 @@ class CheckpointKeeper:
                 path, seconds = save_checkpoint(self.root, moment, trainer.chunks, trainer.optimizer, trainer.scheduler)
         except UnwrittenError as error:
             self._failed(step, str(error))
-            return
+            return str(error)
         self.has_failed = False
         self._tell(CheckpointSaved(attempt=self.attempt, step=step, path=self._relative(path), seconds=seconds))
         if torch.distributed.get_rank() == 0:
             apply_policy(self.root, self.plan.checkpoints)
         torch.distributed.barrier()
+        return None
 
     def _failed(self, step: int, reason: str) -> None:
         ends_run = self.has_failed or step == self.plan.training.steps

@@ -35,11 +35,13 @@ def is_to_go_on(record: RunRecord, since: float, *, asked: bool = False) -> tupl
     if ended is not None and ended.status == "finished":
         return False, "the run is finished"
     paused = _of(record, Paused, launch.attempt)
+    saved = _of(record, CheckpointSaved, launch.attempt)
+    if paused is not None and paused.unsaved is not None and saved is None:
+        return False, "the run could save nothing in this job; the next one would fare no better"
     if paused is not None:
         return paused.reason.startswith(_SCHEDULED), f"the run paused: {paused.reason}"
     if any(alarm.action == "stop" and alarm.attempt == launch.attempt for alarm in record.of(Alarm)):
         return False, "an alarm stopped the run"
-    saved = _of(record, CheckpointSaved, launch.attempt)
     if saved is None:
         return False, "the run failed before it got to a new checkpoint; the next job would fare no better"
     return True, f"the run failed after it had saved step {saved.step}"

@@ -169,10 +169,10 @@ class Supervisor:
         if self.keeper:
             self.keeper.saved(step, seconds)
 
-    def paused(self, step: int) -> None:
-        """Record why the run ends before its last step."""
+    def paused(self, step: int, unsaved: str | None) -> None:
+        """Record why the run ends before its last step, and why without a checkpoint, where it has none."""
         if self.keeper:
-            self.keeper.paused(step, self.signalled)
+            self.keeper.paused(step, self.signalled, unsaved)
 
 
 def _alarm(attempt: int, step: int, finding: Finding, action: str, to_step: int | None = None) -> Alarm:
@@ -251,9 +251,9 @@ class _LimitKeeper:
         self.save_s = max(self.save_s, seconds)
         self.write(self.meter.spent(self.attempt, step, self.steps, time.time() - self.began))
 
-    def paused(self, step: int, signalled: str) -> None:
+    def paused(self, step: int, signalled: str, unsaved: str | None) -> None:
         reason = self.reason or signalled or _ANOTHER_RANK
-        self.write(Paused(attempt=self.attempt, step=step, reason=reason))
+        self.write(Paused(attempt=self.attempt, step=step, reason=reason, unsaved=unsaved))
         clear_request(self.run)
 
 

@@ -214,8 +214,8 @@ def ended(status: str) -> End:
     )
 
 
-def paused(reason: str) -> Paused:
-    return Paused(attempt=1, step=5, reason=reason)
+def paused(reason: str, unsaved: str | None = None) -> Paused:
+    return Paused(attempt=1, step=5, reason=reason, unsaved=unsaved)
 
 
 def due(plan: Any) -> str:
@@ -236,6 +236,9 @@ def due(plan: Any) -> str:
         ([launch(150), saved(), ended("finished")], False),
         ([launch(150), saved(), paused(ANNOUNCED), ended("paused")], True),
         ([launch(150), saved(), paused("SIGTERM or SIGUSR1 to a training process"), ended("paused")], True),
+        ([launch(150), saved(), paused(ANNOUNCED, "No space left on device"), ended("paused")], True),
+        ([launch(150), paused(ANNOUNCED, "No space left on device"), ended("paused")], False),
+        ([launch(150), paused(ANNOUNCED), ended("paused")], True),
         ([launch(150), saved(), paused(due(tiny.plan())), ended("paused")], True),
         ([launch(150), saved(), paused("`sixnd stop`"), ended("paused")], False),
         ([launch(150), saved(), paused("1.3e12 FLOPs of compute spent, more than 1.2e12"), ended("paused")], False),

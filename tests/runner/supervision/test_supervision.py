@@ -101,11 +101,11 @@ def test_a_request_is_a_wish_and_its_reason_is_recorded(tmp_path: Path) -> None:
     request_stop(tmp_path, "somebody asked")
     assert watched.supervisor.wish()
     watched.supervisor.saved(5, 1.0)
-    watched.supervisor.paused(5)
+    watched.supervisor.paused(5, "No space left on device")
     spent, paused = watched.written
     assert isinstance(spent, Spent)
     assert isinstance(paused, Paused)
-    assert (paused.step, paused.reason) == (5, "somebody asked")
+    assert (paused.step, paused.reason, paused.unsaved) == (5, "somebody asked", "No space left on device")
     assert stop_request(tmp_path) is None, "it was done"
 
 
