@@ -13,8 +13,10 @@ import numpy as np
 
 from sixnd.planner import model as counts
 from sixnd.planner.candidates import Bools, Floats, Ints, Layouts, module_bits
+from sixnd.planner.lora import Adapters
 from sixnd.planner.split import Offloaded, Software
 from sixnd.specs.families import Architecture, Experts
+from sixnd.specs.lora import Target
 from sixnd.specs.plan import Module
 
 _FP32 = 4
@@ -44,6 +46,8 @@ class Tokens:
     sequence: int
     offload: frozenset[Offloaded] = frozenset()
     """Modules whose input waits for the backward pass in host memory."""
+    adapters: Adapters | None = None
+    """What alone learns: matrices that stand still have no gradient."""
 
     @cached_property
     def count(self) -> Floats:
@@ -81,6 +85,10 @@ class Tokens:
         experts = self.model.experts
         return self.layer_input * (experts.top_k if experts else 0)
 
+    def learns(self, target: Target) -> bool:
+        """Whether something that reads the input of a target's matrices has a gradient by its weights."""
+        return self.adapters is None or target in self.adapters.targets
+
     def recomputes(self, modules: tuple[Module, ...]) -> Bools:
         """Whether one of them runs again alone; full recomputation knows no modules."""
         alone = np.where(self.layouts.recompute_full, 0, self.layouts.recompute_modules)
@@ -90,7 +98,7 @@ class Tokens:
 def layer_tensors(at: Tokens, with_experts: bool) -> list[Kept]:
     """Everything a layer keeps where nothing is recomputed or offloaded."""
     last = _mixture(at) if with_experts else _feed_forward(at, at.model.ffn, ("mlp",))
-    return [*_norms(at, at.model.experts if with_experts else None), *_attention(at), *last]
+    return [*_norms(at, at.model.experts if with_experts else None), *_attention(at), *last, *_adapters(at)]
 
 
 def bytes_kept(at: Tokens, tensors: list[Kept]) -> Floats:
@@ -124,10 +132,12 @@ def _norms(at: Tokens, experts: Experts | None) -> Iterator[Kept]:
     if experts is not None and shares < 1:
         shares = 1.0 + (shares if experts.shared_ffn else 0.0)
     yield Kept("attention norm's input", at.layer_input, (), "attn_norm")
-    yield Kept("attention norm's output", at.layer_input * at.product_share, ("layernorm",), "qkv_linear")
+    if at.learns("attention"):
+        yield Kept("attention norm's output", at.layer_input * at.product_share, ("layernorm",), "qkv_linear")
     yield Kept("feed-forward norm's input", at.layer_input, (), "mlp_norm")
-    yield Kept("feed-forward norm's output", at.layer_input * shares, ("layernorm",))
-    if at.software.plain_layers:
+    if at.learns("feed-forward"):
+        yield Kept("feed-forward norm's output", at.layer_input * shares, ("layernorm",))
+    if at.software.plain_layers and at.adapters is None:  # for the gradient of the norm's weights
         yield Kept("normed inputs", 2 * at.layer_input, ("layernorm",))
     if at.software.dropout:
         yield Kept("masks of dropout", 2 * at.layer_input / at.software.element_bytes)
@@ -166,7 +176,8 @@ def _scores(at: Tokens) -> Floats:
 
 def _feed_forward(at: Tokens, width: int, again: tuple[Module, ...]) -> Iterator[Kept]:
     """Gate and up, or up alone, and the activation's output; plain layers keep two steps of gate · SiLU more."""
-    tensors = fused_matrices(at.model) + at.product_share + (2 if at.software.plain_layers else 0)
+    product = at.product_share if at.learns("feed-forward") else 0
+    tensors = fused_matrices(at.model) + product + (2 if at.software.plain_layers else 0)
     yield Kept("hidden units", at.split_bytes * (tensors * width), again)
 
 
@@ -192,6 +203,16 @@ def _mixture(at: Tokens) -> Iterator[Kept]:
     yield Kept("experts' products", units * at.product_share, ("moe_act", "moe"))
 
 
+def _adapters(at: Tokens) -> Iterator[Kept]:
+    """Between A and B an adapter is as wide as its rank; A's input is kept for it, not for the frozen matrix."""
+    if at.adapters is None:
+        return
+    for target in at.adapters.targets:
+        kept = at.count * at.adapters.kept_elements(at.model, target, at.shards)
+        again: tuple[Module, ...] = ("mlp",) if target == "feed-forward" else ()
+        yield Kept(f"adapters of {target}", kept * at.software.element_bytes, again)
+
+
 def forward_extra(at: Tokens, experts: Experts | None) -> Floats:
     """Bytes alive at once in a layer's forward pass beside what it keeps.
 
@@ -199,7 +220,8 @@ def forward_extra(at: Tokens, experts: Experts | None) -> Floats:
     order are all still referenced when the tokens are combined; the last needs no copy with one expert a rank.
     """
     if experts is None:
-        return np.zeros(1)
+        # The output of the widest matrix and of its adapter, beside their sum, which is kept.
+        return np.zeros(1) if at.adapters is None else 2 * at.split_bytes * at.adapters.widest(at.model)
     copies = np.where(at.layouts.expert < experts.routed, 4, 2)
     return copies * at.sent_bytes + (at.layer_input if experts.shared_ffn else 0.0)
 
@@ -218,7 +240,10 @@ def backward_extra(at: Tokens, experts: Experts | None) -> Floats:
 
 
 def weight_gradient(at: Tokens, rows: int) -> Floats:
-    """The gradient of one weight of so many rows of the hidden width, where it is not accumulated as it is made."""
-    if at.software.weight_gradient_placeholders:
+    """The gradient of one weight of so many rows of the hidden width, where it is not accumulated as it is made.
+
+    None where only adapters learn: theirs are small beside what the layer keeps.
+    """
+    if at.software.weight_gradient_placeholders or at.adapters is not None:
         return np.zeros(1)
     return rows * at.model.hidden * at.software.element_bytes / at.layouts.tensor

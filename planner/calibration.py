@@ -146,7 +146,7 @@ class Calibrated:
 
 def planned_error(model: Transformer, layout: PlannedLayout, global_batch: int, machine: Machine) -> float:
     """Half-width, by ratio, of the 80 % interval of a planned step time; the catalog's where nothing was measured."""
-    known, measured = runtime(machine), machine.calibration
+    known, measured = runtime(machine, model.adapters), machine.calibration
     if measured is None:
         return relative_error(model.architecture, known.family)
     one = Layouts.of(layout)

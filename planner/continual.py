@@ -67,7 +67,7 @@ def planned_continual(spec: BudgetSpec, model: Architecture) -> PlannedContinual
             )
             for name in asked.general or []
         ],
-        lora=planned_lora(asked.lora, model),
+        lora=planned_lora(spec, model),
     )
 
 

@@ -93,13 +93,14 @@ def _law(drafter: Drafter, draft: Draft) -> Decision:
 
 
 def _flop_convention(draft: Draft) -> Decision:
-    exact, params = draft.candidate.model.training_flops, draft.candidate.model.active_params
+    exact, convention = draft.candidate.model.training_flops, draft.candidate.model.convention_flops
+    name = "6N" if draft.candidate.model.adapters is None else "(4N + 6n)"
     return Decision(
         what="model.flops_per_token",
         value=f"{exact:.4g} FLOPs",
         reason=(
-            f"exact matrix products, forward and backward, causal attention as half: {exact / (6 * params):.3f} × 6N; "
-            "time and MFU count these, the budget counts 6ND unless budget.counting says exact"
+            f"exact matrix products, forward and backward, causal attention as half: {exact / convention:.3f} × "
+            f"{name}; time and MFU count these, the budget counts {name}D unless budget.counting says exact"
         ),
         source="counted by module; MFU as in PaLM, appendix B (Chowdhery et al. 2022)",
     )
@@ -188,7 +189,8 @@ def _tied(drafter: Drafter, draft: Draft) -> Decision:
 
 def _tokens(drafter: Drafter, draft: Draft) -> Decision:
     pinned, asked_loss = drafter.spec.data.tokens is not None, drafter.spec.budget.loss is not None
-    counting = "C/(6N)" if drafter.spec.budget.counting == "6ND" else "C over the exact FLOPs a token"
+    counted = "C/(6N)" if draft.candidate.model.adapters is None else "C/(4N + 6n)"
+    counting = counted if drafter.spec.budget.counting == "6ND" else "C over the exact FLOPs a token"
     how = "asked for" if pinned else "what the loss needs" if asked_loss else counting
     ratio = draft.tokens / draft.candidate.model.active_params
     return Decision(

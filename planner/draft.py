@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate, candidates, nearest, of_family, with_vocab
-from sixnd.planner.flops import flops_6nd
 from sixnd.planner.goodput import WallClock, steps_within
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search, step_time
+from sixnd.planner.lora import Adapters
 from sixnd.planner.machine import Machine
 from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
@@ -54,8 +54,8 @@ class Draft:
 
     @property
     def compute_flops(self) -> float:
-        """C = 6ND, of experts those that a token passes."""
-        return flops_6nd(self.candidate.model.active_params, self.tokens)
+        """C = 6ND, of experts those that a token passes; with adapters C = (4N + 6n)D."""
+        return self.candidate.model.convention_flops * self.tokens
 
 
 class Drafter:
@@ -105,7 +105,7 @@ class Drafter:
     def flops_per_token(self, candidate: Candidate) -> float:
         """FLOPs a training token costs, as the budget counts them."""
         exact = self.spec.budget.counting == "exact"
-        return candidate.model.training_flops if exact else 6.0 * candidate.model.active_params
+        return candidate.model.training_flops if exact else candidate.model.convention_flops
 
     @property
     def model_pinned(self) -> bool:
@@ -122,7 +122,11 @@ class Drafter:
         return WallClock(self.spec, self.machine, draft.candidate.model.params, draft.steps, draft.step_time_s)
 
     def candidate_for(self, compute: float) -> Candidate:
-        """The model for a compute budget, or the spec's."""
+        """The model for a compute budget, or the spec's; with its adapters."""
+        found, adapters = self._candidate_for(compute), Adapters.of(self.spec)
+        return found if adapters is None else replace(found, model=replace(found.model, adapters=adapters))
+
+    def _candidate_for(self, compute: float) -> Candidate:
         request = self.spec.model_of_data
         if request.family is not None:
             return of_family(request, self.multiple)

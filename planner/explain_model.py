@@ -5,7 +5,7 @@ from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.flop_conventions import CONVENTIONS
 from sixnd.planner.layout_search import MEMORY_MARGIN
 from sixnd.planner.model import summary
-from sixnd.planner.model_flops import forward_flops
+from sixnd.planner.model_flops import training_flops
 from sixnd.planner.vocabulary import EMBEDDING_SHARE_TIED, VOCAB_RULE, padded, vocabulary_source
 from sixnd.specs import catalog
 from sixnd.specs.plan import LayoutOption
@@ -84,14 +84,19 @@ def tied(facts: Facts) -> list[Step]:
 
 
 def flops_per_token(facts: Facts) -> list[Step]:
-    """Forward FLOPs by module, three times that for training, and the ratio to 6N."""
-    parts = forward_flops(facts.model.architecture, facts.model.sequence, "causal")
-    total = 3.0 * sum(parts.values())
+    """Forward FLOPs by module, what the backward pass adds, and the ratio to 6N."""
+    model = facts.model
+    counted = training_flops(model.architecture, model.sequence, "causal", adapters=model.adapters)
+    parts, total = counted.forward, counted.model
+    formula = f"3 × {sum(parts.values()):.6g}: the backward pass costs twice"
+    if model.adapters is not None:
+        behind = sum(counted.backward.values())
+        formula = f"{sum(parts.values()):.6g} + {behind:.6g}: frozen matrices have no gradient, scores and adapters do"
     return [
         *[Step(name, "forward, a token", value, _PALM, "FLOPs") for name, value in parts.items()],
         Step(
             "training FLOPs a token",
-            f"3 × {sum(parts.values()):.6g}: the backward pass costs twice",
+            formula,
             total,
             _PALM,
             "FLOPs",

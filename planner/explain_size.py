@@ -59,13 +59,17 @@ def _other(choice: LawChoice, own: str) -> Step:
 def compute(facts: Facts) -> list[Step]:
     """Where C comes from, and C = 6ND of the whole steps."""
     budget, N, D = facts.spec.budget, facts.N, facts.D
-    spent = Step("C", f"6·N·D = 6 × {N:.6g} × {D:.6g}", 6.0 * N * D, SIXND_SOURCE, "FLOPs")
+    each, adapters = facts.model.convention_flops, facts.model.adapters
+    formula = f"6·N·D = 6 × {N:.6g} × {D:.6g}"
+    if adapters is not None:
+        formula = f"(4·N + 6·n)·D = (4 × {N:.6g} + 6 × {facts.model.learning:.6g}) × {D:.6g}: only n of adapters learn"
+    spent = Step("C", formula, each * D, SIXND_SOURCE, "FLOPs")
     exact = facts.plan.model.flops_per_token * D
     counted = Step("C counted exactly", f"{facts.plan.model.flops_per_token:.6g} FLOPs a token × D", exact, "", "FLOPs")
     if budget.compute is not None:
         given = [Step("budget", f"counted as {budget.counting}", budget.compute, "spec: budget.compute", "FLOPs")]
         if budget.counting == "exact":
-            formula = f"budget × 6N / FLOPs a token = × {6 * N:.5g} / {facts.plan.model.flops_per_token:.5g}"
+            formula = f"budget × 6N / FLOPs a token = × {each:.5g} / {facts.plan.model.flops_per_token:.5g}"
             given.append(Step("budget as 6ND", formula, facts.compute, "", "FLOPs"))
         return [*given, spent, counted]
     if budget.loss is not None:

@@ -9,6 +9,7 @@ from sixnd.planner.draft import Drafter
 from sixnd.planner.goodput import WallClock
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.laws import Interval
+from sixnd.planner.lora import Adapters
 from sixnd.planner.machine import Machine, machine_of
 from sixnd.planner.question import question
 from sixnd.planner.rules import Setting
@@ -80,7 +81,8 @@ class Facts:
         m = self.plan.model
         if m.architecture is not None:
             return Transformer(m.architecture, m.sequence_length)
-        return Transformer.of_shape(m.shape, m.padded_vocab_size, m.sequence_length, m.tied_embeddings)
+        found = Transformer.of_shape(m.shape, m.padded_vocab_size, m.sequence_length, m.tied_embeddings)
+        return replace(found, adapters=Adapters.of(self.spec))
 
     @cached_property
     def setting(self) -> Setting:
@@ -108,13 +110,13 @@ class Facts:
     def compute(self) -> float:
         """C = 6ND that N was chosen for, in FLOPs: the budget's, or the plan's where hours, money or a loss are given.
 
-        A budget that is counted exactly stands here as the 6ND of the chosen model.
+        A budget that is counted exactly stands here as the 6ND of the chosen model, with adapters as its (4N + 6n)D.
         """
-        budget = self.spec.budget
+        budget, each = self.spec.budget, self.model.convention_flops
         if budget.compute is None:
-            return 6.0 * self.N * self.D
-        counted = self.plan.model.flops_per_token if budget.counting == "exact" else 6.0 * self.N
-        return budget.compute * 6.0 * self.N / counted
+            return each * self.D
+        counted = self.plan.model.flops_per_token if budget.counting == "exact" else each
+        return budget.compute * each / counted
 
     @property
     def point(self) -> Point:

@@ -66,9 +66,8 @@ def search(setting: Setting, pins: Layout, spec: BudgetSpec | None = None) -> Fo
 def step_time(setting: Setting, layout: PlannedLayout) -> TimeBreakdown:
     """Seconds of one step of one layout, by what they are spent on."""
     model = setting.model
-    found = step_seconds(
-        model.architecture, Layouts.of(layout), model.sequence, setting.global_batch, runtime(setting.machine)
-    )
+    where, one = runtime(setting.machine, model.adapters), Layouts.of(layout)
+    found = step_seconds(model.architecture, one, model.sequence, setting.global_batch, where)
     names = TimeBreakdown.model_fields.keys() & {f.name for f in fields(found)}
     return TimeBreakdown(**{name: float(getattr(found, name)[0]) for name in names})
 

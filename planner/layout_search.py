@@ -103,7 +103,8 @@ def _time_s(setting: Setting, layouts: Layouts) -> Floats:
     if not len(layouts):
         return np.zeros(0)
     model, batch = setting.model, setting.global_batch
-    return step_seconds(model.architecture, layouts, model.sequence, batch, runtime(setting.machine)).total
+    where = runtime(setting.machine, model.adapters)
+    return step_seconds(model.architecture, layouts, model.sequence, batch, where).total
 
 
 def memory_bytes(setting: Setting, layouts: Layouts) -> Floats:

@@ -10,8 +10,9 @@ import numpy as np
 
 from sixnd.planner import model as counts
 from sixnd.planner.candidates import Floats, Ints
+from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.families import Architecture
-from sixnd.specs.lora import Lora, Target
+from sixnd.specs.lora import Target
 
 SOURCE = "LoRA: Hu et al. 2021, arXiv:2106.09685"
 
@@ -34,8 +35,9 @@ class Adapters:
     targets: tuple[Target, ...]
 
     @classmethod
-    def of(cls, asked: Lora | None) -> "Adapters | None":
-        """As a spec asks for them."""
+    def of(cls, spec: BudgetSpec) -> "Adapters | None":
+        """As a spec asks for them; none where all weights learn."""
+        asked = spec.continual.lora if spec.continual else None
         return None if asked is None else cls(asked.rank, tuple(asked.targets))
 
     def matrices(self, model: Architecture) -> list[Matrix]:
@@ -50,6 +52,10 @@ class Adapters:
         }
         return [matrix for target in self.targets for matrix in of[target]]
 
+    def only(self, target: Target) -> "Adapters":
+        """Those of one target."""
+        return Adapters(self.rank, (target,))
+
     def params(self, model: Architecture) -> int:
         """Exact, of the whole model."""
         return model.layers * self.rank * sum(one.outputs + one.inputs for one in self.matrices(model))
@@ -58,6 +64,10 @@ class Adapters:
         """Of one layer on a tensor-parallel rank."""
         return np.asarray(self.rank * sum(_on_rank(one, tensor) for one in self.matrices(model)))
 
+    def widest(self, model: Architecture) -> int:
+        """Outputs of the widest matrix that tensor parallelism splits by its outputs."""
+        return max(one.outputs for one in self.matrices(model) if one.splits_outputs)
+
     def kept_elements(self, model: Architecture, target: Target, sequence_shards: Ints) -> Floats:
         """Elements a token that one layer's adapters of a target keep: B's input, of A's rank.
 
@@ -65,30 +75,20 @@ class Adapters:
         """
         if target not in self.targets:
             return np.zeros(1)
-        matrices = Adapters(self.rank, (target,)).matrices(model)
+        matrices = self.only(target).matrices(model)
         return np.asarray(self.rank * sum(1 if one.splits_outputs else 1 / sequence_shards for one in matrices))
 
-    def moved_elements(self, model: Architecture, target: Target, tensor: Ints) -> Floats:
-        """Elements a token that one forward pass reads and writes for one layer's adapters of a target.
+    def moved_elements(self, model: Architecture, tensor: Ints) -> Floats:
+        """Elements a token that memory moves for one layer's adapters in each of three passes, on a rank.
 
-        A reads the input again; B writes an output as wide as the matrix's, and adding both reads two and writes one.
+        Forward A reads the input, B writes an output as wide as the matrix's, and their sum reads two and writes one;
+        backward the output's gradient is read twice, the input read again, and its gradient added up: six times inputs
+        and outputs in all.
         """
-        if target not in self.targets:
-            return np.zeros(1)
-        matrices = Adapters(self.rank, (target,)).matrices(model)
-        each = (
-            one.inputs + 4 * one.outputs / tensor if one.splits_outputs else one.inputs / tensor + 4 * one.outputs
-            for one in matrices
-        )
-        return np.asarray(sum(each))
+        return np.asarray(2 * sum(_on_rank(one, tensor) for one in self.matrices(model)))
 
 
 def _on_rank(one: Matrix, tensor: Ints) -> Floats:
     if one.splits_outputs:
         return np.asarray(one.inputs + one.outputs / tensor)
     return np.asarray(one.inputs / tensor + one.outputs)
-
-
-def learning(model: Architecture, adapters: "Adapters | None") -> int:
-    """Parameters that learn: all, or the adapters'."""
-    return counts.params(model) if adapters is None else adapters.params(model)

@@ -13,12 +13,12 @@ SCHULMAN = "Schulman et al. 2025, LoRA Without Regret (thinkingmachines.ai/blog/
 _RANK: Path = ("continual", "lora", "rank")
 
 
-def planned_lora(asked: Lora | None, model: Architecture) -> PlannedLora | None:
+def planned_lora(spec: BudgetSpec, model: Architecture) -> PlannedLora | None:
     """What a plan holds of adapters; none where all weights learn.
 
     Raises ``ContradictionError`` where the rank is not below that of a matrix: the adapter would be larger than it.
     """
-    adapters = Adapters.of(asked)
+    asked, adapters = spec.continual.lora if spec.continual else None, Adapters.of(spec)
     if asked is None or adapters is None:
         return None
     sides = [min(matrix.outputs, matrix.inputs) for matrix in adapters.matrices(model)]
@@ -55,7 +55,7 @@ def why_adapter_rate(of_all: float, asked: Lora) -> tuple[str, str]:
 def lora_decisions(spec: BudgetSpec, model: Architecture, params: int) -> list[Decision]:
     """What learns of ``params`` parameters; none where all do."""
     asked = spec.continual.lora if spec.continual else None
-    planned = planned_lora(asked, model)
+    planned = planned_lora(spec, model)
     if asked is None or planned is None:
         return []
     given = ", ".join(sorted(asked.model_fields_set & {"rank", "alpha", "targets"}))

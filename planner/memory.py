@@ -49,7 +49,7 @@ def memory_terms(model: Transformer, layouts: Layouts, machine: Machine, global_
     software, state = program(machine)
     accelerator, found = machine.accelerator, []
     for block in map(Layouts.as_floats, layouts.blocks(_BLOCK)):
-        at = Tokens(model.architecture, block, software, model.sequence)
+        at = Tokens(model.architecture, block, software, model.sequence, adapters=model.adapters)
         held = fullest_stage(at, state, block.micro_batches(global_batch))
         overhead = accelerator.process_bytes + accelerator.allocator_slack * held.allocated + held.buffers
         states = (held.parameters, held.gradients, held.optimizer)

@@ -56,6 +56,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
     trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
     clock, usable = drafter.clock(draft), usable_memory(machine)
     checkpoints = planned_checkpoints(clock)
+    where = runtime(machine, draft.candidate.model.adapters)
     evaluation = planned_evaluation(spec, steps, draft.batch.sequences * draft.candidate.model.sequence)
     return Plan(
         version="plan/1",
@@ -79,7 +80,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         options=with_run_cost(draft.found.options, clock, usable),
         pareto=with_run_cost(draft.found.pareto, clock, usable),
         sensitivities=sensitivities(clock, estimates.step_time_s, estimates.mfu, estimates.goodput),
-        pipeline=planned_pipeline(draft.candidate.model, draft.found.layout, draft.batch.sequences, runtime(machine)),
+        pipeline=planned_pipeline(draft.candidate.model, draft.found.layout, draft.batch.sequences, where),
         warnings=[
             *continual_warnings(written),
             *warnings(drafter, draft, data, estimates),

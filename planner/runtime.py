@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sixnd.planner.lora import Adapters
 from sixnd.planner.machine import Machine
 from sixnd.specs import catalog
 from sixnd.specs.step_family import Device, Products, StepFamily
@@ -34,7 +35,9 @@ class Habits:
     graphed: bool = False
     """Whole steps are replayed as one CUDA graph: the host launches nothing."""
     adapters: bool = False
-    """Only low-rank adapters learn: no gradients of weights, nothing to reduce."""
+    """Only low-rank adapters learn: no gradients of weights."""
+    lora: Adapters | None = None
+    """Which, where it is known; else they are taken to cost nothing themselves."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,10 @@ class Runtime:
         return 4 if self.precision == "fp32" else 2
 
 
-def runtime(machine: Machine) -> Runtime:
+def runtime(machine: Machine, adapters: Adapters | None = None) -> Runtime:
     """The planner's machine with our runner's habits; gloo's collectives on a CPU do not run behind compute.
 
+    With ``adapters`` they alone learn.
     The constants are those of the machine's calibration, where it has one in its precision.
     """
     accelerator, measured = machine.accelerator, machine.calibration
@@ -72,7 +76,7 @@ def runtime(machine: Machine) -> Runtime:
         family=family,
         device=accelerator,
         precision=machine.precision,
-        habits=Habits(overlaps=not accelerator.shared_host),
+        habits=Habits(overlaps=not accelerator.shared_host, adapters=adapters is not None, lora=adapters),
         sharers=machine.sharers,
     )
 

@@ -131,6 +131,8 @@ class _Held(NamedTuple):
 
     dense: Floats
     """Parameters but routed experts."""
+    learning: Floats
+    """Of them what has gradients and an optimizer's state: all, or adapters."""
     experts: Floats
     quantised: Floats
     """Copies of weights."""
@@ -160,7 +162,8 @@ class Stages:
         each = model.vocab * (1 + model.mtp_layers) * at.software.logit_bytes
         self._logits = at.count * each / layouts.tensor
         self._head = _head_bytes(at)
-        self._embedding = counts.embedding_params(model) * at.software.element_bytes / layouts.tensor + at.layer_input
+        learns = 0 if at.adapters else counts.embedding_params(model)
+        self._embedding = learns * at.software.element_bytes / layouts.tensor + at.layer_input
         shards = (layouts.optimizer_shards, layouts.expert_replicas) if state.distributed else (1, 1)
         self._optimizer, self._experts_optimizer = (state.optimizer / np.asarray(n) for n in shards)
 
@@ -171,10 +174,11 @@ class Stages:
     def fullest(self, stage: Stage, micro_batches: Floats) -> StageMemory:
         """The fullest stage of every layout."""
         held = self._held(stage, micro_batches)
-        states = self.state.weight + self.state.gradient
-        total = held.dense * (states + self._optimizer) + (held.quantised + held.peak + held.buffers)
+        state = self.state
+        total = held.dense * state.weight + held.learning * (state.gradient + self._optimizer)
+        total = total + (held.quantised + held.peak + held.buffers)
         if self._sparse is not None:
-            total = total + held.experts * (states + self._experts_optimizer)
+            total = total + held.experts * (state.weight + state.gradient + self._experts_optimizer)
         most, fullest = total[0], np.zeros(total.shape[1], dtype=np.int64)
         for i in range(1, len(total)):
             fuller = stage.exists[i] & (total[i] > most)
@@ -187,7 +191,10 @@ class Stages:
         quantised = state.quantised * product_params(at.model, at.layouts, stage) if state.quantised else _NONE
         peak = self._peak(stage, in_flight(at.layouts, micro_batches, stage.rank))
         found = (quantised, peak.total, peak.activations, peak.moment, buffers(at, stage), stage.rank)
-        return _Held(params.dense, params.experts, *found)
+        if at.adapters is None:
+            return _Held(params.dense, params.dense, params.experts, *found)
+        adapters = stage.dense * at.adapters.layer_params(at.model, at.layouts.tensor)
+        return _Held(params.dense + adapters, adapters, params.experts, *found)
 
     def _memory(self, held: _Held) -> StageMemory:
         """The same by what it is for."""
@@ -196,8 +203,8 @@ class Stages:
         activations = held.activations + np.where(at_head, 2 * self.at.layer_input, 0.0)
         return StageMemory(
             parameters=state.weight * total + held.quantised,
-            gradients=state.gradient * total,
-            optimizer=held.dense * self._optimizer + held.experts * self._experts_optimizer,
+            gradients=state.gradient * (held.learning + held.experts),
+            optimizer=held.learning * self._optimizer + held.experts * self._experts_optimizer,
             activations=activations,
             logits=logits,
             passing=held.peak - activations - logits,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sixnd.planner import model as counts
 from sixnd.planner.candidates import Bools, Floats
-from sixnd.planner.runtime import Runtime
+from sixnd.planner.runtime import Habits, Runtime
 from sixnd.specs.families import Architecture
 
 Number = Floats | float
@@ -58,7 +58,8 @@ class Rates:
     sharded_optimizer: Flag
     overlaps: Flag
     hides_dispatch: Flag
-    adapters: Flag
+    learning: Number
+    """Share of the parameters that learn: what has gradients to reduce and an optimizer's state."""
     shared: Flag
     """Whether ranks share one device."""
 
@@ -66,6 +67,12 @@ class Rates:
 def misaligned(model: Architecture) -> bool:
     """Whether matrix products meet head widths that no tensor core is made for."""
     return model.latent_attention is None and counts.head_dim(model) % 8 > 0
+
+
+def _learning(model: Architecture, habits: Habits) -> float:
+    if habits.lora is not None:
+        return habits.lora.params(model) / counts.params(model)
+    return 0.0 if habits.adapters else 1.0
 
 
 def rates_of(model: Architecture, runtime: Runtime) -> Rates:
@@ -104,6 +111,6 @@ def rates_of(model: Architecture, runtime: Runtime) -> Rates:
         sharded_optimizer=habits.sharded_optimizer,
         overlaps=habits.overlaps,
         hides_dispatch=habits.hides_dispatch,
-        adapters=habits.adapters,
+        learning=_learning(model, habits),
         shared=share > 1,
     )

@@ -305,10 +305,10 @@ def _data_s(layouts: Layouts, params: Floats, expert_params: Floats, busiest: Fl
     ranks, replicas = layouts.optimizer_shards, layouts.expert_replicas
     dense = np.where(rates.sharded_weights, 0.0, params * (ranks - 1) / ranks)
     routed = expert_params * np.maximum(replicas - 1, 0) / replicas
-    moved = (dense + routed) * (rates.element_bytes + rates.gradient_bytes)
+    moved = (dense + routed) * (rates.element_bytes + rates.gradient_bytes) * rates.learning
     whole = moved / _ring(ranks, layouts.tensor, rates)
     hidden = np.maximum(whole - busiest, whole * rates.exposed_data)
-    return np.where(rates.adapters, 0.0, np.where(rates.overlaps, hidden, whole))
+    return np.where(rates.overlaps, hidden, whole)
 
 
 def _optimizer_s(layouts: Layouts, params: Floats, expert_params: Floats, rates: Rates) -> Floats:
@@ -317,4 +317,4 @@ def _optimizer_s(layouts: Layouts, params: Floats, expert_params: Floats, rates:
     shard = params / shards + expert_params / np.maximum(layouts.expert_replicas, 1)
     written = np.where(rates.element_bytes == 4, 0, rates.element_bytes)
     moved = shard * (_OPTIMIZER_BYTES + written) + (params + expert_params) * _CLEARED_BYTES
-    return np.where(rates.adapters, 0.0, moved * rates.byte)
+    return np.asarray(moved * rates.byte * rates.learning)

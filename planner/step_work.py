@@ -14,6 +14,7 @@ from sixnd.planner.candidates import Bools, Floats, Layouts
 from sixnd.planner.model_flops import forward_flops
 from sixnd.planner.runtime import Runtime
 from sixnd.specs.families import Architecture
+from sixnd.specs.lora import Target
 
 TILE = 128
 """Side of one tile of a matrix product; larger tiles waste more at the edges, smaller ones re-read more."""
@@ -21,6 +22,8 @@ _EXPERT_WEIGHT_PASSES = 2
 """Routed experts' weights are read forward and backward, and their FP32 gradients, of twice the bytes, read and written
 each micro-batch: in all six passes over the weights, two for each pass of a layer. The gradients of dense products are
 added up where the product is written, which the rows show no cost of."""
+_LEARNING_PASSES = 3 / 2
+"""Passes of a product that learns, which has a gradient by its weights, over those of one whose weights stand still."""
 _SCORE_PASSES = 6
 """Unfused attention: scores written by QKᵀ, read and written by mask and softmax, read by the product with V."""
 
@@ -167,7 +170,7 @@ def work(model: Architecture, layouts: Layouts, sequence: int, runtime: Runtime)
         scores=tokens * (flops["scores"] / model.layers * (1 if fused else 2)) / t,
         score_bytes=np.zeros(len(layouts)) if fused else score_bytes,
         norms=tokens * (10.0 * sizes.hidden * element) / layouts.sequence_shards,
-        ffn=_feed_forward(c, sizes.ffn),
+        ffn=_with_adapters(c, "feed-forward", _feed_forward(c, sizes.ffn)),
         shared=_feed_forward(c, sizes.shared),
         experts=_experts(c),
         activation=_sent(c) * (4.0 * model.experts.ffn * element) if model.experts else np.zeros(len(layouts)),
@@ -201,7 +204,18 @@ def _attention(c: _Case) -> Module:
     into, out = _rate(c, s.query + 2 * s.key), quantised(c.tokens, s.hidden, c.runtime.device.multiprocessors)
     products = 2.0 * c.tokens / t * ((s.attention - projection) * into + projection * out)
     elements = 2.0 * s.hidden + (2 * (s.query + s.key) + 2 * s.query + 2 * s.key + (s.query + 2 * s.key) + s.query) / t
-    return Module(products, (c.tokens * elements + s.attention / t) * c.element)
+    return _with_adapters(c, "attention", Module(products, (c.tokens * elements + s.attention / t) * c.element))
+
+
+def _with_adapters(c: _Case, target: Target, module: Module) -> Module:
+    """The module with its adapters, whose products take three passes where a frozen matrix takes two."""
+    adapters = c.runtime.habits.lora
+    if adapters is None or target not in adapters.targets:
+        return module
+    adapters = adapters.only(target)
+    products = 2.0 * c.tokens * adapters.layer_params(c.model, c.layouts.tensor) * _LEARNING_PASSES
+    moved = c.tokens * adapters.moved_elements(c.model, c.layouts.tensor) * c.element
+    return Module(module.products + products, module.moved + moved)
 
 
 def _feed_forward(c: _Case, width: int) -> Module:

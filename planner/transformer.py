@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sixnd.planner import model as counts
+from sixnd.planner.lora import Adapters
 from sixnd.planner.model_flops import training_flops
 from sixnd.specs.budget import Shape
 from sixnd.specs.families import Architecture
+from sixnd.specs.lora import convention_flops
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Transformer:
 
     architecture: Architecture
     sequence: int
+    adapters: Adapters | None = None
+    """What alone learns, where not all weights do."""
 
     @classmethod
     def of_shape(cls, shape: Shape, vocab: int, sequence: int, tied: bool) -> "Transformer":
@@ -97,7 +101,17 @@ class Transformer:
     @cached_property
     def training_flops(self) -> float:
         """Model FLOPs of forward and backward, a token: what MFU counts, causal attention as half, nothing twice."""
-        return training_flops(self.architecture, self.sequence, "causal").model
+        return training_flops(self.architecture, self.sequence, "causal", adapters=self.adapters).model
+
+    @property
+    def convention_flops(self) -> float:
+        """FLOPs a token as budgets count them: 6N; with adapters of n parameters 4N + 6n."""
+        return convention_flops(self.active_params, self.learning if self.adapters else None)
+
+    @property
+    def learning(self) -> int:
+        """Parameters that are trained: all, or the adapters'."""
+        return self.params if self.adapters is None else self.adapters.params(self.architecture)
 
     @cached_property
     def params(self) -> int:

@@ -42,7 +42,7 @@ def utilisations(mfu: Estimate, model: Transformer, layout: PlannedLayout) -> di
 
 
 def _model(model: Transformer, convention: Convention) -> float:
-    return training_flops(model.architecture, model.sequence, convention).model
+    return training_flops(model.architecture, model.sequence, convention, adapters=model.adapters).model
 
 
 def _times(mfu: Estimate, factor: float, basis: str) -> Estimate:
@@ -51,7 +51,8 @@ def _times(mfu: Estimate, factor: float, basis: str) -> Estimate:
 
 def forward_share(model: Transformer, layout: PlannedLayout) -> float:
     """Share of a micro-batch's FLOPs that its forward pass is; what is recomputed runs in the backward pass."""
-    forward = sum(forward_flops(model.architecture, model.sequence, "causal").values())
+    counted = training_flops(model.architecture, model.sequence, "causal", adapters=model.adapters)
+    forward = sum(counted.forward.values())
     twice = recomputed_flops(model.architecture, model.sequence, "causal", layout)
     return forward / (_model(model, "causal") + twice)
 

@@ -53,3 +53,11 @@ class PlannedLora(Document):
     def scale(self) -> float:
         """What B · A is multiplied by."""
         return self.alpha / self.rank
+
+
+def convention_flops(params: float, learning: float | None) -> float:
+    """FLOPs of training on a token as C = 6ND counts them, 6N; where only n of further parameters learn, 4N + 6n.
+
+    A matrix that stands still is multiplied by forward and backward once each, 2N FLOPs a pass, and has no gradient.
+    """
+    return 6.0 * params if learning is None else 4.0 * params + 6.0 * learning

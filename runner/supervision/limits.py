@@ -9,6 +9,7 @@ from datetime import datetime
 from sixnd.runner.launchers.scontrol import end_of_job
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.checks import price_usd_per_hour
+from sixnd.specs.lora import convention_flops
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import End, Launch, RunRecord, Step
 from sixnd.specs.run_events import Spent
@@ -73,8 +74,9 @@ class Meter:
     def __init__(self, plan: Plan, before_s: float, steps_before: int) -> None:
         """``before_s`` and ``steps_before`` are the wall-clock and the steps of earlier attempts."""
         self.plan, self.before_s, self.steps_before = plan, before_s, steps_before
-        exact = plan.spec.budget.counting == "exact"
-        per_token = plan.model.flops_per_token if exact else 6.0 * plan.model.active_params
+        exact, lora = plan.spec.budget.counting == "exact", plan.continual and plan.continual.lora
+        convention = convention_flops(plan.model.active_params, lora.params if lora else None)
+        per_token = plan.model.flops_per_token if exact else convention
         self.flops_per_step = per_token * plan.training.global_batch * plan.model.sequence_length
         self.price = price_usd_per_hour(plan.spec)
 

@@ -5,15 +5,23 @@ import json
 import pytest
 import torch
 
+from sixnd.planner.activations import Tokens, bytes_whole, layer_tensors
+from sixnd.planner.candidates import Layouts
+from sixnd.planner.lora import Adapters
+from sixnd.planner.machine import Machine
+from sixnd.planner.memory import program
+from sixnd.planner.transformer import Transformer
 from sixnd.runner.export.huggingface import llama_of, to_llama
 from sixnd.runner.export.huggingface_config import config, generation_config
 from sixnd.runner.export.huggingface_folder import new_folder, write_weights
 from sixnd.runner.lora import is_adapter, whole_weights
 from sixnd.runner.model import build_chunk, transformer_config
 from sixnd.runner.trainer import Trainer
+from sixnd.specs import catalog
 from sixnd.specs.plan import Plan
 from tests.runner import alone, tiny
 from tests.runner.adapted import adapted
+from tests.runner.test_kept_tensors import kept_bytes
 
 TOKENS = torch.randint(500, (2, tiny.LENGTH), generator=torch.Generator().manual_seed(7))
 PLACES = torch.arange(tiny.LENGTH).expand(2, -1)
@@ -119,3 +127,17 @@ def test_transformers_gives_the_same_logits_of_the_merged_model(tied, tmp_path):
         theirs = model(TOKENS).logits
     assert not torch.allclose(ours, base, atol=0.1)
     assert torch.allclose(theirs, ours, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("targets", [("attention",), ("attention", "feed-forward")], ids=str)
+def test_the_cpu_keeps_the_activations_that_a_plan_counts(targets, tmp_path):
+    plan, sequences = adapted(planned(), rank=16, targets=targets), tiny.BATCH
+    with alone.one_rank(tmp_path):
+        found = kept_bytes(plan, sequences)
+    model = Transformer.of_shape(plan.model.shape, tiny.VOCABULARY, tiny.LENGTH, tied=False)
+    software, _ = program(Machine(catalog.accelerator("cpu-2core"), plan.cluster, "fp32"))
+    adapters = Adapters(16, targets)
+    at = Tokens(model.architecture, Layouts.of(plan.layout), software, model.sequence, adapters=adapters)
+    layers = model.layers * bytes_whole(layer_tensors(at, with_experts=False))[0]
+    ends = at.layer_input[0] + 4 * sequences * tiny.LENGTH * tiny.VOCABULARY
+    assert found == pytest.approx(layers + ends, rel=0.03)
