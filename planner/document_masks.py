@@ -40,7 +40,7 @@ def counted(facts: Facts) -> list[Step]:
         f"{parts['scores']:.5g} / {sum(parts.values()):.5g} FLOPs of a token: scores of whole sequences, where "
         "documents are masked from each other"
     )
-    return [Step("counted too much at most", formula, _share(facts.model), _SOURCE, "share of FLOPs")]
+    return [Step("counted too much at most", formula, _share(facts.model), "counted by module", "share of FLOPs")]
 
 
 def _share(model: Transformer) -> float:
