@@ -91,11 +91,12 @@ def _other_schedule(trained: PlannedTraining) -> Decision:
     cosine, other = sum(horizons), 1 + share * sum(horizons[:-1])
     name = trained.schedule if cools else "wsd"
     before = "of the constant part" if name == "wsd" else "of before the cooldown"
+    same = "at one horizon both reach about the same loss; " if name == "wsd" else ""
     return Decision(
         what=f"training.schedule: {name} against cosine",
         value=f"{trained.schedule} for one horizon; for several, {name} costs less",
         reason=(
-            f"at one horizon both reach about the same loss; with {name} the checkpoints {before} serve "
+            f"{same}with {name} the checkpoints {before} serve "
             f"shorter horizons, each for a cooldown of {share:.0%} of its steps: models at a quarter, a half and all "
             f"of these tokens cost {other:.2f} runs with {name}, {cosine:.2f} with cosine"
         ),
