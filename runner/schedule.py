@@ -22,9 +22,9 @@ class Scheduler(OptimizerParamScheduler):
         first = self.lr_decay_steps - cooldown
         if self.lr_decay_style != "inverse-square-root" or not first < self.num_steps <= self.lr_decay_steps:
             return float(super().get_lr(param_group))
-        rates: dict[str, Any] = {"min_lr": self.min_lr, "max_lr": self.max_lr} | param_group
-        lowest = float(rates["min_lr"])
-        highest = max(lowest, rates["max_lr"] * math.sqrt(max(self.lr_warmup_steps, 1) / first))
+        rates = {"min_lr": self.min_lr, "max_lr": self.max_lr} | param_group
+        lowest, peak = float(rates["min_lr"]), float(rates["max_lr"])
+        highest = max(lowest, peak * math.sqrt(max(self.lr_warmup_steps, 1) / first))
         fallen = (self.num_steps - first) / cooldown
         left = 1 - (math.sqrt(fallen) if self.lr_wsd_decay_style == "minus_sqrt" else fallen)
         return lowest + left * (highest - lowest)
