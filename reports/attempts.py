@@ -53,7 +53,7 @@ def _seconds_between(start: str, stop: str) -> float | None:
     return seconds if seconds >= 0 else None
 
 
-def _clock(time: str) -> str:
+def clock(time: str) -> str:
     """A time for people, to the second; as it stands where it cannot be read."""
     try:
         return datetime.fromisoformat(time).strftime("%Y-%m-%d %H:%M:%S %Z").strip()
@@ -72,8 +72,8 @@ def _attempt(record: RunRecord, launch: Launch, *, last: bool) -> Attempt:
         wall = wall.model_copy(update={"full": f"≥ {wall.text}"})
     return Attempt(
         number=launch.attempt,
-        started=_clock(launch.time),
-        ended=_clock(end.time) if end else "not recorded",
+        started=clock(launch.time),
+        ended=clock(end.time) if end else "not recorded",
         resumed_from_step=launch.resumed_from_step,
         last_step=steps[-1].step if steps else None,
         steps=len(steps),

@@ -276,6 +276,17 @@ class Attempt(Document):
     machine: str
 
 
+class LogEntry(Document):
+    """One line of a run's log."""
+
+    time: str
+    """UTC; empty where the record tells only the step."""
+    step: int
+    what: str
+    """`started`, `note`, `alarm, skip`, the status of an end, and the like."""
+    text: str
+
+
 class Checkpoint(Document):
     """A complete checkpoint."""
 

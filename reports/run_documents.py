@@ -7,6 +7,7 @@ from sixnd.reports.documents import (
     Attempt,
     Baseline,
     Checkpoint,
+    LogEntry,
     Pair,
     PhaseRow,
     PlanFacts,
@@ -42,6 +43,8 @@ class RunFacts(Document):
     """What became of what the base knew; none where training started from new weights."""
     attempts: list[Attempt]
     checkpoints: list[Checkpoint]
+    log: list[LogEntry]
+    """What happened and what people noted, in order."""
     samples: list[TextSample]
     series: list[Series]
     provenance: list[Pair]

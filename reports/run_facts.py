@@ -22,6 +22,7 @@ from sixnd.reports.forgetting_facts import forgetting_facts
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
+from sixnd.reports.run_log import run_log
 from sixnd.reports.series import all_series
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
@@ -56,6 +57,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
             for saved in record.of(CheckpointSaved)
         ],
+        log=run_log(record),
         samples=[TextSample(**sample.model_dump(exclude={"kind"})) for sample in record.of(Sample)],
         series=all_series(plan, record),
         provenance=_provenance(plan, record) + planned.provenance[1:],

@@ -1,7 +1,7 @@
 """The tables of a run's report, in order, as terminal, Markdown and HTML all show them."""
 
 from sixnd.reports.data_tables import data_tables
-from sixnd.reports.documents import Row
+from sixnd.reports.documents import LogEntry, Row
 from sixnd.reports.evaluation_tables import evaluation_tables
 from sixnd.reports.forgetting_tables import forgetting_table
 from sixnd.reports.run_documents import RunFacts
@@ -18,6 +18,7 @@ def run_tables(facts: RunFacts) -> list[Table]:
         sources_table(facts.sources),
         phases_table(facts.phases),
         *data_tables(facts.data),
+        _log(facts.log),
         _attempts(facts),
         _checkpoints(facts),
         pairs_table("provenance", "Provenance", facts.provenance),
@@ -53,6 +54,13 @@ def _baseline(facts: RunFacts) -> Table:
             Line(("Nats by which the model is better", b.gain.text)),
         ]
     return titled("baseline", "Against the simplest model", "Model|#Loss", lines)
+
+
+def _log(entries: list[LogEntry]) -> Table:
+    """Empty where all that happened is starts and ends: the attempts tell of these."""
+    told = any(entry.time == "" or entry.what == "note" for entry in entries)
+    lines = [Line((entry.time or NONE, f"{entry.step:,}", entry.what, entry.text)) for entry in entries if told]
+    return titled("log", "Log", "Time|#Step|What|Text", lines, "`sixnd note RUN TEXT` adds to it.")
 
 
 def _attempts(facts: RunFacts) -> Table:

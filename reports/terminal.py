@@ -35,7 +35,7 @@ _STYLES = {
     "not predicted": "dim",
     "so far": "dim",
 }
-_CHECKPOINTS_SHOWN = 5
+_LAST_SHOWN = {"checkpoints": 5, "log": 12}
 _LAYOUTS_SHOWN = 5
 _RESIDUALS_SHOWN = 8
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
@@ -152,15 +152,15 @@ def _sample(sample: TextSample) -> "list[RenderableType]":
 
 
 def _shortened(table: Table) -> Table:
-    """Only the last checkpoints, of which a long run has hundreds, the fastest layouts, the gist of a reason."""
+    """Of what a long run has hundreds of, the last; the fastest layouts; the gist of a reason."""
     if table.key == "choices":
         return replace(table, lines=tuple(replace(line, cells=_first_clause(line.cells)) for line in table.lines))
     if table.key == "pareto" and len(table.lines) > _LAYOUTS_SHOWN:
         more = f"The fastest {_LAYOUTS_SHOWN} of {len(table.lines)}; sixnd report shows all."
         return replace(table, lines=table.lines[:_LAYOUTS_SHOWN], notes=(more, *table.notes))
-    if table.key != "checkpoints" or len(table.lines) <= _CHECKPOINTS_SHOWN:
+    if table.key not in _LAST_SHOWN or len(table.lines) <= _LAST_SHOWN[table.key]:
         return table
-    kept = table.lines[-_CHECKPOINTS_SHOWN:]
+    kept = table.lines[-_LAST_SHOWN[table.key] :]
     return replace(table, lines=kept, notes=(f"The last {len(kept)} of {len(table.lines)}.",))
 
 

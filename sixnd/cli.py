@@ -25,6 +25,7 @@ from sixnd.init_verb import init
 from sixnd.ladder_verbs import ladder
 from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
+from sixnd.note_verb import note
 from sixnd.show_verb import show
 from sixnd.stop_verb import stop
 from sixnd.sweep_verb import sweep
@@ -47,7 +48,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 
 
 _ORDER = ["init", "validate", "show", "plan", "sweep", "diff", "explain", "allocate", "audit", "data", "tokenizer"]
-_ORDER += ["run", "status", "stop", "report", "sample", "export", "calibrate", "ladder", "fit"]
+_ORDER += ["run", "status", "stop", "note", "report", "sample", "export", "calibrate", "ladder", "fit"]
 _ORDER += ["catalog", "schema", "doctor"]
 
 
@@ -342,6 +343,7 @@ app.add_command(sample)
 app.add_command(ladder)
 app.add_command(diff)
 app.add_command(init)
+app.add_command(note)
 app.add_command(show)
 app.add_command(sweep)
 app.add_command(stop)

@@ -6,6 +6,7 @@ from pathlib import Path
 from sixnd.specs.errors import SixndError
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.load import load_law, load_plan, read_text
+from sixnd.specs.notes import NOTES
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord, read_record
 from sixnd.specs.yaml_reader import read_yaml
@@ -17,10 +18,13 @@ Subject = Plan | LawDocument | Run | list[Run]
 
 
 def read_run(folder: Path) -> Run:
-    """The plan and the record of the run in ``folder``; raises ``SixndError`` where no run is."""
+    """The plan, and the record with what was noted, of the run in ``folder``; raises ``SixndError`` where no run is."""
     if not (folder / "record.jsonl").is_file():
         raise SixndError(f"{folder} holds no run: there is no record.jsonl in it")
-    return load_plan(folder / "plan.yaml"), read_record(folder / "record.jsonl")
+    record, notes = read_record(folder / "record.jsonl"), folder / NOTES
+    if notes.is_file():
+        record = RunRecord(events=[*record.events, *read_record(notes).events])
+    return load_plan(folder / "plan.yaml"), record
 
 
 def read_subject(path: Path, *more: Path) -> Subject:

@@ -12,6 +12,7 @@ from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
 from sixnd.specs.errors import InvalidDocumentError, Problem
 from sixnd.specs.evaluation_record import EvaluationEvent, SourceLosses, TaskScores
+from sixnd.specs.notes import Note
 from sixnd.specs.plan import PhaseName
 from sixnd.specs.run_events import Alarm, Paused, Spent
 
@@ -166,6 +167,7 @@ Event = Annotated[
     | Sample
     | Mix
     | EvaluationEvent
+    | Note
     | End,
     Field(discriminator="kind"),
 ]
