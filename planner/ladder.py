@@ -16,7 +16,7 @@ from sixnd.planner.laws import Array
 from sixnd.planner.plan import make_plan
 from sixnd.planner.rungs import Relocate, RungPlan, rung_plans, template
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.errors import ContradictionError, InfeasibleError, Problem
 from sixnd.specs.ladder import DesignName, DesignOption, Expected, Ladder, LadderTarget, Rung
 from sixnd.specs.laws import NamedLaw
 from sixnd.specs.plan import Estimate, Plan
@@ -70,8 +70,14 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
     """Design the ladder of a target, and the specs of its rungs.
 
     ``spec_file`` is the target's spec as the ladder shall name it; ``relocate`` rewrites the paths of its data.
-    Raises ``InfeasibleError`` where the share pays for no ladder, and what ``make_plan`` raises for the target.
+    Raises ``InfeasibleError`` where the share pays for no ladder, ``ContradictionError`` where the target starts from a
+    base, and what ``make_plan`` raises for the target.
     """
+    if spec.continual is not None:
+        message = (
+            "a ladder's law is of models trained from new weights, and tells nothing of one from a base; leave it out"
+        )
+        raise ContradictionError(Problem(("continual",), message))
     target = make_plan(spec)
     before = known(spec.planning_law, own=isinstance(spec.law, NamedLaw))
     noise_sd, noise_source = noise(before.law.law, request.noise_sd)

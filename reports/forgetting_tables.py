@@ -6,7 +6,7 @@ from sixnd.reports.tables import NONE, Line, Table, titled
 
 _HELD_OUT = (
     "Held-out text of each source, the same at every measurement. General text stands for what the base knows: a loss "
-    "that rises is forgetting. Losses are nats per token; bits per byte = loss · tokens / bytes / ln 2."
+    "that rises is forgetting. Losses are nats per token; bits are bits per byte = loss · tokens / bytes / ln 2."
 )
 
 
@@ -14,7 +14,7 @@ def forgetting_table(facts: ForgettingFacts | None) -> Table:
     """General and new text before the first step, on the way, and last; without a row where nothing was measured."""
     rows = [] if facts is None else facts.sources
     notes = [] if facts is None else [f"Started from {facts.base}; {facts.replay.text} of the tokens are replayed."]
-    columns = "Held-out text|Kind|#Share trained|#Before|#Highest|#After|#Change|#Bits/byte before|#After|#Change"
+    columns = "Held-out text|Kind|#Share trained|#Before|#Highest|#After|#Change|#Bits before|#Bits after|#Bits change"
     return titled("forgetting", "Forgetting", columns, [_line(row) for row in rows], *notes, _HELD_OUT)
 
 
@@ -31,7 +31,8 @@ def _bare(figure: Figure) -> str:
 
 def comparison_tables(facts: ForgettingComparison) -> list[Table]:
     """Every run's losses, and its settings."""
-    columns = "Run|#Replay|#General before|#After|#Forgotten|#Bits/byte|#New before|#After|#Learnt|#Bits/byte"
+    each = [f"#{text} before|#{text} after|#{gained}|#{gained}, bits" for text, gained in _GAINS]
+    columns = "|".join(["Run|#Replay", *each])
     losses = titled(
         "compared", "What was forgotten, and what learnt", columns, [_run(run) for run in facts.runs], _COMPARED
     )
@@ -41,9 +42,10 @@ def comparison_tables(facts: ForgettingComparison) -> list[Table]:
     return [losses, titled("runs", "Runs", "Run|#Replay|#Peak learning rate|#Tokens|Base", settings)]
 
 
+_GAINS = (("General", "Forgotten"), ("New", "Learnt"))
 _COMPARED = (
     "Nats per token on held-out text; forgotten is general text after less before, learnt is new text before less "
-    "after, and the same in bits per byte behind each."
+    "after; bits are bits per byte."
 )
 
 

@@ -556,6 +556,6 @@ class Plan(Document):
             "held_out_batches": self.evaluation.batches,  # what is held out is not trained on
         }
         if self.continual is not None:  # left out else, so that plans of before it keep their fingerprint
-            said = self.continual.model_dump(mode="json", exclude=WHERE_IT_LIES)
+            said = self.continual.model_dump(mode="json", exclude=WHERE_IT_LIES, exclude_none=True)
             parts["continual"] = said | {"source_batches": self.evaluation.source_batches}  # held out, not trained on
         return sha256_of(parts)[:8]

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from sixnd.planner.continual import from_base
 from sixnd.planner.explain import explain
+from sixnd.planner.ladder import Request, make_ladder
 from sixnd.planner.plan import make_plan
+from sixnd.planner.relocation import relocated
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.errors import ContradictionError
 from sixnd.specs.load import load_budget, load_plan
 from sixnd.specs.plan import Plan
 from tests.specs import bases
@@ -144,3 +147,15 @@ def test_where_the_base_lies_changes_no_fingerprint_and_its_weights_do(folder: P
 
 def test_a_plan_from_new_weights_keeps_the_fingerprint_it_had() -> None:
     assert bases.plan_of_base().fingerprint() == "f4371f6a"
+
+
+def test_a_ladder_for_a_run_from_a_base_is_refused(folder: Path) -> None:
+    with pytest.raises(ContradictionError, match="tells nothing of one from a base"):
+        make_ladder(spec(folder), Request(share=0.05), "code.yaml")
+
+
+def test_a_run_goes_on_elsewhere_from_the_same_base(folder: Path) -> None:
+    plan = planned(folder, "rewarm: none")
+    moved = relocated(plan, spec(folder, "rewarm: none"))
+    assert moved.continual == plan.continual
+    assert moved.fingerprint() == plan.fingerprint()
