@@ -6,12 +6,13 @@ ROOMS := specs planner runner reports
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-integration lint links typecheck layers schema clean
+.PHONY: help install quickstart test test-integration soak lint links typecheck layers schema clean
 
 help:
 	@echo "make quickstart   install, plan, train on this CPU, report (about ten minutes)"
 	@echo "make test         style, types, layers, tests"
 	@echo "make test-integration   real trainings, clusters and processes: half an hour"
+	@echo "make soak         one run put to every fault there is, against one left alone"
 	@echo "make lint | typecheck | layers | schema | install | clean"
 
 # Installed anew whenever what is to be installed changes.
@@ -34,6 +35,10 @@ test: lint typecheck layers
 # Real trainings, clusters and processes of more than about twenty seconds.
 test-integration: install
 	$(BIN)/python -m pytest -m integration
+
+# One run put to every fault there is, against one that is left alone: see docs/soak.md.
+soak: install
+	$(BIN)/python -m pytest -m soak --capture=no
 
 lint: install
 	$(BIN)/ruff check .
