@@ -1,5 +1,7 @@
 """Annealing: the last steps of training read another blend, richer in what is scarce and good."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sixnd.planner.laws import Array
@@ -10,6 +12,7 @@ from sixnd.specs.annealing import UPWEIGHTED_KINDS, UPWEIGHTED_SHARE, Anneal, he
 from sixnd.specs.budget import BudgetSpec, Data
 from sixnd.specs.errors import InfeasibleError, Problem
 from sixnd.specs.plan import PhaseName, PhaseShare, PlannedAnneal, PlannedData, PlannedPhase, PlannedSource
+from sixnd.specs.step_batches import StepBatches
 
 DEFAULT_SOURCE = (
     "rule: 70 % of the main blend and 30 % of what is good, the shares by which Llama 3's authors judged data by "
@@ -46,7 +49,7 @@ def overall_shares(data: Data) -> Array:
     return (1 - part) * main + part * annealing_shares(data, data.anneal).shares
 
 
-def with_annealing(spec: BudgetSpec, data: PlannedData, steps: int) -> PlannedData:
+def with_annealing(spec: BudgetSpec, data: PlannedData, steps: int, batches: StepBatches) -> PlannedData:
     """``data`` of one phase of so many steps in two phases, where the spec asks for it.
 
     Raises ``InfeasibleError`` where there are not two steps to share.
@@ -59,10 +62,11 @@ def with_annealing(spec: BudgetSpec, data: PlannedData, steps: int) -> PlannedDa
             "data.anneal needs a step of each blend, and training is one step; leave it out, or lower global_batch"
         )
         raise InfeasibleError(message, (Problem(("data", "anneal"), "two phases in one step"),))
-    last = min(max(round(anneal.share * steps), 1), steps - 1)
+    last = annealing_steps(anneal.share, steps, batches)
     main = np.array([source.weight for source in data.sources])
     annealing = annealing_shares(spec.data, anneal).shares
-    planned = in_two_phases(data.sources, main, annealing, (steps - last, last), data.tokens // steps, anneal.repeat)
+    of_phases = PhaseSteps(steps - last, last, batches, data.tokens // batches.samples_after(steps))
+    planned = in_two_phases(data.sources, main, annealing, of_phases, anneal.repeat)
     read = [sum(part.tokens for part in parts) for parts in zip(*(p.sources for p in planned.phases), strict=True)]
     repeated = repetition(spec.planning_law).repeated_tokens
     sources = [
@@ -71,16 +75,46 @@ def with_annealing(spec: BudgetSpec, data: PlannedData, steps: int) -> PlannedDa
     return data.model_copy(update={"sources": sources, "anneal": planned})
 
 
+def annealing_steps(share: float, steps: int, batches: StepBatches) -> int:
+    """Steps that read the nearest to so large a share of all samples; both phases have one at least."""
+    samples = batches.samples_after(steps)
+    last = round(share * (samples / batches.full))
+    if batches.stages and last > batches.stages[-1].steps:  # it begins while the batch still grows
+        last = steps - batches.step_reaching((1 - share) * samples)
+    return min(max(last, 1), steps - 1)
+
+
+@dataclass(frozen=True)
+class PhaseSteps:
+    """Steps of the two phases, and what they read."""
+
+    main: int
+    annealing: int
+    batches: StepBatches
+    length: int
+    """Tokens in a sequence."""
+
+    @property
+    def samples(self) -> tuple[int, int]:
+        """Sequences that each phase reads."""
+        main = self.batches.samples_after(self.main)
+        return main, self.batches.samples_after(self.main + self.annealing) - main
+
+    def of_sources(self, shares: Array, samples: int) -> Array:
+        """Tokens of each source."""
+        return shares * (samples / self.batches.full) * (self.batches.full * self.length)
+
+
 def in_two_phases(
-    sources: list[PlannedSource], main: Array, annealing: Array, steps: tuple[int, int], step_tokens: int, repeat: bool
+    sources: list[PlannedSource], main: Array, annealing: Array, steps: PhaseSteps, repeat: bool
 ) -> PlannedAnneal:
     """The phases of so many ``steps`` each, by the sources' shares in them."""
-    tokens = main * steps[0] * step_tokens, annealing * steps[1] * step_tokens
+    samples, names = steps.samples, [source.name for source in sources]
+    tokens = steps.of_sources(main, samples[0]), steps.of_sources(annealing, samples[1])
     unique = [_unique(s.unique_tokens, m, a, repeat) for s, m, a in zip(sources, *tokens, strict=True)]
-    names = [source.name for source in sources]
-    first = _phase("main", (1, steps[0]), step_tokens, names, main, [each[0] for each in unique])
-    span = (steps[0] + 1, steps[0] + steps[1])
-    second = _phase("annealing", span, step_tokens, names, annealing, [each[1] for each in unique])
+    first = _phase("main", (1, steps.main), samples[0] * steps.length, names, main, [each[0] for each in unique])
+    span = (steps.main + 1, steps.main + steps.annealing)
+    second = _phase("annealing", span, samples[1] * steps.length, names, annealing, [each[1] for each in unique])
     return PlannedAnneal(repeat=repeat, phases=[first, second])
 
 
@@ -95,12 +129,11 @@ def _unique(unique: float | None, main: float, annealing: float, repeat: bool) -
 def _phase(
     name: PhaseName,
     span: tuple[int, int],
-    step_tokens: int,
+    tokens: int,
     sources: list[str],
     shares: Array,
     unique: list[float | None],
 ) -> PlannedPhase:
-    tokens = step_tokens * (span[1] - span[0] + 1)
     parts = [
         PhaseShare(
             name=source,

@@ -8,7 +8,8 @@ import numpy as np
 
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate, candidates, nearest, of_family, with_vocab
-from sixnd.planner.goodput import WallClock, steps_within
+from sixnd.planner.batch_ramp import StageSeconds, planned_batches
+from sixnd.planner.goodput import WallClock, most_steps, steps_within
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search, step_time
@@ -19,10 +20,12 @@ from sixnd.planner.rules import Setting
 from sixnd.planner.sites import over_sites, with_link
 from sixnd.planner.transformer import Transformer
 from sixnd.planner.vocabulary import padding_multiple
+from sixnd.specs.batch_ramp import PlannedBatch
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import TimeBreakdown
+from sixnd.specs.step_batches import StepBatches
 
 _ROUNDS = 10
 _FIRST_MFU = 0.4
@@ -41,16 +44,30 @@ class Draft:
     time: TimeBreakdown
     rounds: int = 1
     """Rounds until a budget of hours or money settled."""
+    stages: tuple[PlannedBatch, ...] = ()
+    """Batches of all steps, where a ramp changes them."""
+    saved_s: float = 0.0
+    """Seconds that the ramp's smaller steps take less than as many full ones."""
+
+    @property
+    def batches(self) -> StepBatches:
+        """What each step reads."""
+        return StepBatches(self.batch.sequences, self.stages)
 
     @property
     def tokens(self) -> int:
         """Training tokens D."""
-        return self.steps * self.batch.sequences * self.candidate.model.sequence
+        return self.batches.samples_after(self.steps) * self.candidate.model.sequence
 
     @property
     def step_time_s(self) -> float:
-        """Seconds of one step."""
+        """Seconds of one step of the full batch."""
         return float(sum(self.time.plain().values()))
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of all steps."""
+        return self.steps * self.step_time_s - self.saved_s
 
     @property
     def compute_flops(self) -> float:
@@ -97,7 +114,7 @@ class Drafter:
         return float(self.question.loss(params, tokens))
 
     def mfu(self, draft: Draft) -> float:
-        """Exact model FLOPs a second over the cluster's dense peak."""
+        """Exact model FLOPs a second over the cluster's dense peak, in steps of the full batch."""
         model, machine = draft.candidate.model, self.machine.planned
         flops = draft.batch.sequences * model.sequence * model.training_flops
         return flops / (machine.count * machine.peak_flops * draft.step_time_s)
@@ -119,7 +136,8 @@ class Drafter:
 
     def clock(self, draft: Draft) -> WallClock:
         """The wall-clock of a draft."""
-        return WallClock(self.spec, self.machine, draft.candidate.model.params, draft.steps, draft.step_time_s)
+        params, step_s = draft.candidate.model.params, draft.step_time_s
+        return WallClock(self.spec, self.machine, params, draft.steps, step_s, draft.saved_s)
 
     def candidate_for(self, compute: float) -> Candidate:
         """The model for a compute budget, or the spec's; with its adapters."""
@@ -189,6 +207,8 @@ class Drafter:
         return min(seen, key=lambda d: self.loss(d.candidate.model.active_params, d.tokens))
 
     def _filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
+        if self.spec.training.batch_ramp is not None:
+            return self._ramp_filled(draft, seconds, rounds)
         params = draft.candidate.model.params
         steps = steps_within(self.spec, self.machine, params, draft.step_time_s, seconds)
         if steps < 1:
@@ -200,23 +220,46 @@ class Drafter:
             steps = draft.steps
         return Draft(draft.candidate, draft.batch, steps, draft.found, draft.time, rounds)
 
+    def _ramp_filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
+        """The same with a ramp of the batch: as many tokens, counted in full batches, as there is time for."""
+        if self.spec.data.tokens is not None:
+            return replace(draft, rounds=rounds)
+        model, full, ramp = draft.candidate.model, draft.batch.sequences, self.spec.training.batch_ramp
+        stages = StageSeconds(self.setting(model, draft.batches), draft.found.layout, self.spec)
+
+        def at(count: int) -> Draft:
+            steps, found = planned_batches(ramp, full, model.sequence, float(count * full * model.sequence))
+            return replace(draft, steps=steps, rounds=rounds, stages=found.stages, saved_s=stages.saved_s(found))
+
+        def fits(count: int) -> bool:
+            try:
+                some = at(count)
+            except InfeasibleError:  # too few tokens for the ramp: more may still fit
+                return True
+            return self.clock(some).expected_s <= seconds
+
+        return at(most_steps(fits, int(seconds / draft.step_time_s) + 1))
+
     def draft(self, candidate: Candidate, tokens: float, whole: Callable[[float], int] = math.floor) -> Draft:
         """The draft of one model on so many tokens: batch by law, fastest layout, whole steps."""
         model = candidate.model
         batch = global_batch(self.spec, self.point(candidate, tokens))
-        steps = whole(tokens / (batch.sequences * model.sequence) * (1 + 1e-12))
+        ramp = self.spec.training.batch_ramp
+        steps, batches = planned_batches(ramp, batch.sequences, model.sequence, tokens, whole)
         if steps < 1:
             raise InfeasibleError(
                 f"the budget pays for {tokens:.3g} tokens, one step of {batch.sequences} sequences takes "
                 f"{batch.sequences * model.sequence:.3g}; raise the budget or lower training.global_batch"
             )
-        found, time = self._layout(self.setting(model, batch.sequences))
-        return Draft(candidate, batch, steps, found, time)
+        setting = self.setting(model, batches)
+        found, time = self._layout(setting)
+        saved_s = StageSeconds(setting, found.layout, self.spec).saved_s(batches)
+        return Draft(candidate, batch, steps, found, time, stages=batches.stages, saved_s=saved_s)
 
-    def setting(self, model: Transformer, sequences: int) -> Setting:
-        """What a layout is chosen for, with steps of so many sequences."""
+    def setting(self, model: Transformer, batches: StepBatches) -> Setting:
+        """What a layout is chosen for, with steps of these batches."""
         sites = self.spec.cluster.sites
-        return Setting(model, self.machine, sequences, sites.count if sites else 1)
+        return Setting(model, self.machine, batches.full, sites.count if sites else 1, batches.sizes[:-1])
 
     def point(self, candidate: Candidate, tokens: float) -> Point:
         """What the laws of learning rate and batch are functions of, for that model on so many tokens."""

@@ -6,19 +6,20 @@ from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.evaluation import ITEM_TOKENS, MOST_TASK_STEPS, TASK_ROWS
 from sixnd.specs.plan import Decision, PlannedEvaluation, PlannedModel, PlannedTraining
+from sixnd.specs.step_batches import StepBatches
 
 _FORWARD = 1 / 3
 """FLOPs of a forward pass over those of a training step, whose backward pass is twice the forward one."""
 _NOTABLE = 0.05
 
 
-def measured(spec: BudgetSpec, every_steps: int, steps: int, step_tokens: int) -> PlannedEvaluation:
+def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> PlannedEvaluation:
     """Sources and tasks beside the validation each ``every_steps``.
 
     Raises ``InfeasibleError`` where tasks would be answered more often than is of use.
     """
     asked = spec.evaluation
-    found = task_steps(spec, every_steps, steps, step_tokens) if asked.tasks else []
+    found = task_steps(spec, every_steps, steps, read, length) if asked.tasks else []
     return PlannedEvaluation(
         every_steps=every_steps,
         batches=asked.batches,
@@ -30,15 +31,15 @@ def measured(spec: BudgetSpec, every_steps: int, steps: int, step_tokens: int) -
     )
 
 
-def task_steps(spec: BudgetSpec, every_steps: int, steps: int, step_tokens: int) -> list[int]:
+def task_steps(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> list[int]:
     """Steps after which the tasks are answered: the first ones that reach the tokens asked for, and the last."""
     asked = spec.evaluation
     if asked.at:
-        found = [math.ceil(tokens / step_tokens) for tokens in asked.at]
+        found = [read.step_reaching(tokens / length) for tokens in asked.at]
     elif asked.every is not None:
-        times = math.floor(steps * step_tokens / asked.every)
+        times = math.floor(read.samples_after(steps) * length / asked.every)
         _check_times(times)
-        found = [math.ceil(number * asked.every / step_tokens) for number in range(1, times + 1)]
+        found = [read.step_reaching(number * asked.every / length) for number in range(1, times + 1)]
     else:
         found = list(range(every_steps, steps + 1, every_steps))
     chosen = sorted({max(1, step) for step in found if step <= steps} | {steps})
@@ -56,12 +57,12 @@ def _check_times(times: int) -> None:
 
 def cost_share(planned: PlannedEvaluation, sources: int, trained: PlannedTraining, sequence: int) -> float:
     """FLOPs of all evaluations over those of the training, at most: forward passes of what they read."""
-    step_tokens = trained.global_batch * sequence
+    batch_tokens, read = trained.global_batch * sequence, trained.batches.samples_after(trained.steps) * sequence
     validations = math.ceil(trained.steps / planned.every_steps)
-    held_out = validations * (planned.batches + planned.source_batches * sources) * step_tokens
+    held_out = validations * (planned.batches + planned.source_batches * sources) * batch_tokens
     rows = planned.items * sum(TASK_ROWS[task] for task in planned.tasks)
     answered = len(planned.task_steps) * rows * min(ITEM_TOKENS, sequence)
-    return _FORWARD * (held_out + answered) / (trained.steps * step_tokens)
+    return _FORWARD * (held_out + answered) / read
 
 
 def task_decisions(
@@ -71,7 +72,8 @@ def task_decisions(
     if not planned.tasks:
         return []
     share = cost_share(planned, len(spec.data.sources), trained, sequence)
-    beyond = sum(tokens > trained.steps * trained.global_batch * sequence for tokens in spec.evaluation.at)
+    read = trained.batches.samples_after(trained.steps) * sequence
+    beyond = sum(tokens > read for tokens in spec.evaluation.at)
     reason = (
         f"{planned.items:,} items each, answered after {len(planned.task_steps):,} steps of the run; all evaluations "
         f"add at most {share:.1%} to the training's FLOPs, which the wall time does not count"

@@ -13,6 +13,7 @@ from sixnd.planner import (
     explain_mix,
     explain_model,
     explain_practice,
+    explain_ramp,
     explain_size,
     explain_training,
 )
@@ -38,6 +39,7 @@ _DECISIONS: dict[str, _Derivation] = {
     "data.anneal": explain_mix.annealing,
     "data.document_masks": counted,
     "training.global_batch": explain_training.batch,
+    "training.batch_ramp": explain_ramp.ramp,
     "training.learning_rate": explain_training.learning_rate,
     "training.schedule": explain_training.schedule,
     "training.adam": explain_training.adam,
@@ -85,6 +87,7 @@ _SHORT = {
     "vocabulary": "model.vocab_size",
     "flops": "model.flops_per_token",
     "batch": "training.global_batch",
+    "ramp": "training.batch_ramp",
     "lr": "training.learning_rate",
     "schedule": "training.schedule",
     "adam": "training.adam",

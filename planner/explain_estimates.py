@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from sixnd.planner.document_masks import counted
+from sixnd.planner.explain_ramp import stage_seconds
 from sixnd.planner.explain_size import REPETITION, tokens
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.layout import step_time
 from sixnd.planner.memory import peak_memory
-from sixnd.planner.rules import Setting
 from sixnd.planner.sites import with_link
 from sixnd.planner.utilisation import PALM, recomputed_flops
 from sixnd.specs.plan import Estimate
@@ -23,7 +23,7 @@ def with_interval(step: Step, estimate: Estimate) -> list[Step]:
 
 def step_time_s(facts: Facts) -> list[Step]:
     """Seconds of one step by what they are spent on."""
-    time = step_time(Setting(facts.model, facts.machine, facts.plan.training.global_batch), facts.plan.layout)
+    time = step_time(facts.setting, facts.plan.layout)
     parts = with_link(time, facts.spec, facts.model.params).plain()
     total = float(sum(parts.values()))
     steps = [
@@ -74,9 +74,13 @@ def hfu(facts: Facts) -> list[Step]:
 
 def train_time_s(facts: Facts) -> list[Step]:
     """Steps times step time."""
-    steps, step_s = facts.plan.training.steps, _step_s(facts)
-    found = Step("training time", f"{steps:,} steps × {step_s:.5g} s", steps * step_s)
-    return with_interval(found, facts.plan.estimates.train_time_s)
+    trained, step_s = facts.plan.training, _step_s(facts)
+    if not trained.batch_stages:
+        found = Step("training time", f"{trained.steps:,} steps × {step_s:.5g} s", trained.steps * step_s)
+        return with_interval(found, facts.plan.estimates.train_time_s)
+    stages = stage_seconds(facts)
+    found = Step("training time", "the stages' sum", sum(float(stage.value) for stage in stages))
+    return [*stages, *with_interval(found, facts.plan.estimates.train_time_s)]
 
 
 def tokens_worth(facts: Facts) -> list[Step]:

@@ -33,6 +33,9 @@ def annealing(facts: Facts) -> list[Step]:
     found, phase, steps = annealing_shares(facts.spec.data, anneal), planned.phases[1], facts.plan.training.steps
     whole = f"round({anneal.share:g} × {steps:,}) of {steps:,} steps, at least 1 of each blend"
     tokens = f"{phase.steps:,} steps × {phase.tokens // phase.steps:,} tokens"
+    if facts.plan.training.batch_stages:
+        whole = f"the nearest to {anneal.share:g} of all tokens, of {steps:,} steps, at least 1 of each blend"
+        tokens = f"what steps {phase.first_step:,} to {phase.last_step:,} read"
     return [
         Step("rule", found.how, "given" if anneal.mix or anneal.weights else "default", found.source),
         Step("steps of annealing", whole, phase.steps, "spec: data.anneal.share", "steps"),

@@ -96,8 +96,10 @@ def _hours(facts: Facts) -> list[Step]:
         ),
     ]
     if facts.spec.data.tokens is None:
-        formula = f"{seconds:.6g} s / {step:.4g} s a step, whole ones"
-        steps.append(Step("steps", formula, int(seconds / step), "", "steps"))
+        formula, count = f"{seconds:.6g} s / {step:.4g} s a step, whole ones", int(seconds / step)
+        if facts.plan.training.batch_stages:
+            formula, count = "as many as fit, each batch's step at its own time", facts.plan.training.steps
+        steps.append(Step("steps", formula, count, "", "steps"))
     return steps
 
 
@@ -361,21 +363,14 @@ def _unpinned_optimum(facts: Facts) -> list[Step]:
 def tokens(facts: Facts) -> list[Step]:
     """D: what the compute leaves for N tokens, in whole steps."""
     t, N = facts.plan.training, facts.N
-    batch = t.global_batch * facts.model.sequence
     steps = [*_wanted_tokens(facts)]
-    steps.append(
-        Step(
-            "D",
-            f"{t.steps:,} whole steps × {t.global_batch:,} sequences × {facts.model.sequence:,}",
-            facts.D,
-            "",
-            "tokens",
-        )
-    )
+    sequences = " + ".join(f"{one.steps:,} × {one.global_batch:,}" for one in t.batch_stages)
+    whole = f"({sequences} sequences)" if sequences else f"{t.steps:,} whole steps × {t.global_batch:,} sequences"
+    steps.append(Step("D", f"{whole} × {facts.model.sequence:,}", facts.D, "", "tokens"))
     steps.append(Step("tokens a parameter", f"D/N = {facts.D:.5g}/{N:.5g}", facts.D / N, ""))
     rule = f"(D/N)/20 = {facts.D / N:.4g}/{CHINCHILLA_RATIO:g}"
     steps.append(Step("over-training", rule, facts.D / N / CHINCHILLA_RATIO, f"{HOFFMANN}, Table 3", "times"))
-    assert batch * t.steps == facts.D, "D is whole steps"
+    assert facts.plan.data.tokens == facts.D, "D is whole steps"
     return [*steps, *_epochs(facts)]
 
 

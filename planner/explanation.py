@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sixnd.planner import laws
+from sixnd.planner.batch_ramp import StageSeconds
 from sixnd.planner.continual import from_base
 from sixnd.planner.draft import Drafter
 from sixnd.planner.goodput import WallClock
@@ -87,13 +88,19 @@ class Facts:
     @cached_property
     def setting(self) -> Setting:
         """What a layout is chosen for."""
-        return self.drafter.setting(self.model, self.plan.training.global_batch)
+        return self.drafter.setting(self.model, self.plan.training.batches)
 
     @cached_property
     def clock(self) -> WallClock:
         """The wall-clock of the plan's steps."""
-        step_s = self.plan.estimates.step_time_s.value
-        return WallClock(self.spec, self.machine, self.model.params, self.plan.training.steps, step_s)
+        step_s, trained = self.plan.estimates.step_time_s.value, self.plan.training
+        saved_s = self.stage_seconds.saved_s(trained.batches)
+        return WallClock(self.spec, self.machine, self.model.params, trained.steps, step_s, saved_s)
+
+    @cached_property
+    def stage_seconds(self) -> StageSeconds:
+        """Seconds of a step by its batch."""
+        return StageSeconds(self.setting, self.plan.layout, self.spec)
 
     @property
     def N(self) -> int:  # noqa: N802
@@ -103,8 +110,7 @@ class Facts:
     @property
     def D(self) -> int:  # noqa: N802
         """Training tokens."""
-        t = self.plan.training
-        return t.steps * t.global_batch * self.model.sequence
+        return self.plan.tokens_after(self.plan.training.steps)
 
     @property
     def compute(self) -> float:

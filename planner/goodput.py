@@ -4,7 +4,8 @@ A spec that pins ``cluster.goodput``, and a machine whose failures the catalog d
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -113,11 +114,19 @@ class WallClock:
     params: int
     steps: int
     step_time_s: float
+    """Of the full batch."""
+    saved_s: float = 0.0
+    """Seconds that steps of smaller batches take less."""
 
     @property
     def train_s(self) -> float:
         """Seconds of training."""
-        return self.steps * self.step_time_s
+        return self.steps * self.step_time_s - self.saved_s
+
+    def at_step_time(self, step_time_s: float) -> "WallClock":
+        """The same run where every step takes as many times longer as one of the full batch."""
+        saved_s = self.saved_s * step_time_s / self.step_time_s
+        return replace(self, step_time_s=step_time_s, saved_s=saved_s)
 
     @cached_property
     def stops(self) -> Stops | None:
@@ -174,11 +183,19 @@ class WallClock:
 
 def steps_within(spec: BudgetSpec, machine: Machine, params: int, step_time_s: float, wall_s: float) -> int:
     """The most steps whose expected wall-clock is no longer than ``wall_s``; none may be."""
-    low, high = 0, int(wall_s / step_time_s) + 1
+
+    def fits(steps: int) -> bool:
+        return WallClock(spec, machine, params, steps, step_time_s).expected_s <= wall_s
+
+    return most_steps(fits, int(wall_s / step_time_s) + 1)
+
+
+def most_steps(fits: Callable[[int], bool], above: int) -> int:
+    """The most steps that fit, where ``above`` do not; 0 where one does not."""
+    low, high = 0, above
     while high - low > 1:
         middle = (low + high) // 2
-        fits = WallClock(spec, machine, params, middle, step_time_s).expected_s <= wall_s
-        low, high = (middle, high) if fits else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
     return low
 
 

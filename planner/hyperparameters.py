@@ -10,6 +10,7 @@ from sixnd.planner.transformer import Transformer
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import ContradictionError, Problem
 from sixnd.specs.plan import PlannedTraining, Precision
+from sixnd.specs.step_batches import StepBatches
 
 ADAM_BETA1, ADAM_BETA2, ADAM_EPS = 0.9, 0.95, 1e-8
 ADAM_SOURCE = (
@@ -82,7 +83,7 @@ def global_batch(spec: BudgetSpec, point: Point) -> Batch:
     """
     length = spec.model.sequence_length
     if spec.training.global_batch is not None:
-        return Batch(_whole_sequences(spec.training.global_batch / length), spec.training.global_batch)
+        return Batch(whole_sequences(spec.training.global_batch / length), spec.training.global_batch)
     wanted = lawful_batch_tokens(spec.hyperparameter_law, point)
     sequences = wanted / length
     grain = _base_grain(spec)
@@ -91,15 +92,15 @@ def global_batch(spec: BudgetSpec, point: Point) -> Batch:
     return Batch(max(1, round(sequences / grain)) * grain, wanted)
 
 
-def _whole_sequences(asked: float) -> int:
-    """The nearest number of sequences; where none is asked for exactly, one within a percent that splits best.
+def whole_sequences(asked: float, slack: float = _BATCH_SLACK) -> int:
+    """The nearest number of sequences; where none is asked for exactly, one within ``slack`` of it that splits best.
 
     A batch of 15,381 sequences divides over few layouts, one of 15,360 over very many.
     """
     if asked == round(asked) or asked < 1:
         return max(1, round(asked))
     grain = 1 << round(asked).bit_length()
-    while abs(round(asked / grain) * grain / asked - 1) > _BATCH_SLACK and grain > 1:
+    while abs(round(asked / grain) * grain / asked - 1) > slack and grain > 1:
         grain //= 2
     return round(asked / grain) * grain
 
@@ -147,15 +148,15 @@ def _cut(value: float, lawful: float, own_batch: float | None) -> PeakRate:
 
 
 def training(
-    spec: BudgetSpec, precision: Precision, model: Transformer, point: Point, steps: int, batch: int
+    spec: BudgetSpec, precision: Precision, model: Transformer, point: Point, steps: int, batches: StepBatches
 ) -> PlannedTraining:
-    """The optimizer's settings for so many steps of so many sequences; ``point`` is where the laws are asked."""
+    """The optimizer's settings for so many steps of these batches; ``point`` is where the laws are asked."""
     t = spec.training
-    rate = peak_rate(spec, point, batch * model.sequence)
+    rate = peak_rate(spec, point, batches.full * model.sequence)
     ends = scheduled_steps(t, steps)
     return PlannedTraining(
         steps=steps,
-        global_batch=batch,
+        global_batch=batches.full,
         learning_rate=rate.value,
         final_learning_rate=final_rate(t, rate.value, steps),
         warmup_steps=ends.rising,
@@ -175,4 +176,6 @@ def training(
         deterministic=t.deterministic,
         weight_decay_embeddings=t.weight_decay_embeddings,
         fp8_recipe="tensorwise" if precision == "fp8" else None,
+        batch_stages=list(batches.stages),
+        ramp_learning_rate="schedule" if t.batch_ramp is None else t.batch_ramp.learning_rate,
     )

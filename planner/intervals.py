@@ -8,6 +8,7 @@ from sixnd.planner.goodput import AT_LEAST, WallClock, known_stops
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.plan import PlannedEvaluation
+from sixnd.specs.step_batches import StepBatches
 
 _ABOUT = 10
 
@@ -26,7 +27,7 @@ def checkpoint_steps(clock: WallClock) -> int:
     return tenth if stops is None else max(1, min(tenth, round(best_interval_s(stops) / clock.step_time_s)))
 
 
-def planned_evaluation(spec: BudgetSpec, steps: int, step_tokens: int) -> PlannedEvaluation:
+def planned_evaluation(spec: BudgetSpec, steps: int, read: StepBatches, length: int) -> PlannedEvaluation:
     """The spec's interval, or about ten validations; sources and tasks at the same, unless the spec says else."""
     every = spec.evaluation.every_steps or math.ceil(steps / _ABOUT)
-    return measured(spec, every, steps, step_tokens)
+    return measured(spec, every, steps, read, length)

@@ -155,12 +155,13 @@ def _bare(setting: Setting, pins: Layout, count: int) -> Layouts:
 def _what_would_divide(setting: Setting, pins: Layout) -> str:
     """The largest power of two below the cluster's count that some layout within the pins uses."""
     count = (setting.machine.planned.count - 1) or 1
+    batch = "batches of training.batch_ramp that divide better" if setting.ramp else "a larger training.global_batch"
     smaller = 1 << (count.bit_length() - 1)
     while smaller:
         if len(_bare(setting, pins, smaller)):
-            return f"{smaller} x {setting.machine.planned.accelerator} would do, or a larger training.global_batch"
+            return f"{smaller} x {setting.machine.planned.accelerator} would do, or {batch}"
         smaller //= 2
-    return "change what the layout pins, or training.global_batch"
+    return f"change what the layout pins, or take {batch}"
 
 
 def no_memory(setting: Setting, pins: Layout, space: Space) -> str:

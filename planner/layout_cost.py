@@ -1,7 +1,6 @@
 """What the whole run would cost with each layout that was considered."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sixnd.planner.goodput import WallClock
 from sixnd.specs.plan import LayoutOption
@@ -15,7 +14,7 @@ def with_run_cost(options: Iterable[LayoutOption], clock: WallClock, usable_byte
 def _costed(option: LayoutOption, clock: WallClock, usable_bytes: float) -> LayoutOption:
     if option.step_time_s is None or option.memory_bytes is None:
         return option
-    wall_s = replace(clock, step_time_s=option.step_time_s).expected_s
+    wall_s = clock.at_step_time(option.step_time_s).expected_s
     price = clock.machine.planned.price_usd_per_accelerator_hour
     found = {
         "wall_time_s": wall_s,

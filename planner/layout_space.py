@@ -108,7 +108,7 @@ def _expert_degrees(model: Architecture, pins: Layout, count: int, scale_up_rank
 
 
 def _micro_batches(setting: Setting, pins: Layout, data: int) -> list[tuple[int, ...]]:
-    share = divisors(max(1, setting.global_batch // data))
+    share = divisors(max(1, setting.common_batch // data))
     return [(n,) for n in _pinned([n for n in share if n <= MAX_MICRO_BATCH], pins.micro_batch)]
 
 

@@ -49,15 +49,15 @@ def make_plan(spec: BudgetSpec) -> Plan:
     machine = drafter.machine
     estimates = _estimates(spec, machine, drafter, draft)
     check_hours(spec, estimates.accelerator_hours)
-    model, data = _model(draft), with_annealing(spec, planned_data(spec, draft.tokens), draft.steps)
+    model, data = _model(draft), with_annealing(spec, planned_data(spec, draft.tokens), draft.steps, draft.batches)
     check_epochs(spec, data)
     steps = draft.steps
     point = drafter.point(draft.candidate, draft.tokens)
-    trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batch.sequences)
+    trained = training(spec, machine.precision, draft.candidate.model, point, steps, draft.batches)
     clock, usable = drafter.clock(draft), usable_memory(machine)
     checkpoints = planned_checkpoints(clock)
     where = runtime(machine, draft.candidate.model.adapters)
-    evaluation = planned_evaluation(spec, steps, draft.batch.sequences * draft.candidate.model.sequence)
+    evaluation = planned_evaluation(spec, steps, draft.batches, draft.candidate.model.sequence)
     return Plan(
         version="plan/1",
         name=spec.name,
@@ -119,11 +119,17 @@ def _budget(spec: BudgetSpec, draft: Draft, estimates: Estimates) -> PlannedBudg
     )
 
 
+def _train_basis(draft: Draft) -> str:
+    if not draft.stages:
+        return "steps × step time"
+    return "steps × step time, the smaller batches' steps by the same model; interval: the full batch's"
+
+
 def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draft) -> Estimates:
     m = draft.candidate.model
     batch_tokens = draft.batch.sequences * m.sequence
     step = step_time_estimate(m, draft.found.layout, draft.batch.sequences, machine, draft.step_time_s)
-    train = scaled(step, draft.steps, "s", "steps × step time")
+    train = scaled(step, draft.steps - draft.saved_s / draft.step_time_s, "s", _train_basis(draft))
     run = run_estimates(drafter.clock(draft), train)
     held = "wall-clock × accelerators" + (", spare machines' included" if spec.cluster.spares else "")
     hours = scaled(run.wall, spec.accelerators_held / 3600, "accelerator-hours", held)

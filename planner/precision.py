@@ -45,7 +45,7 @@ def in_best_precision(spec: BudgetSpec) -> InPrecision:
 
 
 def _furthest(spec: BudgetSpec, drafter: Drafter, draft: Draft) -> tuple[float, float]:
-    seconds = draft.steps * draft.step_time_s
+    seconds = draft.train_s
     if accelerator_hours_given(spec):
         return drafter.loss(draft.candidate.model.active_params, draft.tokens), seconds
     return seconds, 0.0

@@ -1,6 +1,7 @@
 """A run's plan on other machines or another layout: what changes the model stays, the rest is planned anew."""
 
 from sixnd.planner.plan import make_plan
+from sixnd.specs.batch_ramp import BatchRamp, BatchStage
 from sixnd.specs.budget import Budget, BudgetSpec, ModelRequest, Training
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Decision, Plan
@@ -54,8 +55,23 @@ def _training(plan: Plan) -> Training:
         "global_batch": float(planned.global_batch * plan.model.sequence_length),
         "learning_rate": planned.learning_rate,
         "precision": planned.precision,
+        "batch_ramp": _ramp(plan),
     }
     return plan.spec.training.model_copy(update=pinned)
+
+
+def _ramp(plan: Plan) -> BatchRamp | None:
+    """The plan's batches as they are, in whole steps."""
+    stages, length = plan.training.batch_stages[:-1], plan.model.sequence_length
+    if not stages:
+        return None
+    return BatchRamp(
+        stages=[
+            BatchStage(until=float(plan.tokens_after(one.last_step)), global_batch=float(one.global_batch * length))
+            for one in stages
+        ],
+        learning_rate=plan.training.ramp_learning_rate,
+    )
 
 
 def _check_vocabulary(plan: Plan, made: Plan) -> None:

@@ -1,5 +1,6 @@
 """One requirement of a layout, and what it looks at."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,21 @@ class Setting:
     """Sequences in one optimizer step."""
     sites: int = 1
     """Data centres over which whole replicas are spread."""
+    ramp: tuple[int, ...] = ()
+    """Smaller batches of the first steps, which the layout must split too."""
+
+    @property
+    def common_batch(self) -> int:
+        """What divides every batch: where replicas and micro-batches divide it, they divide all of them."""
+        return math.gcd(self.global_batch, *self.ramp)
+
+    @property
+    def batch_words(self) -> str:
+        """The batch in sentences of the rules."""
+        if not self.ramp:
+            return f"{self.global_batch} sequences a step"
+        sizes = sorted({*self.ramp, self.global_batch})
+        return f"batches of {sizes[0]} to {sizes[-1]} sequences (common divisor {self.common_batch})"
 
     @property
     def architecture(self) -> Architecture:
@@ -95,6 +111,7 @@ DATA, MICRO_BATCH, RECOMPUTE = ("layout", "data"), ("layout", "micro_batch"), ("
 SEQUENCE_PARALLEL = ("layout", "sequence_parallel")
 FAMILY, SEQUENCE = ("model", "family"), ("model", "sequence_length")
 BATCH, PRECISION, ACCELERATORS = ("training", "global_batch"), ("training", "precision"), ("cluster", "accelerators")
+RAMP = ("training", "batch_ramp")
 
 
 def shape(field: str) -> Path:

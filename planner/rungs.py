@@ -70,7 +70,8 @@ def _of_moved(spec: BudgetSpec, sources: list[Source]) -> PreparedData | None:
 def _lawful(spec: BudgetSpec) -> Training:
     """Batch and learning rate left to the law where it has them; muP carries the target's rate to every width."""
     law = catalog.hyperparameter_law(spec.hyperparameter_law)
-    changes = {} if law.batch_tokens is None else {"global_batch": None}
+    changes: dict[str, object] = {} if law.batch_tokens is None else {"global_batch": None}
+    changes["batch_ramp"] = None  # its tokens are the target's; the laws are of runs whose batch does not change
     if law.learning_rate is not None and spec.training.parametrization == "standard":
         changes["learning_rate"] = None
     return spec.training.model_copy(update=changes)
@@ -110,7 +111,7 @@ def _on_its_cluster(shared: BudgetSpec, shape: Shape, tokens: float) -> BudgetSp
         except InfeasibleError as error:
             refusal = error
             continue
-        hours = draft.steps * draft.step_time_s * count
+        hours = draft.train_s * count
         if best is not None and hours > _THRIFT * best[0]:
             break
         best = (min(hours, best[0]) if best else hours, spec)

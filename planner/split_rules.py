@@ -14,6 +14,7 @@ from sixnd.planner.rule import (
     EXPERT_TENSOR,
     FAMILY,
     PIPELINE,
+    RAMP,
     SEQUENCE,
     SEQUENCE_PARALLEL,
     TENSOR,
@@ -227,9 +228,9 @@ _STAGES = (
 _REPLICAS = (
     Rule(
         "replicas",
-        lambda s, c: uneven(s.global_batch, c.data),
-        lambda s, c: f"{s.global_batch} sequences a step do not divide over DP {first(c.data)}",
-        (DATA, BATCH),
+        lambda s, c: uneven(s.common_batch, c.data),
+        lambda s, c: f"{s.batch_words} do not divide over DP {first(c.data)}",
+        (DATA, BATCH, RAMP),
     ),
     Rule(
         "sites",

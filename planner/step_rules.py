@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sixnd.planner.candidates import Bools, Ints, Layouts
-from sixnd.planner.rule import BATCH, DATA, FAMILY, MICRO_BATCH, RECOMPUTE, VIRTUAL, Rule, Setting, first, uneven
+from sixnd.planner.rule import BATCH, DATA, FAMILY, MICRO_BATCH, RAMP, RECOMPUTE, VIRTUAL, Rule, Setting, first, uneven
 from sixnd.specs.plan import Module
 
 # The batch.
@@ -17,35 +17,33 @@ def _per_round(c: Layouts) -> Ints:
 
 
 def _batch_breaks(s: Setting, c: Layouts) -> Bools:
-    return uneven(s.global_batch, _per_round(c)) & ~uneven(s.global_batch, c.data)
+    return uneven(s.common_batch, _per_round(c)) & ~uneven(s.common_batch, c.data)
 
 
 def _interleaving_breaks(s: Setting, c: Layouts) -> Bools:
-    whole = ~uneven(s.global_batch, _per_round(c))
-    return np.asarray(whole & (c.virtual > 1) & uneven(s.global_batch // _per_round(c), c.pipeline))
+    whole = ~uneven(s.common_batch, _per_round(c))
+    return np.asarray(whole & (c.virtual > 1) & uneven(s.common_batch // _per_round(c), c.pipeline))
 
 
 def _interleaving_sentence(s: Setting, c: Layouts) -> str:
-    count = s.global_batch // first(_per_round(c))
-    return f"interleaving needs micro-batches in multiples of PP {first(c.pipeline)}, but there are {count}"
+    counts = sorted({batch // first(_per_round(c)) for batch in (*s.ramp, s.global_batch)})
+    told = " and ".join(f"{count}" for count in counts if count % first(c.pipeline))
+    return f"interleaving needs micro-batches in multiples of PP {first(c.pipeline)}, but there are {told}"
 
 
 _BATCHES = (
     Rule(
         "global batch",
         _batch_breaks,
-        lambda s, c: (
-            f"{s.global_batch} sequences a step do not divide over DP {first(c.data)} × micro-batch "
-            f"{first(c.micro_batch)}"
-        ),
-        (MICRO_BATCH, DATA, BATCH),
+        lambda s, c: f"{s.batch_words} do not divide over DP {first(c.data)} × micro-batch {first(c.micro_batch)}",
+        (MICRO_BATCH, DATA, BATCH, RAMP),
         split_only=False,
     ),
     Rule(
         "interleaving",  # schedules.forward_backward_pipelining_with_interleaving, at its default group of PP
         _interleaving_breaks,
         _interleaving_sentence,
-        (VIRTUAL, MICRO_BATCH, BATCH),
+        (VIRTUAL, MICRO_BATCH, BATCH, RAMP),
         split_only=False,
     ),
 )

@@ -6,6 +6,7 @@ from sixnd.planner.draft import Draft, Drafter
 from sixnd.planner.hyperparameter_laws import Choice, Point, choices
 from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, PeakRate, peak_rate
 from sixnd.planner.practice import practice_decisions
+from sixnd.planner.ramp_decisions import ramp_decisions
 from sixnd.planner.schedule import schedule_decisions
 from sixnd.specs import catalog
 from sixnd.specs.plan import Decision, PlannedTraining
@@ -17,6 +18,7 @@ def training_decisions(drafter: Drafter, draft: Draft, trained: PlannedTraining)
     """Every choice of the optimizer with its reason and source."""
     return [
         _batch(drafter, draft),
+        *ramp_decisions(trained, draft.candidate.model.sequence),
         _learning_rate(drafter, draft),
         *schedule_decisions(drafter.spec.training, trained),
         _adam(drafter, trained),

@@ -91,13 +91,15 @@ def _counts(plan: Plan, record: RunRecord, state: State) -> list[Row]:
 
 
 def _speed(plan: Plan, record: RunRecord) -> list[Row]:
-    e, steps = plan.estimates, steady(record.steps())
+    e, batches = plan.estimates, plan.training.batches
+    steps = [step for step in steady(record.steps()) if batches.of_step(step.step) == batches.full]
+    full = "steps of the full batch" if batches.stages else ""
     peak = max((float(step.memory_bytes) for step in record.of(Step)), default=None)
     limit = exact("memory", plan.cluster.memory_bytes).text
     rows: list[tuple[str, str, str, Estimate, float | None, str]] = [
-        ("step_time", "Step time", "duration", e.step_time_s, _median(steps, lambda s: s.step_time_s), ""),
-        ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, _median(steps, lambda s: s.tokens_per_s), ""),
-        ("mfu", "MFU", "percent", e.mfu, _median(steps, lambda s: s.mfu), ""),
+        ("step_time", "Step time", "duration", e.step_time_s, _median(steps, lambda s: s.step_time_s), full),
+        ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, _median(steps, lambda s: s.tokens_per_s), full),
+        ("mfu", "MFU", "percent", e.mfu, _median(steps, lambda s: s.mfu), full),
         ("memory", "Peak memory, fullest rank", "memory", e.memory_bytes, peak, f"of {limit}"),
     ]
     return [

@@ -37,7 +37,7 @@ def _sources(plan: Plan, measured: list[SourceLosses]) -> list[SourceCurve]:
 
 def _source(plan: Plan, name: str, measured: list[SourceLosses]) -> SourceCurve:
     rows = [(each.step, source) for each in measured for source in each.sources if source.name == name]
-    step_tokens, last = plan.training.global_batch * plan.model.sequence_length, rows[-1][1]
+    steps, last = [step for step, _ in rows], rows[-1][1]
     return SourceCurve(
         name=name,
         loss=exact("nats", last.loss),
@@ -45,8 +45,8 @@ def _source(plan: Plan, name: str, measured: list[SourceLosses]) -> SourceCurve:
         first_bits_per_byte=exact("number", rows[0][1].bits_per_byte),
         held_out_tokens=exact("integer", last.tokens),
         held_out_bytes=exact("integer", last.bytes),
-        steps=[step for step, _ in rows],
-        tokens=[step * step_tokens for step, _ in rows],
+        steps=steps,
+        tokens=[read * plan.model.sequence_length for read in plan.training.batches.all_after(steps)],
         losses=[_finite(source.loss) for _, source in rows],
         bits=[_finite(source.bits_per_byte) for _, source in rows],
     )

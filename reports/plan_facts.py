@@ -194,6 +194,7 @@ def _training(plan: Plan) -> list[Pair]:
     rows = [
         ("Steps", f"{t.steps:,}"),
         ("Global batch", f"{t.global_batch:,} sequences, {batch} tokens"),
+        *_ramp(plan),
         ("Learning rate", f"{fmt.number(t.learning_rate)}, falling to {fmt.number(t.final_learning_rate)}"),
         ("Schedule", f"{t.schedule}: {t.warmup_steps:,} steps of warm-up, {t.decay_steps:,} of decay"),
         ("AdamW", f"β₁ {t.adam_beta1:g}, β₂ {t.adam_beta2:g}, ε {t.adam_eps:g}, weight decay {t.weight_decay:g}"),
@@ -213,6 +214,22 @@ def _practice(t: PlannedTraining) -> list[tuple[str, str]]:
     z_loss = [("z-loss", f"{t.z_loss:g} · log²Z, beside the loss that is told")] if t.z_loss else []
     free = [] if t.weight_decay_embeddings else [("Embedding", "without weight decay")]
     return [*z_loss, *free, *([("Kernels", "only those that give the same bits each time")] if t.deterministic else [])]
+
+
+def _ramp(plan: Plan) -> list[tuple[str, str]]:
+    """Where the batch grows: its first one, and where the full one begins."""
+    stages = plan.training.batch_stages
+    if not stages:
+        return []
+    first, full = stages[0], stages[-1]
+    read = exact("count", plan.tokens_after(full.first_step - 1)).text
+    between = f" in {len(stages) - 1} stages" if len(stages) > 2 else ""
+    return [
+        (
+            "Batch ramp",
+            f"from {first.global_batch:,} sequences{between}, full from step {full.first_step:,} ({read} tokens)",
+        )
+    ]
 
 
 def _checkpoints(plan: Plan) -> str:

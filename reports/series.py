@@ -29,13 +29,12 @@ def all_series(plan: Plan, record: RunRecord) -> list[Series]:
 
 def _validation(plan: Plan, record: RunRecord, tokens_at: dict[int, int]) -> Series:
     validations = record.validations()
-    tokens_per_step = plan.training.global_batch * plan.model.sequence_length
     return _series(
         "validation_loss",
         "Validation loss",
         "nats per token",
         [validation.step for validation in validations],
-        [tokens_at.get(validation.step, validation.step * tokens_per_step) for validation in validations],
+        [tokens_at.get(validation.step, plan.tokens_after(validation.step)) for validation in validations],
         [validation.loss for validation in validations],
     )
 

@@ -23,8 +23,9 @@ from sixnd.runner.documents import document_begins
 from sixnd.runner.index_cache import prove_indices
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.tokenizers.tokenizer import Tokenizer
-from sixnd.specs.plan import PhaseName, Plan
+from sixnd.specs.plan import PhaseName, Plan, PlannedLayout
 from sixnd.specs.record import Mix, PhaseMix
+from sixnd.specs.step_batches import StepBatches
 
 Batch = dict[str, torch.Tensor]
 _ROUNDING = 1e-6  # samples: more than the shares' sum, off by a few 1e-16, can amount to over 1e9 samples
@@ -64,7 +65,7 @@ def _drawn(blend: BlendedDataset, sources: list[str]) -> dict[str, int]:
 
 def build_datasets(folder: JobFolder, plan: Plan, job: Job) -> tuple[PhasedDataset, BlendedDataset]:
     """Training and validation sequences over the job's indexed files, one sample a sequence."""
-    blender, batch = _Blender(folder, plan, job), plan.training.global_batch
+    blender, batches = _Blender(folder, plan, job), plan.training.batches
     names, sources, blends = [], [], []
     for number, phase in enumerate(plan.phases):
         shares = {part.name: part.share for part in phase.sources if part.share > 0}
@@ -73,10 +74,12 @@ def build_datasets(folder: JobFolder, plan: Plan, job: Job) -> tuple[PhasedDatas
         seed = plan.training.seed + number
         names.append(phase.name)
         sources.append(list(shares))
-        blends.append(blender.blend(Split.train, prefixes, list(shares.values()), phase.steps * batch, seed))
+        size = batches.samples_after(phase.last_step) - batches.samples_after(phase.first_step - 1)
+        blends.append(blender.blend(Split.train, prefixes, list(shares.values()), size, seed))
     held_out = [source.validation_prefix for source in job.sources if source.weight]
     weights = [source.weight for source in job.sources if source.weight]
-    validation = blender.blend(Split.valid, held_out, weights, plan.evaluation.batches * batch, plan.training.seed)
+    validated = plan.evaluation.batches * batches.full
+    validation = blender.blend(Split.valid, held_out, weights, validated, plan.training.seed)
     if torch.distributed.get_rank() == 0:
         prove_indices(blender.cache)
     return PhasedDataset(names, sources, blends), validation
@@ -147,25 +150,23 @@ def most_drawn(weights: Sequence[float], size: int) -> list[int]:
 class StepSampler:
     """Sample numbers of each micro-batch of one data-parallel rank, from step ``first_step`` to ``last_step``.
 
-    Step t (from 1) reads samples [(t−1)·B, t·B). Micro-batch i of rank r holds the samples
-    (t−1)·B + (i·DP + r)·b + [0, b), as Megatron's own sampler deals them out.
+    Step t (from 1) reads samples [S(t−1), S(t)), S being what is read after a step. Micro-batch i of rank r holds the
+    samples S(t−1) + (i·DP + r)·b + [0, b), as Megatron's own sampler deals them out.
     """
 
-    def __init__(self, plan: Plan, data_rank: int, first_step: int, last_step: int) -> None:
-        self.global_batch = plan.training.global_batch
-        self.micro_batch = plan.layout.micro_batch
-        self.data_ranks = plan.layout.data
+    def __init__(
+        self, batches: StepBatches, layout: PlannedLayout, data_rank: int, first_step: int, last_step: int
+    ) -> None:
+        self.micro_batch, self.stride = layout.micro_batch, layout.micro_batch * layout.data
         self.data_rank = data_rank
-        self.steps = range(first_step, last_step + 1)
+        self.edges = batches.all_after(range(first_step - 1, last_step + 1))
 
     def __len__(self) -> int:
-        return len(self.steps) * (self.global_batch // (self.micro_batch * self.data_ranks))
+        return (self.edges[-1] - self.edges[0]) // self.stride
 
     def __iter__(self) -> Iterator[list[int]]:
-        stride = self.micro_batch * self.data_ranks
-        for step in self.steps:
-            start = (step - 1) * self.global_batch + self.data_rank * self.micro_batch
-            for first in range(start, step * self.global_batch, stride):
+        for start, end in itertools.pairwise(self.edges):
+            for first in range(start + self.data_rank * self.micro_batch, end, self.stride):
                 yield list(range(first, first + self.micro_batch))
 
 

@@ -99,7 +99,8 @@ def _multiple(count: int, of: int) -> int:
 
 def _with_batch(plan: Plan, micro_batches: int) -> Plan:
     batch = micro_batches * plan.layout.micro_batch * plan.layout.data
-    return plan.model_copy(update={"training": plan.training.model_copy(update={"global_batch": batch})})
+    changes = {"global_batch": batch, "batch_stages": []}
+    return plan.model_copy(update={"training": plan.training.model_copy(update=changes)})
 
 
 def _with_shape(plan: Plan, **sizes: int) -> Plan:

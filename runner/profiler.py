@@ -40,7 +40,10 @@ def step_times(plan: Plan, seconds: float) -> list[float]:
     trainer = Trainer(plan)
     rank = parallel_state.get_data_parallel_rank()
     steps = WARM_UP + _MOST_STEPS
-    batches = [micro_batches(RandomText(plan), StepSampler(plan, rank, 1, steps)) for _chunk in trainer.chunks]
+    batches = [
+        micro_batches(RandomText(plan), StepSampler(plan.training.batches, plan.layout, rank, 1, steps))
+        for _chunk in trainer.chunks
+    ]
     found, over = [], time.perf_counter() + seconds
     for step in range(steps):
         began = time.perf_counter()

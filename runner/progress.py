@@ -27,7 +27,9 @@ class Progress:
         self.quiet = not live
         self.terminal = live and sys.stderr.isatty()
         self.chances: dict[str, float] = {}
-        self.recent_s: list[float] = []
+        self.batches = plan.training.batches
+        self.recent: list[tuple[float, int]] = []
+        """Seconds and sequences of the last steps."""
         self.logged = 0.0
 
     def say(self, text: str) -> None:
@@ -77,7 +79,7 @@ class Progress:
             self._tell_step(event)
 
     def _tell_step(self, step: Step) -> None:
-        self.recent_s = [*self.recent_s[-19:], step.step_time_s]
+        self.recent = [*self.recent[-19:], (step.step_time_s, self.batches.of_step(step.step))]
         now = time.monotonic()
         if self.quiet or not (self.terminal or now - self.logged >= _LOG_EVERY_S):
             return
@@ -91,8 +93,10 @@ class Progress:
     def line(self, step: Step) -> str:
         """Step, loss, speed and time left, as one line."""
         total = self.plan.training.steps
-        left_s = (total - step.step) * sum(self.recent_s) / max(len(self.recent_s), 1)
-        spent = step.step / total
+        done, all_samples = self.batches.samples_after(step.step), self.batches.samples_after(total)
+        seconds, samples = (sum(each) for each in zip(*self.recent or [(0.0, 1)], strict=True))
+        left_s = (all_samples - done) * seconds / samples
+        spent = done / all_samples
         return (
             f"step {step.step:,}/{total:,} {spent:4.0%}  loss {step.loss:.4f}  grad norm {step.grad_norm:.2f}  "
             f"lr {step.learning_rate:.2e}  {step.tokens_per_s:,.0f} tokens/s  MFU {step.mfu:.1%}  "

@@ -8,6 +8,7 @@ from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
 from sixnd.runner.schedule_names import COOLDOWNS, STYLES
 from sixnd.specs.plan import Plan
+from sixnd.specs.step_batches import StepBatches
 
 
 class Scheduler(OptimizerParamScheduler):
@@ -16,8 +17,15 @@ class Scheduler(OptimizerParamScheduler):
     Before the cooldown that root is Megatron's: max(min_lr, max_lr · √(warm-up / step)).
     """
 
+    ramp: StepBatches | None = None
+    """Where the learning rate follows a batch that grows."""
+
     def get_lr(self, param_group: dict[str, Any]) -> float:
         """Learning rate of a group of parameters after ``num_steps``."""
+        rate = self._scheduled(param_group)
+        return rate if self.ramp is None else rate * math.sqrt(self.ramp.of_step(self.num_steps) / self.ramp.full)
+
+    def _scheduled(self, param_group: dict[str, Any]) -> float:
         cooldown = self.wsd_decay_steps or 0
         first = self.lr_decay_steps - cooldown
         if self.lr_decay_style != "inverse-square-root" or not first < self.num_steps <= self.lr_decay_steps:
@@ -49,5 +57,6 @@ def build_scheduler(plan: Plan, optimizer: MegatronOptimizer) -> Scheduler:
         wsd_decay_steps=training.decay_steps if cools else None,
         lr_wsd_decay_style=COOLDOWNS[training.cooldown] if cools else None,
     )
+    scheduler.ramp = training.batches if training.ramp_learning_rate == "square-root" else None
     scheduler.step(increment=1)  # the first step trains too: without this its learning rate would be zero
     return scheduler

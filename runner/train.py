@@ -24,6 +24,7 @@ from sixnd.runner.supervision.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Step, Validation
+from sixnd.specs.step_batches import StepBatches
 
 
 class Run:
@@ -37,6 +38,7 @@ class Run:
         self.trainer = Trainer(self.plan)
         self.checkpoints = CheckpointKeeper(folder, plan, attempt, self.trainer, self.metrics)
         self.train_data, self.validation_data = build_datasets(folder, self.plan, self.job)
+        self.planned = plan.training.batches
         self.data_rank = parallel_state.get_data_parallel_rank()
         self.losses_held = self.plan.layout.tensor * self.plan.layout.data
         stage, write = parallel_state.get_pipeline_model_parallel_rank(), self.metrics.write if self.metrics else None
@@ -50,7 +52,7 @@ class Run:
             self.supervisor.begin(step)
             if self.job.base is not None and not step:
                 self._start_from(Path(self.job.base))
-            self.batches = self._batches(self.train_data, step + 1, last)
+            self.batches = self._batches(self.train_data, self.planned, step + 1, last)
             while goes_on and (step := self._past_skipped(step)) < last:
                 step, goes_on = self._step(step + 1)
         if self.metrics:
@@ -70,7 +72,7 @@ class Run:
         reached = self.supervisor.past_skipped(step)
         if reached > step:
             self.trainer.scheduler.step(increment=reached - step)
-            self.batches = self._batches(self.train_data, reached + 1, self.plan.training.steps)
+            self.batches = self._batches(self.train_data, self.planned, reached + 1, self.plan.training.steps)
             self._close_step(reached, asked=False)
         return reached
 
@@ -89,7 +91,7 @@ class Run:
             return judged[0].applies
 
         self.trainer.clock.taken()  # validation's
-        _share, grad_norm, learning_rate = self.trainer.step(self.batches, applies)
+        _share, grad_norm, learning_rate = self.trainer.step(self.batches, applies, self.planned.of_step(step))
         verdict, seconds = judged[0], time.perf_counter() - began
         if verdict.action == "stop":
             self._stop_before(verdict)
@@ -113,7 +115,7 @@ class Run:
         reached = saved or verdict.step - 1
         self.supervisor.acted(verdict, saved or None)
         self.supervisor.went_back(reached)
-        self.batches = self._batches(self.train_data, reached + 1, self.plan.training.steps)
+        self.batches = self._batches(self.train_data, self.planned, reached + 1, self.plan.training.steps)
         return reached
 
     def _roll_back(self, step: int) -> int | None:
@@ -153,15 +155,14 @@ class Run:
         self.supervisor.saved(step, time.perf_counter() - began)
         return unsaved
 
-    def _batches(self, dataset: PhasedDataset | BlendedDataset, first: int, last: int) -> list[Iterator[Batch]]:
+    def _batches(
+        self, dataset: PhasedDataset | BlendedDataset, batches: StepBatches, first: int, last: int
+    ) -> list[Iterator[Batch]]:
         """One stream of micro-batches for each model chunk of this rank."""
         masks = self.plan.data.document_masks
-        return [
-            self.supervisor.heart.each(
-                micro_batches(dataset, StepSampler(self.plan, self.data_rank, first, last), document_masks=masks)
-            )
-            for _chunk in self.trainer.chunks
-        ]
+        sampler = StepSampler(batches, self.plan.layout, self.data_rank, first, last)
+        streams = (micro_batches(dataset, sampler, document_masks=masks) for _chunk in self.trainer.chunks)
+        return [self.supervisor.heart.each(stream) for stream in streams]
 
     def _mean_over_ranks(self, share: float) -> float:
         """Mean over the replicas of what the ranks of the last stage hold; the others add nothing."""
@@ -175,12 +176,12 @@ class Run:
 
     def _record_step(self, verdict: Judgement, grad_norm: float, learning_rate: float, seconds: float) -> None:
         memory, compute_s, factor = self._peak_memory_bytes(), self.trainer.clock.taken(), self.plan.training.z_loss
-        tokens_per_step = self.plan.training.global_batch * self.plan.model.sequence_length
+        tokens_per_step = self.planned.of_step(verdict.step) * self.plan.model.sequence_length
         flops = tokens_per_step / seconds * self.plan.model.flops_per_token
         step = Step(
             attempt=self.attempt,
             step=verdict.step,
-            tokens=verdict.step * tokens_per_step,
+            tokens=self.plan.tokens_after(verdict.step),
             loss=verdict.loss,
             grad_norm=grad_norm,
             learning_rate=learning_rate,
@@ -207,11 +208,12 @@ class Run:
 
     def _validate(self, step: int) -> None:
         count = self.plan.evaluation.batches
-        share = self.trainer.validate(self._batches(self.validation_data, 1, count), count)
+        whole = StepBatches(self.planned.full)
+        share = self.trainer.validate(self._batches(self.validation_data, whole, 1, count), count)
         loss = self._mean_over_ranks(share)
         self.checkpoints.validated(step, loss)
         if self.metrics:
-            tokens = count * self.plan.training.global_batch * self.plan.model.sequence_length
+            tokens = whole.samples_after(count) * self.plan.model.sequence_length
             self.metrics.write(Validation(attempt=self.attempt, step=step, loss=loss, tokens=tokens))
 
 

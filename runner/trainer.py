@@ -76,12 +76,21 @@ class Trainer:
             self.config.no_sync_func = syncs[0] if len(syncs) == 1 else syncs
         self.clock = ComputeClock()
         self.log_z_share = 0.0  # of the last step's mean log²Z, as its loss share is of its loss; 0 without z-loss
-        self.micro_batches = plan.training.global_batch // (plan.layout.micro_batch * plan.layout.data)
+        self.micro_batches = self._micro_batches(plan.training.global_batch)
+
+    def _micro_batches(self, global_batch: int) -> int:
+        """How many micro-batches each replica runs for so many sequences."""
+        return global_batch // (self.plan.layout.micro_batch * self.plan.layout.data)
 
     def step(
-        self, batches: list[Iterator[Batch]], applies: Callable[[float, float], bool] = _always
+        self,
+        batches: list[Iterator[Batch]],
+        applies: Callable[[float, float], bool] = _always,
+        global_batch: int | None = None,
     ) -> tuple[float, float, float]:
         """Train on one global batch; return this rank's loss share, the global gradient norm and the LR used.
+
+        ``global_batch`` is the step's number of sequences, by default the plan's full batch.
 
         ``applies`` is asked with loss share and gradient norm, on every rank, whether to update the weights; where it
         says no they stay as they are, and the schedule goes on.
@@ -93,7 +102,8 @@ class Trainer:
         for chunk in self.chunks:
             chunk.zero_grad_buffer()
         self.optimizer.zero_grad()
-        losses = self._run(batches, self.micro_batches, forward_only=False)
+        micro_batches = self.micro_batches if global_batch is None else self._micro_batches(global_batch)
+        losses = self._run(batches, micro_batches, forward_only=False)
         share, self.log_z_share = _mean(losses), _mean(losses, "squared_log_z")
         self.optimizer.prepare_grads()
         grad_norm = float(self.optimizer.get_grad_norm())

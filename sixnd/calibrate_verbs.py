@@ -127,7 +127,7 @@ def _of_logs(
         name, described = _log_and_plan(given)
         described_by = document if described is None else described
         of = plan if described is None and plan is not None else _describing(described_by, machine)
-        log = read_training_log(Path(name), of.training.global_batch)
+        log = read_training_log(Path(name), of.training.global_batch, of.training.batches.sizes[:-1])
         if log.left_out:
             notes.append(f"{name}: {log.left_out} of {log.left_out + len(log.lines)} lines are warm-up and left out")
         yield Measurement(of, log.span, tuple(line.seconds for line in log.lines))
@@ -187,13 +187,17 @@ def _of_run(folder: Path, machine: "Machine") -> "Measurement":
     _refuse_other_machine(plan, folder / "plan.yaml", machine, "accelerator")
     record = read_record(folder / "record.jsonl")
     starts = {launch.attempt: launch.resumed_from_step for launch in record.of(Launch)}
+    batches = plan.training.batches
     steps = [
         step.step_time_s
         for step in record.of(Step)
-        if step.step - starts.get(step.attempt, 0) > _WARM_UP_STEPS and step.step_time_s > 0
+        if step.step - starts.get(step.attempt, 0) > _WARM_UP_STEPS
+        and step.step_time_s > 0
+        and batches.of_step(step.step) == batches.full
     ]
     if not steps:
-        message = f"no step after the first {_WARM_UP_STEPS} of a start, which are warm-up"
+        of = " of the full batch" if batches.stages else ""
+        message = f"no step{of} after the first {_WARM_UP_STEPS} of a start, which are warm-up"
         raise InvalidDocumentError(str(folder / "record.jsonl"), [Problem((), message)])
     hosts = sorted({launch.host for launch in record.of(Launch)})
     return Measurement(plan, f"{folder} ({', '.join(hosts)})", tuple(steps))

@@ -14,6 +14,7 @@ from sixnd.runner.supervision.limits import limits, spent_so_far
 from sixnd.runner.supervision.slowness import slowness
 from sixnd.specs.record import End, Launch, RunRecord, Step
 from sixnd.specs.run_events import Alarm
+from sixnd.specs.step_batches import StepBatches
 
 _RECENT_STEPS = 20
 _SILENCE_STEPS = 10  # a record that grew by no line for so many steps' time is told as silent
@@ -62,7 +63,7 @@ class Status:
     """Training loss of the last step, nats per token."""
     tokens_per_s: float | None
     eta_s: float | None
-    """Remaining steps at the median of recent step times."""
+    """What is left to read at the median pace of recent steps."""
     silent_s: float
     """Seconds since the record last grew."""
     mfu: float | None = None
@@ -124,7 +125,8 @@ def read_status(folder: Path) -> Status:
     """The status of the run in ``folder``; raises ``SixndError`` where no run is."""
     plan, record = read_run(folder)
     silent_s = max(0.0, time.time() - (folder / "record.jsonl").stat().st_mtime)
-    state = status_of(record, f"{plan.name}/{plan.fingerprint()}", plan.training.steps, silent_s)
+    trained = plan.training
+    state = status_of(record, f"{plan.name}/{plan.fingerprint()}", trained.steps, trained.batches, silent_s)
     spent = spent_so_far(plan, record).plain()
     return replace(
         state,
@@ -153,11 +155,11 @@ def _ranks(folder: Path, record: RunRecord) -> tuple[RankLife, ...]:
     )
 
 
-def status_of(record: RunRecord, run: str, steps: int, silent_s: float) -> Status:
+def status_of(record: RunRecord, run: str, steps: int, batches: StepBatches, silent_s: float) -> Status:
     """The status that a record tells; ``silent_s`` is how long ago it last grew."""
     done: list[Step] = record.steps()
-    recent = [step.step_time_s for step in done[-_RECENT_STEPS:]]
-    step_time_s = statistics.median(recent) if recent else None
+    recent = done[-_RECENT_STEPS:]
+    step_time_s = statistics.median(step.step_time_s for step in recent) if recent else None
     last = done[-1] if done else None
     state, message = _state(record, step_time_s, silent_s)
     reached = last.step if last else 0
@@ -169,12 +171,17 @@ def status_of(record: RunRecord, run: str, steps: int, silent_s: float) -> Statu
         steps=steps,
         loss=last.loss if last else None,
         tokens_per_s=last.tokens_per_s if last else None,
-        eta_s=None if step_time_s is None else step_time_s * (steps - reached),
+        eta_s=_left_s(recent, steps, batches) if recent else None,
         silent_s=silent_s,
         mfu=last.mfu if last else None,
         evaluated=last_evaluations(record),
         alarms=tuple(f"step {a.step:,}: {a.rule}: {a.message}" for a in record.of(Alarm)[-_ALARMS_SHOWN:]),
     )
+
+
+def _left_s(recent: list[Step], steps: int, batches: StepBatches) -> float:
+    sample_s = statistics.median(step.step_time_s / batches.of_step(step.step) for step in recent)
+    return sample_s * (batches.samples_after(steps) - batches.samples_after(recent[-1].step))
 
 
 def _state(record: RunRecord, step_time_s: float | None, silent_s: float) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sixnd.specs import catalog
 from sixnd.specs.annealing import Anneal
+from sixnd.specs.batch_ramp import BatchRamp
 from sixnd.specs.calibration import Calibration
 from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.continual import Continual
@@ -302,6 +303,8 @@ class Training(Document):
     batch_scaling: Literal["square-root", "linear", "none"] = "square-root"
     """With a pinned `global_batch` and an automatic learning rate: how the law's rate moves from the law's batch to
     the pinned one. `square-root` for Adam (Malladi et al. 2022), `linear` for SGD (Goyal et al. 2017), `none`."""
+    batch_ramp: BatchRamp | None = None
+    """Smaller batches at the start, growing to `global_batch`; by default every step has the full batch."""
     schedule: Literal["cosine", "wsd", "inverse-square-root"] = "cosine"
     """Shape of the learning rate: cosine decay; warm-up, stable, decay; or after warm-up the peak times
     √(warm-up / step). With the last two the checkpoints of before the cooldown serve shorter horizons too: each needs

@@ -9,6 +9,7 @@ from sixnd.specs.continual_checks import continual_problems
 from sixnd.specs.errors import Path, Problem
 from sixnd.specs.mix_checks import mix_problems
 from sixnd.specs.prepared_checks import prepared_problems
+from sixnd.specs.ramp_checks import ramp_problems
 from sixnd.specs.running_costs import Offer
 from sixnd.specs.training_checks import training_problems
 
@@ -30,6 +31,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *mix_problems(spec),
         *anneal_problems(spec),
         *continual_problems(spec),
+        *ramp_problems(spec),
         *prepared_problems(spec),
         *_tokenizer_fits(spec),
         *_inference(spec),

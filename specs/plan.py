@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from sixnd.specs.batch_ramp import PlannedBatch
 from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.continual import WHERE_IT_LIES, PlannedContinual
@@ -11,6 +12,7 @@ from sixnd.specs.document import Document, Name, sha256_of
 from sixnd.specs.evaluation import TaskName
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
+from sixnd.specs.step_batches import StepBatches
 from sixnd.specs.text_filters import CorpusStageSettings, StageSettings
 from sixnd.specs.tokenizers import TokenizerChoice
 
@@ -180,7 +182,7 @@ class PlannedData(Document):
 
     sources: Annotated[list[PlannedSource], Field(min_length=1)]
     tokens: Count
-    """Training tokens D = steps × global batch × sequence length."""
+    """Training tokens D: the batches of all steps × sequence length."""
     validation_fraction: float
     across: Annotated[list[CorpusStageSettings], Field(default_factory=list)]
     """What is done over all sources together, after their own stages."""
@@ -233,7 +235,7 @@ class PlannedTraining(Document):
 
     steps: Count
     global_batch: Count
-    """Sequences in one optimizer step."""
+    """Sequences in one optimizer step; with a ramp, of its last stage."""
     learning_rate: NonNegative
     final_learning_rate: NonNegative
     warmup_steps: int
@@ -262,6 +264,29 @@ class PlannedTraining(Document):
     """Whether the embedding is decayed as other matrices are."""
     fp8_recipe: Literal["tensorwise"] | None = None
     """How products in FP8 are scaled, as Megatron-core names it; none in other precisions."""
+    batch_stages: Annotated[list[PlannedBatch], Field(default_factory=list)]
+    """Where the batch grows: all steps in stretches of one batch, the full one's last. Empty where it never changes."""
+    ramp_learning_rate: Literal["schedule", "square-root"] = "schedule"
+    """Whether the learning rate is multiplied by √(batch / full batch) while the batch is smaller."""
+
+    @model_validator(mode="after")
+    def _stages_are_the_steps(self) -> "PlannedTraining":
+        if not self.batch_stages:
+            return self
+        starts = [1, *(stage.last_step + 1 for stage in self.batch_stages)]
+        whole = [stage.first_step for stage in self.batch_stages] == starts[:-1] and starts[-1] == self.steps + 1
+        if not whole or self.batch_stages[-1].global_batch != self.global_batch:
+            raise ValueError(
+                "batch_stages must follow each other from step 1 to the last, where the full batch is taken"
+            )
+        if any(stage.steps < 1 for stage in self.batch_stages):
+            raise ValueError("a stage of batch_stages ends before it begins")
+        return self
+
+    @property
+    def batches(self) -> StepBatches:
+        """What each step reads."""
+        return StepBatches(self.global_batch, tuple(self.batch_stages))
 
     def identity(self) -> dict[str, Any]:
         """What of it changes the model; settings that came later are left out where they change nothing.
@@ -528,6 +553,10 @@ class Plan(Document):
     """What a reader must know before signing: extrapolation, repetition, thin margins."""
     continual: PlannedContinual | None = None
     """The model that training starts from; none where it starts from new weights."""
+
+    def tokens_after(self, step: int) -> int:
+        """Tokens read in the steps up to this one."""
+        return self.training.batches.samples_after(step) * self.model.sequence_length
 
     @property
     def phases(self) -> list[PlannedPhase]:

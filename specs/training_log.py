@@ -8,7 +8,7 @@ train_step_timing in s: 1.234``. What stands before `iteration` (a rank, a date)
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +50,20 @@ class TrainingLog:
         return f"{self.file}:{first}" + (f"-{last}" if last != first else "")
 
 
-def read_training_log(path: Path, global_batch: int | None = None) -> TrainingLog:
+def read_training_log(path: Path, global_batch: int | None = None, smaller: Sequence[int] = ()) -> TrainingLog:
     """The step times of a log; with ``global_batch``, only if its lines say the same batch.
+
+    Lines of ``smaller`` batches, those of a ramp before it, are not read.
 
     Raises ``InvalidDocumentError`` with every line whose time or batch cannot be taken, or where no line has any.
     """
     text = read_text(path)
-    read = [one for number, line in enumerate(text.splitlines(), 1) for one in _read(line, number, global_batch)]
+    read = [
+        one
+        for number, line in enumerate(text.splitlines(), 1)
+        if _batch(line) not in smaller
+        for one in _read(line, number, global_batch)
+    ]
     found = [one for one in read if isinstance(one, LogLine)]
     problems = [one for one in read if isinstance(one, Problem)]
     if not found and not problems:
@@ -66,6 +73,11 @@ def read_training_log(path: Path, global_batch: int | None = None) -> TrainingLo
         raise InvalidDocumentError(str(path), problems, text)
     used = _without_warm_up(found)
     return TrainingLog(str(path), tuple(used), len(found) - len(used))
+
+
+def _batch(line: str) -> int | None:
+    found = _BATCH.search(line)
+    return int(found[1]) if found else None
 
 
 def _read(line: str, number: int, global_batch: int | None) -> Iterator[LogLine | Problem]:

@@ -84,7 +84,7 @@ class Evaluator:
         return TaskScores(
             attempt=self.attempt,
             step=step,
-            tokens=step * self.plan.training.global_batch * self.plan.model.sequence_length,
+            tokens=self.plan.tokens_after(step),
             scores=found,
             seconds=time.perf_counter() - began,
         )

@@ -36,7 +36,7 @@ def model_card(plan: Plan, record: RunRecord, step: int) -> str:
 
 def _model(plan: Plan, step: int) -> list[str]:
     model, shape = plan.model, plan.model.shape
-    trained = step * plan.training.global_batch * model.sequence_length
+    trained = plan.tokens_after(step)
     return [
         f"A decoder-only transformer of the Llama architecture with {model.params:,} parameters "
         f"({model.params_non_embedding:,} without embeddings), after {trained:,} of {plan.data.tokens:,} tokens.",
@@ -102,9 +102,9 @@ def _plain(text: str) -> str:
 
 def _training(plan: Plan, record: RunRecord) -> list[str]:
     training, launches = plan.training, record.of(Launch)
+    batch = " to ".join(f"{size:,}" for size in dict.fromkeys((training.batches.of_step(1), training.global_batch)))
     return [
-        f"- {training.steps:,} steps of {training.global_batch:,} sequences planned, {training.precision.upper()}, "
-        f"seed {training.seed}",
+        f"- {training.steps:,} steps of {batch} sequences planned, {training.precision.upper()}, seed {training.seed}",
         f"- AdamW, learning rate {training.learning_rate:g} to {training.final_learning_rate:g} ({training.schedule}), "
         f"weight decay {training.weight_decay:g}",
         *_base(plan),

@@ -15,9 +15,9 @@ class Exported:
     notes: list[str]
 
 
-def refuse(plan: Plan) -> None:
-    """A plan whose model would be another one there is refused with all that stands in the way."""
-    reasons = []
+def refuse(plan: Plan, *more: str) -> None:
+    """A plan whose model would be another one there is refused with all that stands in the way, and with ``more``."""
+    reasons = [*more]
     if plan.model.architecture is not None:
         reasons.append("its model has an architecture of its own; only models of model.shape are exported")
     if plan.training.mup is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sixnd.runner.determinism import VARIABLES
 from sixnd.runner.export.plan import Exported, blends, differences, refuse
+from sixnd.runner.export.ramp import IN_ITERATIONS, in_samples, obstacles
 from sixnd.runner.job import JobFolder
 from sixnd.runner.schedule_names import COOLDOWNS, STYLES
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
@@ -22,7 +23,7 @@ _HEADER = """#!/bin/sh
 
 def megatron_lm(plan: Plan, folder: JobFolder | None) -> Exported:
     """The plan as a shell script."""
-    refuse(plan)
+    refuse(plan, *obstacles(plan.training))
     notes = differences(plan, folder)
     remarks = "".join(f"# - {note}\n" for note in notes)
     start = f"{_exports(plan)}{_launch(plan)}{_lines(arguments(plan, folder))}"
@@ -32,7 +33,10 @@ def megatron_lm(plan: Plan, folder: JobFolder | None) -> Exported:
 def arguments(plan: Plan, folder: JobFolder | None) -> Arguments:
     """Every argument, in groups."""
     parts = [_model(plan), _batch(plan), _optimizer(plan.training), _layout(plan.layout)]
-    return {flag: value for part in [*parts, _program(plan), _data(folder)] for flag, value in part.items()}
+    found = {flag: value for part in [*parts, _program(plan), _data(folder)] for flag, value in part.items()}
+    if len(plan.training.batch_stages) < 2:
+        return found
+    return {flag: value for flag, value in found.items() if flag not in IN_ITERATIONS} | in_samples(plan)
 
 
 def _exports(plan: Plan) -> str:

@@ -52,7 +52,8 @@ class _Name(str):
 
 def nemo(plan: Plan, folder: JobFolder | None) -> Exported:
     """The plan as a Python file."""
-    refuse(plan)
+    ramped = ["its batch grows, and a recipe counts in iterations"] if len(plan.training.batch_stages) > 1 else []
+    refuse(plan, *ramped)
     notes = differences(plan, folder)
     if plan.training.cooldown == "1-sqrt" and plan.training.schedule == "wsd":
         notes.append("the cooldown is minus_sqrt, which Megatron-core knows and Megatron-Bridge only hands on to it")

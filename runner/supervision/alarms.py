@@ -75,15 +75,25 @@ def loss_threshold(losses: list[float], deviations: float) -> float:
 
 
 class ThroughputRule:
-    """Tells once when the recent steps are slower than usual, and again only after they were as fast as usual."""
+    """Tells once when the recent steps are slower than usual, and again only after they were as fast as usual.
+
+    Steps of another batch take another time by nature: where it changes, what is usual is learnt anew.
+    """
 
     def __init__(self, rules: Supervision) -> None:
         self.rules = rules
         self.seconds: deque[float] = deque(maxlen=rules.window)
-        self.slow = False
+        self.slow, self.batch = False, 0
 
-    def judge(self, seconds: float) -> Finding | None:
-        """Take a step's time; what is wrong, if that is new."""
+    def step_s(self, batch: int) -> float:
+        """Median time of the steps, as it would be of so large a batch; 0 before there is one."""
+        return statistics.median(self.seconds) * batch / self.batch if self.seconds else 0.0
+
+    def judge(self, seconds: float, batch: int) -> Finding | None:
+        """Take the time of a step of so many sequences; what is wrong, if that is new."""
+        if batch != self.batch:
+            self.seconds.clear()
+            self.slow, self.batch = False, batch
         self.seconds.append(seconds)
         if len(self.seconds) < max(self.rules.window // 4, 2 * _RECENT_STEPS):
             return None

@@ -1,8 +1,7 @@
 """How much a run has spent, how much it may, and when it must end."""
 
 import os
-import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,28 +70,33 @@ def passed(bounds: list[Limit], spent: Spent) -> list[Limit]:
 class Meter:
     """What a run has spent, live."""
 
-    def __init__(self, plan: Plan, before_s: float, steps_before: int) -> None:
-        """``before_s`` and ``steps_before`` are the wall-clock and the steps of earlier attempts."""
-        self.plan, self.before_s, self.steps_before = plan, before_s, steps_before
+    def __init__(self, plan: Plan, before_s: float, tokens_before: int) -> None:
+        """``before_s`` and ``tokens_before`` are the wall-clock and the tokens of earlier attempts."""
+        self.plan, self.before_s, self.tokens_before = plan, before_s, tokens_before
         exact, lora = plan.spec.budget.counting == "exact", plan.continual and plan.continual.lora
         convention = convention_flops(plan.model.active_params, lora.params if lora else None)
-        per_token = plan.model.flops_per_token if exact else convention
-        self.flops_per_step = per_token * plan.training.global_batch * plan.model.sequence_length
+        self.flops_per_token = plan.model.flops_per_token if exact else convention
         self.price = price_usd_per_hour(plan.spec)
 
-    def spent(self, attempt: int, step: int, steps: int, elapsed_s: float) -> Spent:
-        """All spending after ``steps`` steps and ``elapsed_s`` seconds of this attempt."""
+    def spent(self, attempt: int, step: int, tokens: int, elapsed_s: float) -> Spent:
+        """All spending after ``tokens`` tokens and ``elapsed_s`` seconds of this attempt."""
         time_s = self.before_s + elapsed_s
         hours = time_s / 3600 * self.plan.spec.accelerators_held
-        flops = (self.steps_before + steps) * self.flops_per_step
+        flops = (self.tokens_before + tokens) * self.flops_per_token
         money = hours * self.price
         return Spent(attempt=attempt, step=step, flops=flops, accelerator_hours=hours, money_usd=money, time_s=time_s)
+
+
+def trained_tokens(plan: Plan, steps: Iterable[Step]) -> int:
+    """Tokens of these steps; one that was done again counts again."""
+    batches = plan.training.batches
+    return sum(batches.of_step(step.step) for step in steps) * plan.model.sequence_length
 
 
 def spent_so_far(plan: Plan, record: RunRecord) -> Spent:
     """All that the record tells of; of an attempt that has not ended, its steps and checkpoints."""
     attempts, steps = len(record.of(Launch)), record.of(Step)
-    meter = Meter(plan, wall_seconds(record, attempts + 1), len(steps))
+    meter = Meter(plan, wall_seconds(record, attempts + 1), trained_tokens(plan, steps))
     return meter.spent(attempts, steps[-1].step if steps else 0, 0, 0.0)
 
 
@@ -141,8 +145,3 @@ def _slurm_end(environment: Mapping[str, str]) -> float | None:
     if end.isdecimal():  # Slurm 22.05 and later
         return float(end)
     return end_of_job(job) if job.isdecimal() else None
-
-
-def median_step(seconds: list[float]) -> float:
-    """Median of step times; 0 before there is one."""
-    return statistics.median(seconds) if seconds else 0.0

@@ -14,9 +14,13 @@ class ComputeTimes:
 
     def __init__(self, window: int) -> None:
         self.seconds: deque[float] = deque(maxlen=window)
+        self.batch = 0
 
-    def add(self, seconds: float) -> tuple[float, float]:
-        """Take a step's time; medians of the recent steps and of the window."""
+    def add(self, seconds: float, batch: int) -> tuple[float, float]:
+        """Take the time of a step of so many sequences; medians of the recent steps of that batch and of the window."""
+        if batch != self.batch:
+            self.seconds.clear()
+            self.batch = batch
         self.seconds.append(seconds)
         return statistics.median(list(self.seconds)[-_RECENT_STEPS:]), statistics.median(self.seconds)
 

@@ -18,7 +18,7 @@ from sixnd.runner.processes import STACKS
 from sixnd.runner.supervision.alarms import Finding, StepRules, ThroughputRule
 from sixnd.runner.supervision.heartbeat import Heartbeat, read_beats
 from sixnd.runner.supervision.history import History, applied_steps, history_of
-from sixnd.runner.supervision.limits import Meter, deadline, limits, median_step, passed, wall_seconds
+from sixnd.runner.supervision.limits import Meter, deadline, limits, passed, trained_tokens, wall_seconds
 from sixnd.runner.supervision.slowness import ComputeTimes, slowest
 from sixnd.runner.supervision.stopping import SIGNALS, clear_request, stop_request
 from sixnd.specs.document import Document
@@ -159,7 +159,7 @@ class Supervisor:
 
     def stepped(self, step: Step, compute_s: float) -> None:
         """Take the times of a step that is recorded."""
-        self.heart.compute = self.compute.add(compute_s)
+        self.heart.compute = self.compute.add(compute_s, self.plan.training.batches.of_step(step.step))
         if self.keeper:
             self.keeper.stepped(step)
 
@@ -203,11 +203,12 @@ class _LimitKeeper:
 
     def __init__(self, folder: JobFolder, plan: Plan, attempt: int, record: RunRecord, write: Write) -> None:
         self.run, self.attempt, self.write = folder.path, attempt, write
-        self.meter = Meter(plan, wall_seconds(record, attempt), len(record.of(Step)))
+        self.meter = Meter(plan, wall_seconds(record, attempt), trained_tokens(plan, record.of(Step)))
+        self.batches, self.length = plan.training.batches, plan.model.sequence_length
         self.limits, self.speed = limits(plan), ThroughputRule(plan.spec.supervision)
         self.began = _began(record, attempt)
         self.deadline = deadline(plan, self.began)
-        self.steps, self.save_s, self.looked = 0, 0.0, 0.0
+        self.tokens, self.save_s, self.looked = 0, 0.0, 0.0
         self.reason = ""
 
     def must_end(self, step: int) -> bool:
@@ -216,16 +217,16 @@ class _LimitKeeper:
         if self.reason or now - self.looked < _LOOK_EVERY_S:
             return bool(self.reason)
         self.looked = now
-        self.reason = stop_request(self.run) or self._by_clock() or self._by_budget(step)
+        self.reason = stop_request(self.run) or self._by_clock(step) or self._by_budget(step)
         return bool(self.reason)
 
-    def _by_clock(self) -> str:
+    def _by_clock(self, step: int) -> str:
         due = self.deadline
-        step_s = median_step(list(self.speed.seconds))
+        step_s = self.speed.step_s(self.batches.of_step(step + 1))
         return due.why if due is not None and due.is_due(time.time(), step_s, self.save_s) else ""
 
     def _by_budget(self, step: int) -> str:
-        spent = self.meter.spent(self.attempt, step, self.steps, time.time() - self.began)
+        spent = self.meter.spent(self.attempt, step, self.tokens, time.time() - self.began)
         for limit in passed(self.limits, spent):
             value = getattr(spent, limit.currency)
             self.limits.remove(limit)
@@ -236,8 +237,9 @@ class _LimitKeeper:
         return ""
 
     def stepped(self, step: Step) -> None:
-        self.steps += 1
-        finding = self.speed.judge(step.step_time_s)
+        batch = self.batches.of_step(step.step)
+        self.tokens += batch * self.length
+        finding = self.speed.judge(step.step_time_s, batch)
         if finding is None:
             return
         slow = slowest(read_beats(self.run))
@@ -249,7 +251,7 @@ class _LimitKeeper:
 
     def saved(self, step: int, seconds: float) -> None:
         self.save_s = max(self.save_s, seconds)
-        self.write(self.meter.spent(self.attempt, step, self.steps, time.time() - self.began))
+        self.write(self.meter.spent(self.attempt, step, self.tokens, time.time() - self.began))
 
     def paused(self, step: int, signalled: str, unsaved: str | None) -> None:
         reason = self.reason or signalled or _ANOTHER_RANK

@@ -13,6 +13,7 @@ from sixnd.specs.annealing import held_for_annealing
 from sixnd.specs.budget import BudgetSpec, Data
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Plan, PlannedData
+from sixnd.specs.step_batches import StepBatches
 from tests.planner.building import spec
 
 WEB = {"name": "web", "kind": "web", "weight": 8, "unique_tokens": "30B tokens"}
@@ -42,7 +43,7 @@ def said(made: Plan) -> str:
 def test_phases_are_whole_steps_that_add_up_to_the_plan(share, steps, weights, repeat):
     sources = [{"name": f"s{i}", "weight": w, "unique_tokens": f"{w} tokens"} for i, w in enumerate(weights)]
     given_spec = asked({"share": share, "weights": {"s0": 3, "s1": 1}, "repeat": repeat}, *sources)
-    made: PlannedData = with_annealing(given_spec, planned_data(given_spec, steps * 1024), steps)
+    made: PlannedData = with_annealing(given_spec, planned_data(given_spec, steps * 1024), steps, StepBatches(8))
     assert made.anneal is not None
     main, annealing = made.anneal.phases
     assert (main.first_step, main.last_step + 1, annealing.last_step) == (1, annealing.first_step, steps)
@@ -132,7 +133,7 @@ def test_the_loss_sees_the_tokens_that_annealing_repeats():
 def test_one_step_cannot_be_two_phases():
     one = asked({})
     with pytest.raises(InfeasibleError, match="one step"):
-        with_annealing(one, planned_data(one, 1024), 1)
+        with_annealing(one, planned_data(one, 1024), 1, StepBatches(8))
 
 
 def test_annealing_is_explained_from_its_steps_to_its_epochs():

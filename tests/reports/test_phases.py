@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sixnd.planner.annealing import in_two_phases
+from sixnd.planner.annealing import PhaseSteps, in_two_phases
 from sixnd.reports.facts import plan_facts, run_facts
 from sixnd.reports.html import plan_html, run_html
 from sixnd.reports.markdown import plan_markdown, run_markdown
@@ -17,9 +17,8 @@ from tests.reports import build
 def plan() -> Plan:
     made, shares = build.small_plan(), np.array([0.2, 0.5, 0.3])
     main = np.array([source.weight for source in made.data.sources])
-    steps = (made.training.steps - 40, 40)
-    step_tokens = made.data.tokens // made.training.steps
-    phases = in_two_phases(made.data.sources, main, shares, steps, step_tokens, repeat=False)
+    steps = PhaseSteps(made.training.steps - 40, 40, made.training.batches, made.model.sequence_length)
+    phases = in_two_phases(made.data.sources, main, shares, steps, repeat=False)
     return made.model_copy(update={"data": made.data.model_copy(update={"anneal": phases})})
 
 

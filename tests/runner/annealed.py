@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sixnd.planner.annealing import in_two_phases
+from sixnd.planner.annealing import PhaseSteps, in_two_phases
 from sixnd.runner.indexed import indexed_writer
 from sixnd.specs.plan import Plan, PlannedSource
 from tests.runner import tiny
@@ -21,11 +21,11 @@ def source(name: str, weight: float, unique: float | None = None) -> PlannedSour
 
 def annealed(plan: Plan, annealing: Sequence[float], last: int, *, repeat: bool = False) -> Plan:
     """The plan with ``last`` of its steps reading another blend."""
-    step_tokens = plan.training.global_batch * plan.model.sequence_length
-    sources, steps = plan.data.sources, (plan.training.steps - last, last)
+    sources, main_steps = plan.data.sources, plan.training.steps - last
+    steps = PhaseSteps(main_steps, last, plan.training.batches, plan.model.sequence_length)
     main = np.array([source.weight for source in sources])
-    phases = in_two_phases(sources, main, np.array(annealing), steps, step_tokens, repeat)
-    total = step_tokens * plan.training.steps
+    phases = in_two_phases(sources, main, np.array(annealing), steps, repeat)
+    total = plan.tokens_after(plan.training.steps)
     read = [sum(phase.sources[i].tokens for phase in phases.phases) for i in range(len(sources))]
     planned = [
         source.model_copy(update={"tokens": tokens, "weight": tokens / total})

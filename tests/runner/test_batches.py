@@ -26,7 +26,7 @@ from tests.runner.annealed import annealed, source, write_shards
 def test_a_steps_sequences_do_not_depend_on_the_layout(data: int, micro: int, first: int, count: int) -> None:
     plan = tiny.plan(tiny.layout(data=data, micro_batch=micro), steps=20)
     last = first + count - 1
-    samplers = [StepSampler(plan, rank, first, last) for rank in range(data)]
+    samplers = [StepSampler(plan.training.batches, plan.layout, rank, first, last) for rank in range(data)]
     dealt = [list(sampler) for sampler in samplers]
     assert all(len(batches) == len(sampler) for batches, sampler in zip(dealt, samplers, strict=True))
     per_step = len(dealt[0]) // count
@@ -38,8 +38,8 @@ def test_a_steps_sequences_do_not_depend_on_the_layout(data: int, micro: int, fi
 
 def test_a_resumed_sampler_goes_on_where_the_first_would_have_been() -> None:
     plan = tiny.plan(tiny.layout(data=2), steps=20)
-    whole = list(StepSampler(plan, 1, 1, 9))
-    assert list(StepSampler(plan, 1, 5, 9)) == whole[-len(StepSampler(plan, 1, 5, 9)) :]
+    resumed = StepSampler(plan.training.batches, plan.layout, 1, 5, 9)
+    assert list(resumed) == list(StepSampler(plan.training.batches, plan.layout, 1, 1, 9))[-len(resumed) :]
 
 
 @settings(max_examples=300, deadline=None)
@@ -135,8 +135,9 @@ def test_a_run_resumed_in_either_phase_or_at_the_switch_reads_what_it_would_have
     enough: Built, first: int
 ) -> None:
     tokens = lambda last: torch.cat([b["tokens"] for b in micro_batches(enough.train(), last)])  # noqa: E731
-    whole = tokens(StepSampler(enough.plan, 0, 1, STEPS))
-    assert torch.equal(tokens(StepSampler(enough.plan, 0, first, STEPS)), whole[(first - 1) * tiny.BATCH :])
+    whole = tokens(StepSampler(enough.plan.training.batches, enough.plan.layout, 0, 1, STEPS))
+    resumed = StepSampler(enough.plan.training.batches, enough.plan.layout, 0, first, STEPS)
+    assert torch.equal(tokens(resumed), whole[(first - 1) * tiny.BATCH :])
 
 
 def test_a_phase_with_too_few_tokens_repeats_its_own_documents_only(

@@ -17,7 +17,7 @@ def test_the_time_left_is_told_in_hours_minutes_and_seconds() -> None:
 
 def test_a_step_line_tells_how_far_how_good_how_fast_and_how_long_still(tmp_path: Path) -> None:
     progress = Progress(JobFolder(tmp_path), tiny.plan(steps=10), live=True)
-    progress.recent_s = [2.0, 4.0]
+    progress.recent = [(2.0, tiny.BATCH), (4.0, tiny.BATCH)]
     assert progress.line(step(4)) == (
         "step 4/10  40%  loss 1.0000  grad norm 1.00  lr 1.00e+00  1 tokens/s  MFU 100.0%  0:18 left"
     )

@@ -13,6 +13,7 @@ from sixnd.runner.supervision.heartbeat import Heartbeat
 from sixnd.runner.supervision.stopping import stop_request
 from sixnd.specs.record import End, RunRecord, Validation, event_line
 from sixnd.specs.run_events import Alarm, Paused
+from sixnd.specs.step_batches import StepBatches
 from sixnd.status import RankLife, follow_status, status_of
 from sixnd.stop_verb import is_running
 from tests.reports.evaluation_build import with_evaluations
@@ -25,7 +26,7 @@ def end(status: str) -> End:
 
 
 def status(*events, steps: int = 10, silent_s: float = 1.0):
-    return status_of(RunRecord(events=list(events)), "name/0123abcd", steps, silent_s)
+    return status_of(RunRecord(events=list(events)), "name/0123abcd", steps, StepBatches(8), silent_s)
 
 
 @pytest.mark.parametrize("state", ["finished", "failed", "interrupted"])

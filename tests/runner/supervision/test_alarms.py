@@ -82,7 +82,7 @@ def test_a_falling_loss_raises_no_alarm() -> None:
 
 def test_a_drop_of_speed_is_told_once_until_it_is_over() -> None:
     rule = ThroughputRule(RULES)
-    told = [rule.judge(seconds) for seconds in [1.0] * 20 + [2.0] * 8 + [1.0] * 12 + [2.0] * 8]
+    told = [rule.judge(seconds, 8) for seconds in [1.0] * 20 + [2.0] * 8 + [1.0] * 12 + [2.0] * 8]
     found = [i for i, finding in enumerate(told) if finding is not None]
     assert len(found) == 2
     assert 20 <= found[0] < 28
@@ -95,4 +95,4 @@ def test_a_drop_of_speed_is_told_once_until_it_is_over() -> None:
 @given(st.lists(st.floats(0.9, 1.2), max_size=100))
 def test_a_tenth_more_or_less_is_no_drop_of_speed(seconds: list[float]) -> None:
     rule = ThroughputRule(RULES)
-    assert not any(rule.judge(each) for each in seconds)
+    assert not any(rule.judge(each, 8) for each in seconds)

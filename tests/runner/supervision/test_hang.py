@@ -119,5 +119,5 @@ def test_ranks_alike_have_no_slow_one() -> None:
 def test_a_ranks_times_are_medians() -> None:
     times = ComputeTimes(window=16)
     for seconds in [1.0] * 12 + [4.0] * 8:
-        recent, usual = times.add(seconds)
+        recent, usual = times.add(seconds, 8)
     assert (recent, usual) == (4.0, 2.5)
