@@ -10,6 +10,7 @@ from sixnd.specs.plan import Plan, PlannedSource
 from sixnd.specs.tokenizers import TokenizerHeader
 from tests.runner import tiny
 
+EXAMPLES = Path(__file__).parents[2] / "specs" / "examples" / "continual"
 TOKENIZER = json.dumps({"model": {"type": "BPE", "vocab": {}}}).encode()
 SPEC = """\
 version: budget/1

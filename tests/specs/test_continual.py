@@ -244,3 +244,14 @@ def test_a_manifest_of_another_version_is_told(tmp_path: Path) -> None:
     run = bases.a_run(tmp_path / "run")
     (run / "data" / "manifest.json").write_text(json.dumps({"sources": [{"name": "prose"}], "event": {"sources": []}}))
     assert "not what a preparation of this version writes" in str(refused(bases.spec_file(tmp_path, "run")))
+
+
+def test_the_examples_are_one_base_and_three_shares_of_replay(tmp_path: Path) -> None:
+    run = bases.a_run(tmp_path / "runs" / "continual-prose" / "0a1b2c3d")
+    folder = tmp_path / "specs" / "examples" / "continual"
+    shutil.copytree(bases.EXAMPLES, folder)
+    assert load_budget(folder / "base.yaml").name == run.parent.name
+    specs = [load_budget(folder / f"code-{share}.yaml") for share in (0, 5, 25)]
+    assert [spec.continual.replay for spec in specs if spec.continual] == [0, 0.05, 0.25]
+    assert len({spec.name for spec in specs}) == 3
+    assert len({(spec.budget.compute, str(spec.data.sources[0])) for spec in specs}) == 1
