@@ -163,7 +163,13 @@ def test_training_and_validation_see_what_the_plan_says(group: None, masks: bool
     trainer = Trainer(plan)
 
     def batches() -> list[Iterator[dict[str, Tensor]]]:
-        return [micro_batches(Packed(parts), StepSampler(plan, 0, 1, 1), document_masks=plan.data.document_masks)]
+        return [
+            micro_batches(
+                Packed(parts),
+                StepSampler(plan.training.batches, plan.layout, 0, 1, 1),
+                document_masks=plan.data.document_masks,
+            )
+        ]
 
     model, labels = trainer.chunks[0].module, Packed(parts).sample["labels"]
     seen = parts if masks else [torch.cat(parts)]
@@ -214,6 +220,8 @@ def test_the_same_prepared_data_serve_with_masks_and_without() -> None:
 
 def test_where_documents_begin_stays_on_the_host(group: None, tmp_path: Path) -> None:
     plan = masked(tiny.plan(tiny.layout(micro_batch=tiny.BATCH)))
-    [batch] = micro_batches(Packed(documents()), StepSampler(plan, 0, 1, 1), document_masks=True)
+    [batch] = micro_batches(
+        Packed(documents()), StepSampler(plan.training.batches, plan.layout, 0, 1, 1), document_masks=True
+    )
     assert batch["begins"].device.type == "cpu"
     assert batch["begins"].sum(1).tolist() == [len(LENGTHS)] * tiny.BATCH
