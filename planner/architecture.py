@@ -37,7 +37,7 @@ class Candidate:
         """The model's architecture where a shape cannot say it."""
         m = self.model
         plain = Transformer.of_shape(self.shape, m.vocab, m.sequence, m.tied)
-        return None if plain == m else m.architecture
+        return None if plain.architecture == m.architecture else m.architecture
 
     @property
     def shape(self) -> Shape:

@@ -123,6 +123,9 @@ def _base(plan: Plan) -> Iterator[str]:
             f"- started from the weights of {_plain(plan.continual.name)}, SHA-256 {plan.continual.sha256[:16]}…; "
             f"{plan.continual.replay:.1%} of the tokens from {names}, against forgetting"
         )
+        lora = plan.continual.lora
+        if lora is not None:
+            yield f"- only adapters of rank {lora.rank} were trained ({lora.params:,} parameters); they are merged here"
 
 
 def _practice(training: PlannedTraining) -> Iterator[str]:

@@ -29,8 +29,6 @@ def refuse(plan: Plan, *more: str) -> None:
             "its attention ends with the document; there Transformer Engine attends, which does not look at the mask of "
             "--reset-attention-mask (NVIDIA/Megatron-LM#2357)"
         )
-    if plan.continual is not None and plan.continual.lora is not None:
-        reasons.append("it trains adapters alone, which pretrain_gpt.py and this recipe do not")
     if plan.training.z_loss:
         reasons.append("its loss has a z-loss, which a dense model has not there")
     if not plan.training.weight_decay_embeddings:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sixnd.planner.explain import explain, explainable
 from sixnd.planner.hyperparameters import LARGEST_RATE
 from sixnd.planner.layout import step_time
 from sixnd.planner.lora import Adapters
@@ -90,6 +91,7 @@ def test_a_higher_rank_costs_more_memory_and_time_and_all_weights_most_memory():
 def test_a_plan_says_what_learns_at_which_rate_and_why():
     plan, whole = make_plan(spec({"rank": 32})), make_plan(spec(None))
     lora = plan.continual.lora
+    assert plan.model.architecture is None, "it stays a model of model.shape, which the runner trains"
     assert (lora.rank, lora.alpha, tuple(lora.targets)) == (32, 64, TARGETS)
     assert lora.params == replace(LLAMA, adapters=Adapters(32, TARGETS)).learning
     assert plan.model.flops_per_token < 0.72 * whole.model.flops_per_token
@@ -101,6 +103,19 @@ def test_a_plan_says_what_learns_at_which_rate_and_why():
     assert "10 times the rate of all weights" in told["training.learning_rate"].reason
     assert "(4N + 6n)" in told["model.flops_per_token"].reason
     assert "continual.lora" not in {decision.what for decision in whole.decisions}
+
+
+def test_an_explanation_derives_what_the_plan_says():
+    plan = make_plan(spec({"rank": 32}))
+    for name in explainable(plan):
+        assert explain(plan, name).steps, name
+    for name in ("memory_bytes", "step_time_s", "mfu", "hfu"):
+        last = explain(plan, name).steps[-1].value
+        assert last == pytest.approx(getattr(plan.estimates, name).value), name
+    told = {step.step: step.value for step in explain(plan, "model.flops_per_token").steps}
+    assert told["training FLOPs a token"] == pytest.approx(plan.model.flops_per_token)
+    spent = {step.step: step.value for step in explain(plan, "compute").steps}
+    assert spent["C"] == pytest.approx(ADAPTED.convention_flops * plan.data.tokens, rel=0.01)
 
 
 def test_a_rate_that_is_given_is_taken_as_it_is_and_a_rate_that_follows_is_cut():

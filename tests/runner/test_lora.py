@@ -1,6 +1,7 @@
 """Adapters on real Megatron: only they learn, by the gradients of the merged matrices, and merged they do the same."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ from sixnd.planner.lora import Adapters
 from sixnd.planner.machine import Machine
 from sixnd.planner.memory import program
 from sixnd.planner.transformer import Transformer
+from sixnd.runner.base import take_base
+from sixnd.runner.checkpoints.checkpoint import load_checkpoint
+from sixnd.runner.checkpoints.saving import Moment, save_checkpoint
 from sixnd.runner.export.huggingface import llama_of, to_llama
 from sixnd.runner.export.huggingface_config import config, generation_config
 from sixnd.runner.export.huggingface_folder import new_folder, write_weights
@@ -18,11 +22,14 @@ from sixnd.runner.lora import is_adapter, whole_weights
 from sixnd.runner.model import build_chunk, transformer_config
 from sixnd.runner.trainer import Trainer
 from sixnd.specs import catalog
+from sixnd.specs.base_folders import read_base
+from sixnd.specs.errors import InvalidDataError
 from sixnd.specs.plan import Plan
 from tests.runner import alone, tiny
 from tests.runner.adapted import adapted
 from tests.runner.test_kept_tensors import kept_bytes
 
+pytestmark = pytest.mark.filterwarnings("ignore:`load_state_dict` is deprecated:FutureWarning")  # Megatron loads by it
 TOKENS = torch.randint(500, (2, tiny.LENGTH), generator=torch.Generator().manual_seed(7))
 PLACES = torch.arange(tiny.LENGTH).expand(2, -1)
 
@@ -141,3 +148,41 @@ def test_the_cpu_keeps_the_activations_that_a_plan_counts(targets, tmp_path):
     layers = model.layers * bytes_whole(layer_tensors(at, with_experts=False))[0]
     ends = at.layer_input[0] + 4 * sequences * tiny.LENGTH * tiny.VOCABULARY
     assert found == pytest.approx(layers + ends, rel=0.03)
+
+
+def taken(trainer: Trainer, checkpoint: Path) -> float:
+    take_base(checkpoint, trainer)
+    return trainer.validate([iter([alone.text(trainer.plan)])], 1)
+
+
+def test_a_bases_weights_are_taken_beside_new_adapters_and_adapters_come_back_from_a_checkpoint(tmp_path):
+    plan, trained = planned(), adapted(planned())
+    with alone.one_rank(tmp_path / "base"):
+        trainer = Trainer(plan)
+        alone.step(trainer, alone.text(plan))
+        base = saved(trainer, tmp_path / "of the base")
+        expected = trainer.validate([iter([alone.text(plan)])], 1)
+    with alone.one_rank(tmp_path / "adapted"):
+        trainer = Trainer(trained.model_copy(update={"training": plan.training.model_copy(update={"seed": 77})}))
+        assert taken(trainer, base) == expected, "B is zero, so the base itself is seen"
+        alone.step(trainer, alone.text(plan))
+        kept = saved(trainer, tmp_path / "of the adapters")
+        losses = [alone.step(trainer, alone.text(plan))[0] for _ in range(2)]
+    with alone.one_rank(tmp_path / "again"):
+        trainer = Trainer(trained)
+        assert load_checkpoint(kept, trainer.chunks, trainer.optimizer, trainer.scheduler) == 1
+        assert [alone.step(trainer, alone.text(plan))[0] for _ in range(2)] == losses
+
+
+def saved(trainer: Trainer, root: Path) -> Path:
+    """Its checkpoint after step 1."""
+    moment = Moment(1, 1, trainer.plan.fingerprint(), trainer.plan.layout.label(), None)
+    path, _seconds = save_checkpoint(root, moment, trainer.chunks, trainer.optimizer, trainer.scheduler)
+    return path
+
+
+def test_a_run_of_adapters_is_no_base_before_it_is_exported(tmp_path):
+    (tmp_path / "plan.yaml").write_text(adapted(planned()).to_yaml())
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(InvalidDataError, match="sixnd export --to huggingface"):
+        read_base(tmp_path)
