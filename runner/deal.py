@@ -146,7 +146,7 @@ def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path) 
     annealing = parts["train" if _repeats(plan) else "anneal"] if needs.annealing else None
     return Dealt(
         name=source.name,
-        weight=_share(plan, "main", source.name),
+        weight=phase_share(plan, "main", source.name),
         validation=parts["validation"],
         main=parts["train"],
         annealing=annealing,
@@ -171,7 +171,7 @@ def _repeats(plan: Plan) -> bool:
     return plan.data.anneal is not None and plan.data.anneal.repeat
 
 
-def _share(plan: Plan, phase: PhaseName, name: str) -> float:
+def phase_share(plan: Plan, phase: PhaseName, name: str) -> float:
     """Share that a phase gives to a source; 0 where there is no such phase."""
     return sum(part.share for each in plan.phases if each.name == phase for part in each.sources if part.name == name)
 
@@ -179,7 +179,7 @@ def _share(plan: Plan, phase: PhaseName, name: str) -> float:
 def _needs(source: PlannedSource, plan: Plan) -> _Needs:
     """What validation holds out, and what each phase reads with a surplus of a twentieth and a sequence."""
     length = plan.model.sequence_length
-    main = _share(plan, "main", source.name)
+    main = phase_share(plan, "main", source.name)
     needs = {
         phase.name: part.tokens * _TOKEN_SURPLUS + length + 1
         for phase in plan.phases

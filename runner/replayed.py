@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sixnd.runner.deal import Dealt, Part
+from sixnd.runner.deal import Dealt, Part, phase_share
 from sixnd.runner.indexed import verified, with_suffix
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.tokenizers.file import tokenizer_data, write_tokenizer
@@ -50,7 +50,7 @@ def replayed(plan: Plan, base_dir: Path, into: Path) -> dict[str, Replayed]:
     run, _checkpoint = base_folder(base_dir / plan.continual.base)
     told = _told(run)
     return {
-        source.name: Replayed(_taken(source, run, *kept[source.name], into), told[source.name])
+        source.name: Replayed(_taken(plan, source.name, run, *kept[source.name], into), told[source.name])
         for source in plan.data.sources
         if source.name in kept
     }
@@ -67,10 +67,17 @@ def _told(run: Path) -> dict[str, SourceData]:
     return {source["name"]: SourceData.model_validate(source) for source in event["sources"]}
 
 
-def _taken(source: PlannedSource, run: Path, train: str, validation: str, into: Path) -> Dealt:
+def _taken(plan: Plan, name: str, run: Path, train: str, validation: str, into: Path) -> Dealt:
+    """The parts of one source; annealing, where it reads the source, reads what the main phase does."""
     held_out, read = (_part(run / prefix, into) for prefix in (validation, train))
-    sha256 = verified(read.prefix).bin_sha256
-    return Dealt(source.name, source.weight, validation=held_out, main=read, annealing=None, sha256=sha256)
+    return Dealt(
+        name,
+        phase_share(plan, "main", name),
+        validation=held_out,
+        main=read,
+        annealing=read if phase_share(plan, "annealing", name) else None,
+        sha256=verified(read.prefix).bin_sha256,
+    )
 
 
 def _part(prefix: Path, into: Path) -> Part:
