@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.continual import Continual
+from sixnd.specs.continual import Continual, PlannedContinual
 from sixnd.specs.errors import InvalidDocumentError
 from sixnd.specs.load import load_budget, load_sources
+from sixnd.specs.lora import PlannedLora
 from sixnd.specs.plan import PlannedMup
 from tests.specs import bases
 
@@ -147,7 +148,25 @@ def test_a_run_with_mup_is_to_be_exported_first(tmp_path: Path) -> None:
     )
     made = plan.model_copy(update={"training": plan.training.model_copy(update={"mup": mup})})
     bases.a_run(tmp_path / "run", made)
-    assert "export it (`sixnd export --to huggingface`)" in str(refused(bases.spec_file(tmp_path, "run")))
+    told = str(refused(bases.spec_file(tmp_path, "run")))
+    assert "trained with muP, whose factors are part of the model; export it (`sixnd export --to huggingface`)" in told
+
+
+def test_a_run_that_trained_adapters_is_to_be_exported_first(tmp_path: Path) -> None:
+    planned = PlannedContinual(
+        base="b",
+        name="b",
+        kind="run",
+        step=1,
+        sha256="0" * 64,
+        replay=0,
+        general=[],
+        lora=PlannedLora(rank=4, alpha=8, targets=["attention"], params=1),
+    )
+    bases.a_run(tmp_path / "run", bases.plan_of_base().model_copy(update={"continual": planned}))
+    assert "it trained adapters, which stand beside its weights; export it" in str(
+        refused(bases.spec_file(tmp_path, "run"))
+    )
 
 
 def test_what_the_base_decides_is_not_decided_again(tmp_path: Path) -> None:
