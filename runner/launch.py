@@ -9,6 +9,7 @@ from sixnd.runner.attempt import check_budget, end, train, with_restarts
 from sixnd.runner.base import base_event, proved_base
 from sixnd.runner.cache import cache_dir
 from sixnd.runner.checkpoints.going_on import keep_earlier_plan, layout_change, take_up
+from sixnd.runner.cpu_units import slow_precision
 from sixnd.runner.job import (
     Job,
     JobFolder,
@@ -49,6 +50,8 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
         keep_earlier_plan(folder, plan, _record(folder))
         folder.create(plan)
         watcher = Progress(folder, plan, live=progress)
+        if slow := slow_precision(plan):
+            watcher.say(slow)
         with_restarts(
             lambda: _run_locked(folder, plan, base_dir, watcher, lock, node), plan.spec.supervision, watcher.say
         )

@@ -16,8 +16,14 @@ _SHOWN = ("torch", "megatron-core", "sentencepiece", "pydantic", "numpy")
 _EXTRAS = ("run", "report", "export")
 
 
+_UNITS = {"amx": "matrix units (AMX)", "avx512": "vector units (AVX-512 BF16)", "none": "no units: plan in FP32"}
+
+
 def examine() -> dict[str, Any]:
     """Versions, cores, memory (bytes), GPUs as their driver names them, and what each extra still lacks."""
+    from sixnd.runner.cpu_units import ENTRIES, bf16_units
+
+    units = bf16_units()
     return {
         "sixnd": __version__,
         "python": platform.python_version(),
@@ -25,6 +31,8 @@ def examine() -> dict[str, Any]:
         "extras": {extra: _lacking(extra) for extra in _EXTRAS},
         "system": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "bf16_units": units,
+        "cpu_entry": ENTRIES[units],
         "memory_bytes": _memory_bytes(),
         "gpus": _gpus(),
     }
@@ -39,6 +47,8 @@ def examination_text(facts: dict[str, Any]) -> str:
     rows += [
         ("system", facts["system"]),
         ("cores", str(facts["cores"])),
+        ("BF16 on CPU", _UNITS[facts["bf16_units"]]),
+        ("CPU in specs", _entry_text(facts["cpu_entry"], facts["cores"])),
         ("memory", f"{memory / 1e9:.1f} GB" if memory else "unknown"),
         ("GPUs", "; ".join(facts["gpus"]) or "none found (nvidia-smi); training runs on the CPU"),
     ]
@@ -47,6 +57,13 @@ def examination_text(facts: dict[str, Any]) -> str:
 
 def _extra_text(extra: str, lacking: list[str]) -> str:
     return f"lacks {', '.join(lacking)}: pip install 'sixnd[{extra}]'" if lacking else "complete"
+
+
+def _entry_text(entry: str, cores: int) -> str:
+    """How to name this CPU in a spec."""
+    if cores == 2:
+        return f"cluster.accelerators: 1 x {entry}"
+    return f"cluster.accelerators: 1 x {entry}, which has 2 cores: `sixnd calibrate --measure` tells this machine's speed"
 
 
 def _version(package: str) -> str | None:

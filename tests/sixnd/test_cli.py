@@ -375,6 +375,7 @@ def test_the_doctor_tells_versions_and_what_the_extras_lack(capsys, monkeypatch)
     facts = json.loads(capsys.readouterr().out)
     assert facts["cores"] >= 1
     assert facts["memory_bytes"] > 1e8
+    assert facts["cpu_entry"].startswith("cpu-2core")
     assert set(facts["extras"]) == {"run", "report", "export"}
 
     from importlib.metadata import PackageNotFoundError
@@ -386,6 +387,7 @@ def test_the_doctor_tells_versions_and_what_the_extras_lack(capsys, monkeypatch)
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "torch          not installed" in text
+    assert f"cluster.accelerators: 1 x {facts['cpu_entry']}" in text
     assert "pip install 'sixnd[run]'" in text
 
 
