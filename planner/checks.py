@@ -1,6 +1,7 @@
 """What only a plan shows to be contradictory: values of the spec that cannot hold together."""
 
 from sixnd.planner.draft import Drafter
+from sixnd.planner.transformer import Transformer
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import accelerator_hours_given
 from sixnd.specs.errors import ContradictionError, Path, Problem
@@ -15,20 +16,24 @@ def check_tokens_against_compute(spec: BudgetSpec, drafter: Drafter) -> None:
     if compute is None or tokens is None or not drafter.model_pinned:
         return
     candidate = drafter.candidate_for(compute)
-    params, each = candidate.model.active_params, drafter.flops_per_token(candidate)
+    each = drafter.flops_per_token(candidate)
     spent = each * tokens
     if abs(spent / compute - 1) > _TOLERANCE:
         message = (
             f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: "
-            f"{_counted(drafter, params)} × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
+            f"{_counted(drafter, candidate.model)} × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
             f"or give {compute / each:.4g} tokens"
         )
         raise ContradictionError(Problem(("data", "tokens"), message, also=(("budget", "compute"), _model_path(spec))))
 
 
-def _counted(drafter: Drafter, params: float) -> str:
-    exact = drafter.spec.budget.counting == "exact"
-    return f"{params:.4g} parameters, counted exactly," if exact else f"6 × {params:.4g} parameters"
+def _counted(drafter: Drafter, model: Transformer) -> str:
+    params = model.active_params
+    if drafter.spec.budget.counting == "exact":
+        return f"{params:.4g} parameters, counted exactly,"
+    if model.adapters is not None:
+        return f"(4 × {params:.4g} parameters + 6 × {model.learning:.4g} of adapters)"
+    return f"6 × {params:.4g} parameters"
 
 
 def check_hours(spec: BudgetSpec, predicted: Estimate) -> None:

@@ -385,6 +385,9 @@ def _wanted_tokens(facts: Facts) -> list[Step]:
     if spec.budget.compute is None:
         return _hours(facts)
     each, formula = 6.0 * N, f"C/(6·N) = {spec.budget.compute:.5g} / (6 × {N:.5g})"
+    if facts.model.adapters is not None:
+        each, learning = facts.model.convention_flops, facts.model.learning
+        formula = f"C/(4·N + 6·n) = {spec.budget.compute:.5g} / (4 × {N:.5g} + 6 × {learning:.5g})"
     if spec.budget.counting == "exact":
         each = facts.plan.model.flops_per_token
         formula = f"C / exact FLOPs a token = {spec.budget.compute:.5g} / {each:.5g}"

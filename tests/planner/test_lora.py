@@ -126,6 +126,13 @@ def test_a_rate_that_is_given_is_taken_as_it_is_and_a_rate_that_follows_is_cut()
     assert "is cut to 0.01" in {d.what: d for d in times.decisions}["training.learning_rate"].reason
 
 
+def test_compute_and_tokens_that_disagree_are_told_by_what_adapters_cost():
+    with pytest.raises(ContradictionError, match=r"\(4 × 8\.037e\+09 parameters \+ 6 × 3\.565e\+07 of adapters\)"):
+        make_plan(spec({}, data={"sources": [{"name": "code", "path": "*.txt"}], "tokens": 1e9}))
+    tokens = make_plan(spec({})).data.tokens
+    assert {s.step: s.value for s in explain(make_plan(spec({})), "tokens").steps}["D affordable"] >= tokens
+
+
 def test_a_rank_that_is_not_low_is_refused_at_its_place():
     with pytest.raises(ContradictionError, match="a rank of 4096 is not low") as refused:
         make_plan(spec({"rank": 4096}))
