@@ -31,7 +31,12 @@ def sources_decision(spec: BudgetSpec, data: PlannedData) -> Decision:
 def _measured(spec: BudgetSpec) -> str:
     """Where unique tokens come from, where they were counted."""
     prepared = spec.data.prepared
-    return "" if prepared is None else f"; unique tokens measured after deduplication (data.prepared: {prepared.name})"
+    if prepared is None:
+        return ""
+    return (
+        f"; unique tokens measured after deduplication (data.prepared: {prepared.name}), less the "
+        f"{spec.data.validation_fraction:.3g} of them that is held out"
+    )
 
 
 def mix_warnings(spec: BudgetSpec, data: PlannedData, estimates: Estimates) -> list[str]:

@@ -135,7 +135,8 @@ def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path) 
     Each part takes as much as the plan reads of it and a little more; what is left is not read. Raises ``SixndError``
     where a part would not hold one sequence.
     """
-    documents, needs = _Documents(shards), _needs(source, plan)
+    documents = _Documents(shards)
+    needs = _needs(source, plan, documents.tokens)
     ranges = _ranges(documents, needs, repeat=_repeats(plan))
     _check_enough(source, plan, documents, ranges)
     digest = hashlib.sha256()
@@ -156,13 +157,13 @@ def deal(source: PlannedSource, plan: Plan, shards: Sequence[Path], into: Path) 
 
 def tokens_missing(source: PlannedSource, plan: Plan, shards: Sequence[Path]) -> float:
     """Tokens that the source's parts still lack where only ``shards`` are dealt; 0 where they have what they need."""
-    needs = _needs(source, plan)
+    documents = _Documents(shards) if shards else None
+    needs = _needs(source, plan, source.tokens if documents is None else documents.tokens)
     needed = {"validation": needs.validation, "train": needs.main, "anneal": needs.annealing}
     if _repeats(plan):
         needed |= {"train": max(needs.main, needs.annealing), "anneal": 0.0}
-    if not shards:
+    if documents is None:
         return sum(needed.values())
-    documents = _Documents(shards)
     ranges = _ranges(documents, needs, repeat=_repeats(plan))
     return sum(max(0.0, needed[name] - documents.total(*bounds)) for name, bounds in ranges.items())
 
@@ -176,8 +177,11 @@ def phase_share(plan: Plan, phase: PhaseName, name: str) -> float:
     return sum(part.share for each in plan.phases if each.name == phase for part in each.sources if part.name == name)
 
 
-def _needs(source: PlannedSource, plan: Plan) -> _Needs:
-    """What validation holds out, and what each phase reads with a surplus of a twentieth and a sequence."""
+def _needs(source: PlannedSource, plan: Plan, held: float) -> _Needs:
+    """What validation holds out, and what each phase reads with a surplus of a twentieth and a sequence.
+
+    A source that is read more than once gives its share of the ``held`` tokens, not of all that are read.
+    """
     length = plan.model.sequence_length
     main = phase_share(plan, "main", source.name)
     needs = {
@@ -190,7 +194,7 @@ def _needs(source: PlannedSource, plan: Plan) -> _Needs:
     if plan.continual is not None:  # the same text is measured of a source whatever is replayed of it
         validated = max(validated, plan.evaluation.source_batches * plan.training.global_batch * length)
     return _Needs(
-        validation=max(plan.data.validation_fraction * source.tokens, validated),
+        validation=max(plan.data.validation_fraction * min(source.tokens, held), validated),
         main=needs.get("main", length + 1),
         annealing=needs.get("annealing", 0.0),
     )

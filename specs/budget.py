@@ -211,7 +211,7 @@ class Source(Document):
     """Share of training tokens, relative to the other sources' weights; `auto` lets `data.mix` choose. Beside `auto`
     sources a number is the share itself, e.g. `0.1`, and they divide the rest."""
     unique_tokens: Tokens | None = None
-    """Tokens the source holds, if known: repetition (epochs) is planned and flagged from it."""
+    """Tokens the source holds for training, if known: repetition (epochs) is planned and flagged from it."""
     quality: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """What one of its tokens is worth to the loss, in tokens of a source of quality 1, as you hold it to be: no law
     here knows. Only `sixnd explain SPEC mix` counts with it; the predicted loss does not."""
@@ -254,15 +254,15 @@ class Data(Document):
     tokenizer: TokenizerChoice = TokenizerChoice()
     """Which tokenizer is trained, or the file of one."""
     prepared: PreparedData | None = None
-    """A file that `sixnd data prepare` wrote: its measured tokens take the place of `unique_tokens`, and the run takes
-    the prepared text."""
+    """A file that `sixnd data prepare` wrote: its measured tokens, less what is held out, take the place of
+    `unique_tokens`, and the run takes the prepared text."""
 
     @property
     def counted_sources(self) -> list[Source]:
-        """The sources with the tokens that they hold: as measured where data was prepared, else as declared."""
-        measured = self.measured_tokens
+        """The sources with what they hold for training: measured, less what is held out, or as declared."""
+        trained = {name: tokens * (1 - self.validation_fraction) for name, tokens in self.measured_tokens.items()}
         return [
-            source.model_copy(update={"unique_tokens": measured[source.name]}) if source.name in measured else source
+            source.model_copy(update={"unique_tokens": trained[source.name]}) if source.name in trained else source
             for source in self.sources
         ]
 

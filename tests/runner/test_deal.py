@@ -112,8 +112,8 @@ def test_a_part_cut_short_is_written_again_and_other_text_has_another_name(tmp_p
 
 
 def test_a_source_without_a_sequence_for_every_part_is_told_with_numbers(tmp_path: Path) -> None:
-    shards = write_shards(tmp_path, documents(9, 1), 1)
-    with pytest.raises(SixndError, match=r"source 'code' holds 9 documents: .* to anneal on.* needs at least 33"):
+    shards = write_shards(tmp_path, documents(2, 1), 1)
+    with pytest.raises(SixndError, match=r"source 'code' holds 2 documents: .* to anneal on.* needs at least 33"):
         dealt(plan(), shards, tmp_path / "data")
 
 
