@@ -106,15 +106,14 @@ def _write(state: dict[str, Any], partial: Path) -> None:
     _keep_ballast(partial, _BALLAST_BYTES // 2)
     request = dist_checkpointing.save(state, str(partial), async_sharded_save=True)
     request.finalize_fns.insert(0, lambda: _keep_ballast(partial, 0))
-    reason = None
+    failed, refusal = dict[int, str](), None
     try:
         request.execute_sync()
-    except CheckpointException as error:  # Megatron tells all ranks that one has failed, and only the first one why
-        failures = "; ".join(f"rank {rank}: {failure[0]}" for rank, failure in error.failures.items())
-        reason = _refusal(partial) or failures
-    reasons = gathered(reason)
-    if reasons[0] is not None:
-        raise UnwrittenError(reasons[0])
+    except CheckpointException as error:  # on all ranks; only the first is told which have failed
+        failed, refusal = {rank: str(failure[0]) for rank, failure in error.failures.items()}, _refusal(partial)
+    refusals = gathered((failed, refusal))
+    if reasons := [f"rank {rank}: {refusals[rank][1] or told}" for rank, told in refusals[0][0].items()]:
+        raise UnwrittenError("; ".join(reasons))
 
 
 def _keep_ballast(partial: Path, size: int) -> None:
@@ -123,9 +122,9 @@ def _keep_ballast(partial: Path, size: int) -> None:
 
 
 def _refusal(partial: Path) -> str | None:
-    """What the file system answers to a small write, if it refuses that too: PyTorch's own errors do not tell."""
+    """What the file system answers to a small write of this rank, if it refuses that too: PyTorch's errors do not."""
     try:
-        (partial / "probe").write_bytes(bytes(_PROBE_BYTES))
+        (partial / f"probe-{torch.distributed.get_rank()}").write_bytes(bytes(_PROBE_BYTES))
     except OSError as error:
         return _told(error)
     return None
