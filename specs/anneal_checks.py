@@ -4,7 +4,7 @@ import difflib
 
 from sixnd.specs import catalog
 from sixnd.specs.annealing import UPWEIGHTED_KINDS
-from sixnd.specs.budget import BudgetSpec, Data
+from sixnd.specs.budget import BudgetSpec, Data, Source
 from sixnd.specs.errors import Path, Problem
 
 _PLACE: Path = ("data", "anneal")
@@ -12,15 +12,47 @@ _PLACE: Path = ("data", "anneal")
 
 def anneal_problems(spec: BudgetSpec) -> list[Problem]:
     """Every contradiction between `data.anneal` and the sources."""
-    anneal = spec.data.anneal
+    return [*_unread(spec.data), *_blend(spec.data)]
+
+
+def _unread(data: Data) -> list[Problem]:
+    """Sources of weight 0 that annealing does not read either, and a main phase without any."""
+    weights = [source.weight for source in data.sources]
+    if not any(weight is None or weight for weight in weights):
+        message = "every source has weight 0, so the main phase would read nothing; give one a weight"
+        return [Problem(("data", "sources", len(weights) - 1, "weight"), message)]
+    message = (
+        "weight 0 is for a source that annealing alone reads, and it does not read this one; give it a weight, or name "
+        "it in data.anneal.weights"
+    )
+    return [
+        Problem(("data", "sources", i, "weight"), message, also=(() if data.anneal is None else (_PLACE,)))
+        for i, source in enumerate(data.sources)
+        if source.weight == 0 and not _is_annealed(data, source)
+    ]
+
+
+def _is_annealed(data: Data, source: Source) -> bool:
+    """Whether annealing reads a source that has no weight in the main phase."""
+    anneal = data.anneal
+    if anneal is None or (anneal.weights is None and anneal.mix is None):
+        return False
+    if anneal.weights is not None:
+        return anneal.weights.get(source.name, 0) > 0
+    assert anneal.mix is not None
+    return catalog.mix(anneal.mix).domain_of(source.name, source.kind) is not None
+
+
+def _blend(data: Data) -> list[Problem]:
+    anneal = data.anneal
     if anneal is None:
         return []
     if anneal.mix is not None and anneal.weights is not None:
         message = "mix and weights both decide the blend of annealing; keep one of them"
         return [Problem((*_PLACE, "mix"), message, also=((*_PLACE, "weights"),))]
     if anneal.weights is not None:
-        return _weights(spec.data, anneal.weights)
-    return _mix(spec.data, anneal.mix) if anneal.mix is not None else _default(spec.data)
+        return _weights(data, anneal.weights)
+    return _mix(data, anneal.mix) if anneal.mix is not None else _default(data)
 
 
 def _weights(data: Data, weights: dict[str, float]) -> list[Problem]:

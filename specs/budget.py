@@ -25,6 +25,7 @@ from sixnd.specs.quantity import (
     AutoCount,
     AutoNumber,
     AutoParams,
+    AutoShare,
     AutoSwitch,
     AutoTokens,
     AutoUsd,
@@ -207,9 +208,10 @@ class Source(Document):
     deduplication in order (`sixnd catalog text-filters`). By default it is taken as it is."""
     kind: Kind | None = None
     """What the text is about: by it a source finds its domain in a published mix."""
-    weight: AutoNumber = 1.0
+    weight: AutoShare = 1.0
     """Share of training tokens, relative to the other sources' weights; `auto` lets `data.mix` choose. Beside `auto`
-    sources a number is the share itself, e.g. `0.1`, and they divide the rest."""
+    sources a number is the share itself, e.g. `0.1`, and they divide the rest. `0` is for a source that `anneal`
+    alone reads."""
     unique_tokens: Tokens | None = None
     """Tokens the source holds for training, if known: repetition (epochs) is planned and flagged from it."""
     quality: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -254,6 +254,12 @@ _AUTO_SWITCH = WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "null"}, {"
 WHOLE = BeforeValidator(_whole)
 AutoCount = Annotated[Annotated[int, Field(ge=1), WHOLE] | None, _auto, _write_auto, _AUTO_COUNT]
 AutoNumber = Annotated[Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _auto, _write_auto, _AUTO_NUMBER]
+AutoShare = Annotated[
+    Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+    _auto,
+    _write_auto,
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "null"}, {"type": "number", "minimum": 0}]}),
+]
 AutoSwitch = Annotated[bool | None, _auto, _write_auto, _AUTO_SWITCH]
 Accelerators = Annotated[
     AcceleratorCount,

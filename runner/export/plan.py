@@ -44,7 +44,7 @@ def refuse(plan: Plan, *more: str) -> None:
 def blends(folder: JobFolder) -> tuple[list[str], list[str]]:
     """Weights and prefixes of the training and the validation blend, in turn, as Megatron's datasets take them."""
     train, validation = [], []
-    for source in folder.job().sources:
+    for source in (each for each in folder.job().sources if each.weight):
         train += [f"{source.weight:.12g}", str(folder.path / source.train_prefix)]
         validation += [f"{source.weight:.12g}", str(folder.path / source.validation_prefix)]
     return train, validation

@@ -143,3 +143,15 @@ def test_annealing_is_explained_from_its_steps_to_its_epochs():
     assert steps["steps of annealing"] == made.phases[1].steps
     assert steps["tokens of code"] == code.tokens
     assert steps["epochs of code"] == code.epochs
+
+
+def test_a_source_of_weight_0_is_read_in_annealing_alone_and_worth_what_that_reads():
+    made = plan({"share": 0.1, "weights": {"code": 1}}, WEB, CODE | {"weight": 0})
+    main, annealing = made.phases
+    assert [part.share for part in main.sources] == [1.0, 0.0]
+    assert [part.share for part in annealing.sources] == [0.0, 1.0]
+    web, code = made.data.sources
+    assert code.tokens == annealing.tokens
+    assert code.epochs == pytest.approx(annealing.tokens / 1e9)
+    assert web.tokens == main.tokens
+    assert explain(made, "mix").steps

@@ -62,6 +62,21 @@ def test_each_part_holds_what_it_needs_and_no_more_than_the_plan_reads(tmp_path:
     assert 1.05 * main <= found.main.tokens <= 1.05 * main + sequence + longest
 
 
+def test_a_source_that_annealing_alone_reads_keeps_a_sequence_for_the_main_phase_and_the_rest_for_annealing(
+    tmp_path: Path,
+) -> None:
+    made = tiny.plan(steps=20, sources=[source("prose", 1.0), source("code", 0.0)])
+    made = annealed(made, [0.25, 0.75], last=4)
+    found = dealt(made, write_shards(tmp_path, documents(2000, 1), 5), tmp_path / "data")
+    assert found.weight == 0
+    assert found.annealing is not None
+    read = made.phases[1].sources[1].tokens
+    assert made.data.sources[1].tokens == read
+    assert 1.05 * read <= found.annealing.tokens <= 1.05 * read + tiny.LENGTH + 61
+    assert found.main.tokens <= tiny.LENGTH + 61
+    assert found.validation.tokens >= 0.1 * read
+
+
 def test_too_little_is_divided_by_what_each_phase_reads(tmp_path: Path) -> None:
     made, shards = plan(), write_shards(tmp_path, documents(60, 1), 3)
     found = dealt(made, shards, tmp_path / "data")

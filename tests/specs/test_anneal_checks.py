@@ -46,3 +46,23 @@ def test_what_cannot_be_is_refused_in_words(anneal, said):
 def test_blends_by_kind_need_kinds(anneal, said):
     with pytest.raises(InvalidDocumentError, match=said):
         parsed(f"anneal: {anneal}", kind="kind: law, ")
+
+
+def weighted(code: str, anneal: str, kind: str = "code") -> BudgetSpec:
+    given = f"    - {{name: code, kind: {kind}, recipe: python-stdlib, weight: {code}}}\n"
+    changes = ("    - {name: code, recipe: python-stdlib, weight: 2}\n", given), ("data:\n", f"data:\n  {anneal}\n")
+    return parse(spec_with(*changes), "spec.yaml", BudgetSpec)
+
+
+@pytest.mark.parametrize("anneal", ["{weights: {code: 1}}", "{mix: smollm3-stage-3}"])
+def test_a_source_of_weight_0_is_one_that_annealing_alone_reads(anneal):
+    assert weighted("0", f"anneal: {anneal}").data.sources[0].weight == 0
+
+
+@pytest.mark.parametrize(
+    "anneal", ["mix: null", "anneal: {weights: {prose: 1}}", "anneal: {mix: olmo-2}", "anneal: {}"]
+)
+def test_a_source_that_nothing_reads_is_refused_at_its_weight(anneal):
+    with pytest.raises(InvalidDocumentError, match=r"weight 0 is for a source that annealing alone reads") as caught:
+        weighted("0", anneal, kind="dialogue")
+    assert ("data", "sources", 0, "weight") in [problem.path for problem in caught.value.problems]
