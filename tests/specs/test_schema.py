@@ -71,7 +71,7 @@ BROKEN = [
     {"cluster": {"accelerators": "h100-sxm"}},
     {"cluster": {}},
     {"data": {"sources": []}},
-    {"data": {"sources": [{"name": "a", "weight": 0}]}},
+    {"data": {"sources": [{"name": "a", "weight": -1}]}},
     {"data": {"sources": [{"name": "a", "recipe": "no-such-recipe"}]}},
     {"law": "no-such-law"},
     {"model": {"sequence_length": "4096"}},
