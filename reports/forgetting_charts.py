@@ -74,7 +74,7 @@ def _over_replay(facts: ForgettingComparison, kind: Kind) -> ChartSpec:
     tips = ["run:N", alt.Tooltip("replay:Q", format=".1%"), alt.Tooltip("value:Q", format="+.4f")]
     chart = (
         alt.Chart(alt.Data(values=rows))
-        .mark_line(strokeWidth=1.6, point={"size": 48}, color=_COLOURS[kind])
+        .mark_line(strokeWidth=1.6, point={"size": 48, "color": _COLOURS[kind]}, color=_COLOURS[kind])
         .encode(x=x, y=y, tooltip=tips)
     )
     told = "; ".join(f"{run.name} {row.change.text}" for run, row in found if row is not None)
