@@ -1,14 +1,12 @@
 """What the soak trains: two ranks, an annealing phase, validation, a checkpoint every ten steps."""
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 from sixnd.specs import catalog
 from sixnd.specs.plan import Plan
 from tests.runner import tiny
 from tests.runner.annealed import annealed
-from tests.runner.conftest import ROOT, sources
+from tests.runner.conftest import sources
 
 STEPS, ANNEALED, EVERY = 320, 60, 10
 _RULES = {
@@ -36,13 +34,3 @@ def plan(budget_s: float | None = None, **rules: Any) -> Plan:
     evaluation = made.evaluation.model_copy(update={"every_steps": 25})
     stamps = {"spec_sha256": spec.digest(), "catalog_sha256": catalog.sha256()}
     return made.model_copy(update={"name": "soak", "spec": spec, "evaluation": evaluation} | stamps)
-
-
-def copied_texts(folder: Path) -> Path:
-    """The text that is trained on, as it is now: runs minutes apart must read the same."""
-    for pattern in ("specs/*.py", "specs/schema/*.json"):
-        for path in sorted(ROOT.glob(pattern)):
-            copy = folder / path.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-    return folder

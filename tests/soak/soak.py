@@ -8,16 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sixnd.specs.record import Launch, RunRecord, Step
+from tests.runner.supervised import copied_texts
 from tests.soak import files, limits, processes
 from tests.soak.comparison import check_attempts, compare
 from tests.soak.disk import SmallDisk, small_disk
 from tests.soak.fault import Fault
-from tests.soak.plan import STEPS, copied_texts
+from tests.soak.plan import STEPS
 from tests.soak.run import Run
 
 SEED = 6
 FAULTS = [*processes.FAULTS, *files.FAULTS, *limits.FAULTS]
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fault, and how many events the record held when it was begun, and when it was over."""
+
+    fault: Fault
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -78,22 +88,23 @@ def finish(run: Run) -> None:
 
 def disturb(run: Run, disk: SmallDisk, faults: list[Fault], say: Say) -> list[Row]:
     """Make the faults, spread over the run, and let it finish."""
-    starts: list[int] = []
+    made: list[Made] = []
     awaited = ""
     for number, fault in enumerate(faults):
         began, before = time.monotonic(), run.step()
         reach(run, fault, before + (STEPS - before) // (len(faults) - number + 1))
         assert awaited in run.told(), f"the start did not tell '{awaited}': {run.told()[-3000:]}"
-        starts.append(len(run.record().events))
+        first = len(run.record().events)
         step, launch = run.step(), run.record().last(Launch)
         say(f"attempt {launch.attempt} went on from step {launch.resumed_from_step}; step {step}: {fault.done}")
         fault.act(run, disk)
         awaited = fault.told
+        made.append(Made(fault, first, len(run.record().events)))
         ended = "goes on" if fault.code is None else f"exit code {fault.code}"
         say(f"    {fault.name}: {fault.became}; {ended}; {time.monotonic() - began:.0f} s")
     finish(run)
     assert awaited in run.told()
-    return rows_of(run.record(), faults, starts)
+    return rows_of(run.record(), made)
 
 
 def reach(run: Run, fault: Fault, step: int) -> None:
@@ -108,16 +119,19 @@ def reach(run: Run, fault: Fault, step: int) -> None:
     run.wait_step(0 if rules else step)
 
 
-def rows_of(record: RunRecord, faults: list[Fault], starts: list[int]) -> list[Row]:
-    """What the record tells of each fault, which was made when it held ``starts`` events."""
+def rows_of(record: RunRecord, made: list[Made]) -> list[Row]:
+    """What the record tells of each fault: until the next one where it ended the run, else until it was over."""
     rows = []
-    for fault, first, last in zip(faults, starts, [*starts[1:], len(record.events)], strict=True):
-        before, after = (RunRecord(events=part) for part in (record.events[:first], record.events[first:last]))
+    for one, following in zip(made, [*(each.first for each in made[1:]), len(record.events)], strict=True):
+        last = one.last if one.fault.code is None else following
+        before, after = (
+            RunRecord(events=part) for part in (record.events[: one.first], record.events[one.first : last])
+        )
         done, launches = {step.step for step in before.of(Step)}, after.of(Launch)
         redone: set[int] = set()
         repeated = 0
         for step in after.of(Step):
             repeated += step.step in done | redone
             redone.add(step.step)
-        rows.append(Row(fault, max(done), launches[0].resumed_from_step if launches else None, repeated))
+        rows.append(Row(one.fault, max(done), launches[0].resumed_from_step if launches else None, repeated))
     return rows

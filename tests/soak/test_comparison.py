@@ -10,7 +10,7 @@ from sixnd.specs.run_events import Alarm
 from tests.soak.comparison import check_attempts, compare
 from tests.soak.fault import Fault
 from tests.soak.plan import STEPS
-from tests.soak.soak import rows_of
+from tests.soak.soak import Made, rows_of
 from tests.specs.test_record import step
 
 END = End(attempt=1, time="", status="finished", message="", step=STEPS, exit_code=0)
@@ -86,11 +86,11 @@ def test_a_fault_is_told_with_where_the_run_went_on_and_what_it_did_again() -> N
     def nothing(*_: object) -> None:
         raise AssertionError
 
-    killed, ill = (Fault(name, "", "", nothing) for name in ("killed", "ill"))
+    killed, ill = Fault("killed", "", "", nothing, code=6), Fault("ill", "", "", nothing)
     whole = record(
         numbered(1, 1, 25), [launch(2, 20)], numbered(2, 21, 30), retry(31, 30), numbered(2, 31, STEPS), [END]
     )
-    rows = rows_of(whole, [killed, ill], [25, 36])
+    rows = rows_of(whole, [Made(killed, 25, 25), Made(ill, 36, 40)])
     assert [(row.step, row.resumed, row.redone) for row in rows] == [(25, 20, 5), (30, None, 1)]
     assert isinstance(whole.events[25], Launch)
     assert isinstance(whole.events[35], Step)
