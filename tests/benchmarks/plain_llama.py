@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from sixnd.specs.load import load_plan
 from sixnd.specs.plan import Plan
@@ -34,7 +34,7 @@ class Layer(nn.Module):
         """``cos`` and ``sin`` are ``[s, head_dim]``."""
         x = x + self._attention(self.norm(x), cos, sin)
         gate, value = self.up(self.mlp_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * value)
+        return x + self.down(functional.silu(gate) * value)
 
     def _attention(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, _ = x.shape
@@ -44,7 +44,7 @@ class Layer(nn.Module):
         )
         query, key = _rotated(query, cos, sin), _rotated(key, cos, sin)
         grouped = self.heads != self.kv_heads
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=grouped)
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=grouped)
         return self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
 
 
@@ -77,7 +77,7 @@ class Llama(nn.Module):
         x = self.embedding(tokens)
         for layer in self.layers:
             x = layer(x, self.cos, self.sin)
-        return F.cross_entropy(self.head(self.norm(x)).float().flatten(0, 1), labels.flatten())
+        return functional.cross_entropy(self.head(self.norm(x)).float().flatten(0, 1), labels.flatten())
 
 
 def _rotations(length: int, width: int) -> tuple[Tensor, Tensor]:
