@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from megatron.core.tensor_parallel import random as megatron_random
 
+from sixnd.runner import lone_groups
+
 CPU = torch.device("cpu")
 _FACTORIES = ("tensor", "empty", "zeros", "ones", "full", "arange", "rand", "randn", "empty_like", "zeros_like")
 _IGNORED = ("synchronize", "empty_cache", "set_device", "reset_peak_memory_stats", "_lazy_init")
@@ -89,6 +91,7 @@ def _stand_ins() -> Iterator[tuple[Any, str, Any]]:
     yield torch.cuda, "manual_seed", lambda seed: torch.manual_seed(seed)
     yield megatron_random, "_get_cuda_rng_state", lambda *_args, **_options: torch.get_rng_state()
     yield megatron_random, "_set_cuda_rng_state", lambda state, *_args, **_options: torch.set_rng_state(state)
+    yield from lone_groups.stand_ins()
 
 
 def _names_cuda(device: Any) -> bool:

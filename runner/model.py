@@ -26,6 +26,7 @@ from sixnd.runner.decoder import Decoder
 from sixnd.runner.device import current_device, is_cuda
 from sixnd.runner.lora import adapt, freeze, initial_std, lora_of
 from sixnd.runner.low_precision import fp8_options
+from sixnd.runner.rotation import RotatedAttention
 from sixnd.specs.lora import PlannedLora
 from sixnd.specs.plan import Plan, PlannedLayout
 
@@ -119,6 +120,7 @@ def layer_spec(lora: PlannedLora | None = None, *, document_masks: bool = False)
     spec = get_gpt_layer_local_spec(normalization="RMSNorm")
     spec.submodules.input_layernorm = Norm
     spec.submodules.pre_mlp_layernorm = Norm
+    spec.submodules.self_attention.module = RotatedAttention
     spec.submodules.self_attention.submodules.core_attention = FusedCoreAttention
     return adapt(spec, lora, "local") if lora else spec
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,12 @@ from sixnd.runner.base import take_base
 from sixnd.runner.batches import Batch, PhasedDataset, StepSampler, build_datasets, micro_batches
 from sixnd.runner.checkpoints.keeper import CheckpointKeeper
 from sixnd.runner.determinism import keep_to_deterministic_kernels
-from sixnd.runner.device import current_device, is_cuda, training_device
+from sixnd.runner.device import current_device, training_device
 from sixnd.runner.evaluation.evaluation import Evaluator
 from sixnd.runner.job import Job, JobFolder
 from sixnd.runner.low_precision import check_low_precision
 from sixnd.runner.metrics import Metrics
+from sixnd.runner.peak_memory import PeakMemory
 from sixnd.runner.supervision.supervision import Judgement, Supervisor
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
@@ -35,6 +35,7 @@ class Run:
         self.rank, self.world = torch.distributed.get_rank(), torch.distributed.get_world_size()
         # The last rank holds the last pipeline stage, hence the loss.
         self.metrics = Metrics(folder) if self.rank == self.world - 1 else None
+        self.memory = PeakMemory()
         self.trainer = Trainer(self.plan)
         self.checkpoints = CheckpointKeeper(folder, plan, attempt, self.trainer, self.metrics)
         self.train_data, self.validation_data = build_datasets(folder, self.plan, self.job)
@@ -86,7 +87,8 @@ class Run:
         judged: list[Judgement] = []
 
         def applies(share: float, grad_norm: float) -> bool:
-            loss, wishes, self.log_z = self._sums(share, float(self.supervisor.wish()), self.trainer.log_z_share)
+            told = (share, float(self.supervisor.wish()), self.trainer.log_z_share, float(self.memory.has_grown()))
+            loss, wishes, self.log_z, self.grown = self._sums(*told)
             judged.append(self.supervisor.judge(step, loss / self.losses_held, grad_norm, asked=wishes > 0))
             return judged[0].applies
 
@@ -175,7 +177,8 @@ class Run:
         return [float(value) for value in total.tolist()]
 
     def _record_step(self, verdict: Judgement, grad_norm: float, learning_rate: float, seconds: float) -> None:
-        memory, compute_s, factor = self._peak_memory_bytes(), self.trainer.clock.taken(), self.plan.training.z_loss
+        memory = self.memory.bytes(grown=self.grown > 0)
+        compute_s, factor = self.trainer.clock.taken(), self.plan.training.z_loss
         tokens_per_step = self.planned.of_step(verdict.step) * self.plan.model.sequence_length
         flops = tokens_per_step / seconds * self.plan.model.flops_per_token
         step = Step(
@@ -195,16 +198,6 @@ class Run:
         if self.metrics:
             self.metrics.write(step)
         self.supervisor.stepped(step, compute_s)
-
-    def _peak_memory_bytes(self) -> int:
-        """Peak of the fullest rank: device memory on a GPU, resident set on a CPU. Collective."""
-        if is_cuda():
-            peak = torch.cuda.max_memory_allocated()
-        else:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        fullest = torch.tensor([peak], dtype=torch.int64, device=current_device())
-        torch.distributed.all_reduce(fullest, op=torch.distributed.ReduceOp.MAX)
-        return int(fullest)
 
     def _validate(self, step: int) -> None:
         count = self.plan.evaluation.batches

@@ -24,6 +24,7 @@ from megatron.core.utils import get_batch_on_this_cp_rank
 
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
+from sixnd.runner.fused_adam import fuse
 from sixnd.runner.model import build_model, dtype_of, transformer_config
 from sixnd.runner.schedule import build_scheduler
 from sixnd.runner.supervision.compute_clock import ComputeClock
@@ -201,7 +202,9 @@ def build_optimizer(plan: Plan, chunks: list[DistributedDataParallel]) -> Megatr
         use_distributed_optimizer=plan.layout.distributed_optimizer,
         overlap_param_gather=chunks[0].ddp_config.overlap_param_gather,
     )
-    return get_megatron_optimizer(config, chunks, config_overrides=_overrides(config, training))
+    optimizer: MegatronOptimizer = get_megatron_optimizer(config, chunks, config_overrides=_overrides(config, training))
+    fuse(optimizer)
+    return optimizer
 
 
 def _overrides(config: OptimizerConfig, training: PlannedTraining) -> dict[ParamKey, ParamGroupOverride]:

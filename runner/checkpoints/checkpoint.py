@@ -114,7 +114,8 @@ def _make_room(optimizer: MegatronOptimizer) -> None:
     for part, adam in _torch_adams(optimizer):
         for parameter in (p for group in adam.param_groups for p in group["params"] if not adam.state[p]):
             moments = {name: torch.zeros_like(parameter.data) for name in ("exp_avg", "exp_avg_sq")}
-            adam.state[parameter] = {"step": torch.tensor(0.0), **moments}
+            # A fused kernel counts steps where the parameter lives.
+            adam.state[parameter] = {"step": torch.zeros((), device=parameter.device), **moments}
         part._set_main_param_and_optimizer_states = _keeping_step(part)
 
 
