@@ -12,8 +12,8 @@ def document_begins(tokens: Tensor) -> Tensor:
     token behind it is predicted from the mark alone, as in a document by itself; the mark is predicted by the document
     that it ends. So no label asks for another document, and none has to be left out of the loss.
 
-    Positions are not reset: rotary embeddings turn query · key by the distance of the two tokens alone, which is the same
-    wherever in a sequence a document stands.
+    Positions are not reset: rotary embeddings turn query · key by the distance of the two tokens alone, which is the
+    same wherever in a sequence a document stands.
     """
     begins = tokens == END_OF_DOCUMENT
     begins[:, 0] = True  # what is left of the document that the sequence before it cut

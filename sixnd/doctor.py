@@ -63,7 +63,9 @@ def _entry_text(entry: str, cores: int) -> str:
     """How to name this CPU in a spec."""
     if cores == 2:
         return f"cluster.accelerators: 1 x {entry}"
-    return f"cluster.accelerators: 1 x {entry}, which has 2 cores: `sixnd calibrate --measure` tells this machine's speed"
+    return (
+        f"cluster.accelerators: 1 x {entry}, which has 2 cores: `sixnd calibrate --measure` tells this machine's speed"
+    )
 
 
 def _version(package: str) -> str | None:

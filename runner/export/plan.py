@@ -26,8 +26,8 @@ def refuse(plan: Plan, *more: str) -> None:
         reasons.append("its inverse square root ends in a cooldown; there it has none (training.decay_fraction: 0)")
     if plan.data.document_masks:
         reasons.append(
-            "its attention ends with the document; there Transformer Engine attends, which does not look at the mask of "
-            "--reset-attention-mask (NVIDIA/Megatron-LM#2357)"
+            "its attention ends with the document; there Transformer Engine attends, which does not look at the mask "
+            "of --reset-attention-mask (NVIDIA/Megatron-LM#2357)"
         )
     if plan.training.z_loss:
         reasons.append("its loss has a z-loss, which a dense model has not there")
