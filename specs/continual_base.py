@@ -22,7 +22,9 @@ def with_base(marked: Marked) -> list[Problem]:
     try:
         base, folder = read_base(Path(marked.file).parent / asked["base"])
     except (SixndError, OSError) as error:
-        return [*problems, _problem(marked, ("continual", "base"), " ".join(str(error).split()))]
+        unread = _problem(marked, ("continual", "base"), f"continual.base: {' '.join(str(error).split())}")
+        del marked.data["continual"]  # what is said of a base that was not read cannot be judged
+        return [*problems, unread]
     asked["origin"] = base.origin.plain()
     if problems or not isinstance(data, dict):
         return problems
