@@ -35,6 +35,7 @@ def decisions(
     precisions: str,
 ) -> list[Decision]:
     """Every choice of the plan with its reason and source."""
+    clock = drafter.clock(draft)
     return [
         _compute(drafter, draft),
         _law(drafter, draft),
@@ -53,7 +54,7 @@ def decisions(
         _layout(drafter, draft),
         _checkpoints(drafter, draft, checkpoints),
         _evaluation(drafter, evaluation),
-        *task_decisions(drafter.spec, evaluation, trained, draft.candidate.model.sequence),
+        *task_decisions(drafter.spec, evaluation, trained, draft.candidate.model.sequence, clock.evaluated_share),
         _goodput(drafter, draft),
         *sites_decisions(drafter.spec, draft.candidate.model.params, draft.step_time_s),
     ]

@@ -9,7 +9,8 @@ import numpy as np
 from sixnd.planner.allocation import params_for_compute, tokens_for_loss
 from sixnd.planner.architecture import Candidate, candidates, nearest, of_family, with_vocab
 from sixnd.planner.batch_ramp import StageSeconds, planned_batches
-from sixnd.planner.goodput import WallClock, most_steps, steps_within
+from sixnd.planner.evaluation_cost import evaluated
+from sixnd.planner.goodput import WallClock, most_steps
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.hyperparameters import Batch, global_batch
 from sixnd.planner.layout import Found, search, step_time
@@ -137,7 +138,8 @@ class Drafter:
     def clock(self, draft: Draft) -> WallClock:
         """The wall-clock of a draft."""
         params, step_s = draft.candidate.model.params, draft.step_time_s
-        return WallClock(self.spec, self.machine, params, draft.steps, step_s, draft.saved_s)
+        clock = WallClock(self.spec, self.machine, params, draft.steps, step_s, draft.saved_s)
+        return evaluated(clock, draft.candidate.model, draft.found.layout, draft.time, draft.batches)
 
     def candidate_for(self, compute: float) -> Candidate:
         """The model for a compute budget, or the spec's; with its adapters."""
@@ -207,21 +209,8 @@ class Drafter:
         return min(seen, key=lambda d: self.loss(d.candidate.model.active_params, d.tokens))
 
     def _filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
-        if self.spec.training.batch_ramp is not None:
-            return self._ramp_filled(draft, seconds, rounds)
-        params = draft.candidate.model.params
-        steps = steps_within(self.spec, self.machine, params, draft.step_time_s, seconds)
-        if steps < 1:
-            raise InfeasibleError(
-                f"the budget pays for {seconds:.3g} s of wall-clock, one step takes {draft.step_time_s:.3g} s; raise "
-                "the budget, or lower training.global_batch or the model"
-            )
-        if self.spec.data.tokens is not None:
-            steps = draft.steps
-        return Draft(draft.candidate, draft.batch, steps, draft.found, draft.time, rounds)
-
-    def _ramp_filled(self, draft: Draft, seconds: float, rounds: int) -> Draft:
-        """The same with a ramp of the batch: as many tokens, counted in full batches, as there is time for."""
+        """As many tokens, counted in full batches, as there is time for beside their evaluations."""
+        self._check_a_step(draft, seconds)
         if self.spec.data.tokens is not None:
             return replace(draft, rounds=rounds)
         model, full, ramp = draft.candidate.model, draft.batch.sequences, self.spec.training.batch_ramp
@@ -239,6 +228,15 @@ class Drafter:
             return self.clock(some).expected_s <= seconds
 
         return at(most_steps(fits, int(seconds / draft.step_time_s) + 1))
+
+    def _check_a_step(self, draft: Draft, seconds: float) -> None:
+        clock = self.clock(replace(draft, steps=1, stages=(), saved_s=0.0))
+        if clock.expected_s > seconds:
+            raise InfeasibleError(
+                f"the budget pays for {seconds:.3g} s of wall-clock, one step takes {clock.step_time_s:.3g} s and its "
+                f"evaluation {clock.evaluated_s:.3g} s; raise the budget, or lower training.global_batch, "
+                "evaluation.batches or the model"
+            )
 
     def draft(self, candidate: Candidate, tokens: float, whole: Callable[[float], int] = math.floor) -> Draft:
         """The draft of one model on so many tokens: batch by law, fastest layout, whole steps."""

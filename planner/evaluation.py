@@ -4,13 +4,22 @@ import math
 
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import InfeasibleError
-from sixnd.specs.evaluation import ITEM_TOKENS, MOST_TASK_STEPS, TASK_ROWS
-from sixnd.specs.plan import Decision, PlannedEvaluation, PlannedModel, PlannedTraining
+from sixnd.specs.evaluation import MOST_TASK_STEPS
+from sixnd.specs.plan import Decision, PlannedEvaluation, PlannedTraining
 from sixnd.specs.step_batches import StepBatches
 
-_FORWARD = 1 / 3
-"""FLOPs of a forward pass over those of a training step, whose backward pass is twice the forward one."""
 _NOTABLE = 0.05
+_ABOUT = 10
+
+
+def validation_steps(spec: BudgetSpec, steps: int) -> int:
+    """Steps between validations: the spec's, or such that there are about ten."""
+    return spec.evaluation.every_steps or math.ceil(steps / _ABOUT)
+
+
+def source_batches(spec: BudgetSpec) -> int:
+    """Global batches of each source: the spec's, or over all sources about as many as of the blend."""
+    return spec.evaluation.source_batches or math.ceil(spec.evaluation.batches / len(spec.data.sources))
 
 
 def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> PlannedEvaluation:
@@ -23,7 +32,7 @@ def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, 
     return PlannedEvaluation(
         every_steps=every_steps,
         batches=asked.batches,
-        source_batches=asked.source_batches or math.ceil(asked.batches / len(spec.data.sources)),
+        source_batches=source_batches(spec),
         tasks=asked.tasks,
         task_steps=found,
         items=asked.items if asked.tasks else 0,
@@ -33,18 +42,40 @@ def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, 
 
 def task_steps(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> list[int]:
     """Steps after which the tasks are answered: the first ones that reach the tokens asked for, and the last."""
+    _check_times(_asked_times(spec, every_steps, steps, read, length))
+    chosen = _chosen(spec, every_steps, steps, read, length)
+    _check_times(len(chosen))
+    return chosen
+
+
+def answerings(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> int:
+    """How often the tasks are answered; where a plan would refuse so many, as often as it would hold."""
+    if not spec.evaluation.tasks:
+        return 0
+    if _asked_times(spec, every_steps, steps, read, length) > MOST_TASK_STEPS:
+        return min(steps, MOST_TASK_STEPS)
+    return min(len(_chosen(spec, every_steps, steps, read, length)), MOST_TASK_STEPS)
+
+
+def _asked_times(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> int:
+    """Times that the spec names, of which some may fall on one step."""
     asked = spec.evaluation
+    if asked.at:
+        return len(asked.at)
+    if asked.every is not None:
+        return math.floor(read.samples_after(steps) * length / asked.every)
+    return steps // every_steps
+
+
+def _chosen(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> list[int]:
+    asked, times = spec.evaluation, range(1, _asked_times(spec, every_steps, steps, read, length) + 1)
     if asked.at:
         found = [read.step_reaching(tokens / length) for tokens in asked.at]
     elif asked.every is not None:
-        times = math.floor(read.samples_after(steps) * length / asked.every)
-        _check_times(times)
-        found = [read.step_reaching(number * asked.every / length) for number in range(1, times + 1)]
+        found = [read.step_reaching(number * asked.every / length) for number in times]
     else:
-        found = list(range(every_steps, steps + 1, every_steps))
-    chosen = sorted({max(1, step) for step in found if step <= steps} | {steps})
-    _check_times(len(chosen))
-    return chosen
+        found = [number * every_steps for number in times]
+    return sorted({max(1, step) for step in found if step <= steps} | {steps})
 
 
 def _check_times(times: int) -> None:
@@ -55,28 +86,17 @@ def _check_times(times: int) -> None:
         )
 
 
-def cost_share(planned: PlannedEvaluation, sources: int, trained: PlannedTraining, sequence: int) -> float:
-    """FLOPs of all evaluations over those of the training, at most: forward passes of what they read."""
-    batch_tokens, read = trained.global_batch * sequence, trained.batches.samples_after(trained.steps) * sequence
-    validations = math.ceil(trained.steps / planned.every_steps)
-    held_out = validations * (planned.batches + planned.source_batches * sources) * batch_tokens
-    rows = planned.items * sum(TASK_ROWS[task] for task in planned.tasks)
-    answered = len(planned.task_steps) * rows * min(ITEM_TOKENS, sequence)
-    return _FORWARD * (held_out + answered) / read
-
-
 def task_decisions(
-    spec: BudgetSpec, planned: PlannedEvaluation, trained: PlannedTraining, sequence: int
+    spec: BudgetSpec, planned: PlannedEvaluation, trained: PlannedTraining, sequence: int, share: float
 ) -> list[Decision]:
-    """Which tasks, how often, and what all evaluations cost; nothing where none is asked for."""
+    """Which tasks, how often, and which ``share`` of the training's time all evaluations add; nothing without tasks."""
     if not planned.tasks:
         return []
-    share = cost_share(planned, len(spec.data.sources), trained, sequence)
     read = trained.batches.samples_after(trained.steps) * sequence
     beyond = sum(tokens > read for tokens in spec.evaluation.at)
     reason = (
         f"{planned.items:,} items each, answered after {len(planned.task_steps):,} steps of the run; all evaluations "
-        f"add at most {share:.1%} to the training's FLOPs, which the wall time does not count"
+        f"add at most {share:.1%} to the training's time, which the wall time counts"
         + (f"; {beyond} of evaluation.at lie beyond the run's tokens" if beyond else "")
     )
     return [
@@ -90,14 +110,11 @@ def task_decisions(
     ]
 
 
-def evaluation_warnings(
-    spec: BudgetSpec, planned: PlannedEvaluation, trained: PlannedTraining, model: PlannedModel
-) -> list[str]:
-    """Told where evaluations cost so much that the wall time, which leaves them out, misleads."""
-    share = cost_share(planned, len(spec.data.sources), trained, model.sequence_length)
+def evaluation_warnings(planned: PlannedEvaluation, share: float) -> list[str]:
+    """Told where evaluations with tasks cost so much of the training's time that fewer are worth a thought."""
     if not planned.tasks or share <= _NOTABLE:
         return []
     return [
-        f"evaluation: forward passes add up to {share:.0%} to the training's FLOPs, and the wall time does not count "
-        "them; fewer items, batches or times would cost less"
+        f"evaluation: forward passes add up to {share:.0%} to the training's time; fewer items, batches or times would "
+        "cost less"
     ]

@@ -1,12 +1,16 @@
 """Derivations of wall-clock, goodput, failures, money, energy and CO2, with their numbers."""
 
 from sixnd.planner.cost import watts
+from sixnd.planner.evaluation_cost import forward_s, passes_s, readings
 from sixnd.planner.explain_estimates import number, train_time_s, with_interval
 from sixnd.planner.explanation import Facts, Step
 from sixnd.planner.failures import DALY, Stops, expected_stops
 from sixnd.planner.goodput import checkpoint_bytes, hazards, restart_s
+from sixnd.planner.utilisation import forward_share
 from sixnd.specs import catalog
 from sixnd.specs.plan import Estimate
+
+_FORWARD = "rule: a forward pass takes its share of a step's FLOPs"
 
 
 def goodput(facts: Facts) -> list[Step]:
@@ -15,14 +19,14 @@ def goodput(facts: Facts) -> list[Step]:
     if clock.stops is None:
         pinned = facts.spec.cluster.goodput is not None
         source = "spec: cluster.goodput" if pinned else f"catalog: accelerators/{name}"
-        return [Step("goodput", "share of wall-clock that trains", clock.goodput, source, "share")]
+        return [Step("goodput", "share of wall-clock that trains or evaluates", clock.goodput, source, "share")]
     parts = clock.parts.plain()
     whole = clock.parts.total
     shares = [
         Step(what.replace("_", " "), f"{seconds:.5g} s of {whole:.5g} s", seconds / whole, DALY, "share")
         for what, seconds in parts.items()
     ]
-    total = f"{clock.train_s:.5g} s of training / {whole:.5g} s"
+    total = f"{clock.work_s:.5g} s of training and evaluations / {whole:.5g} s"
     return [*_stops(facts, clock.stops), *shares, Step("goodput", total, clock.goodput, DALY, "share")]
 
 
@@ -62,10 +66,23 @@ def _pinned(value: float | None, field: str, source: str) -> str:
 
 
 def wall_time_s(facts: Facts) -> list[Step]:
-    """Training time over goodput."""
-    training, share = number(train_time_s(facts)), facts.clock.goodput
-    found = Step("wall-clock", f"{training:.5g} s / goodput {share:.5g}", training / share)
-    return [*train_time_s(facts), *goodput(facts), *with_interval(found, facts.plan.estimates.wall_time_s)]
+    """Training and evaluations over goodput."""
+    training, evaluating, share = train_time_s(facts), _evaluations(facts), facts.clock.goodput
+    work = number(training) + number(evaluating)
+    found = Step("wall-clock", f"{work:.5g} s / goodput {share:.5g}", work / share)
+    wall = with_interval(found, facts.plan.estimates.wall_time_s)
+    return [*training, *evaluating, *goodput(facts), *wall]
+
+
+def _evaluations(facts: Facts) -> list[Step]:
+    """Forward passes of full batches, and how many there are."""
+    model, layout, time = facts.model, facts.plan.layout, facts.plan.estimates.time
+    share, each = forward_share(model, layout), forward_s(model, layout, time)
+    took = f"{share:.4g} of {passes_s(time):.5g} s: a step without gradients' reduction and optimizer"
+    found = readings(facts.clock, facts.plan.training.batches, model.sequence)
+    batches = " + ".join(f"{one.times:,} {one.what} × {one.batches:.4g} batches" for one in found)
+    whole = Step("evaluations, at most", f"({batches}) × {each:.5g} s", facts.clock.evaluated_s, _FORWARD, "s")
+    return [Step("forward pass of a batch", took, each, _FORWARD, "s"), whole]
 
 
 def goodput_estimate(facts: Facts) -> list[Step]:

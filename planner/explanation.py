@@ -7,6 +7,7 @@ from sixnd.planner import laws
 from sixnd.planner.batch_ramp import StageSeconds
 from sixnd.planner.continual import from_base
 from sixnd.planner.draft import Drafter
+from sixnd.planner.evaluation_cost import evaluated
 from sixnd.planner.goodput import WallClock
 from sixnd.planner.hyperparameter_laws import Point
 from sixnd.planner.laws import Interval
@@ -95,7 +96,8 @@ class Facts:
         """The wall-clock of the plan's steps."""
         step_s, trained = self.plan.estimates.step_time_s.value, self.plan.training
         saved_s = self.stage_seconds.saved_s(trained.batches)
-        return WallClock(self.spec, self.machine, self.model.params, trained.steps, step_s, saved_s)
+        clock = WallClock(self.spec, self.machine, self.model.params, trained.steps, step_s, saved_s)
+        return evaluated(clock, self.model, self.plan.layout, self.plan.estimates.time, trained.batches)
 
     @cached_property
     def stage_seconds(self) -> StageSeconds:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sixnd.planner.cost import scaled
 from sixnd.planner.failures import (
     DALY,
     Draws,
@@ -117,16 +118,29 @@ class WallClock:
     """Of the full batch."""
     saved_s: float = 0.0
     """Seconds that steps of smaller batches take less."""
+    evaluated_s: float = 0.0
+    """Seconds of all evaluations."""
 
     @property
     def train_s(self) -> float:
         """Seconds of training."""
         return self.steps * self.step_time_s - self.saved_s
 
+    @property
+    def work_s(self) -> float:
+        """Seconds of training and evaluations: what a run without stops and checkpoints takes."""
+        return self.train_s + self.evaluated_s
+
+    @property
+    def evaluated_share(self) -> float:
+        """Seconds of all evaluations over those of training."""
+        return self.evaluated_s / self.train_s
+
     def at_step_time(self, step_time_s: float) -> "WallClock":
-        """The same run where every step takes as many times longer as one of the full batch."""
-        saved_s = self.saved_s * step_time_s / self.step_time_s
-        return replace(self, step_time_s=step_time_s, saved_s=saved_s)
+        """The same run where every step and evaluation takes as many times longer as a step of the full batch."""
+        times = step_time_s / self.step_time_s
+        saved_s, evaluated_s = self.saved_s * times, self.evaluated_s * times
+        return replace(self, step_time_s=step_time_s, saved_s=saved_s, evaluated_s=evaluated_s)
 
     @cached_property
     def stops(self) -> Stops | None:
@@ -141,14 +155,14 @@ class WallClock:
 
     @property
     def interval_s(self) -> float:
-        """Seconds of training between two checkpoints: the spec's, or Daly's and at least ten in a run.
+        """Seconds of work between two checkpoints: the spec's, or Daly's and at least ten in a run.
 
         Not rounded to whole steps, so that a longer run never takes less time.
         """
         pinned = self.spec.checkpoints.every_steps
         if pinned is not None:
-            return pinned * self.step_time_s
-        tenth = self.train_s / AT_LEAST
+            return pinned * self.step_time_s * (1 + self.evaluated_share)
+        tenth = self.work_s / AT_LEAST
         known = known_stops(self.spec, self.machine, self.params)
         return max(self.step_time_s, tenth if known is None else min(tenth, best_interval_s(known)))
 
@@ -160,7 +174,7 @@ class WallClock:
         """
         assert self.stops is not None, "a share of goodput has no parts"
         with np.errstate(over="ignore", invalid="ignore"):
-            found = expected_parts(self.stops, self.train_s, self.interval_s)
+            found = expected_parts(self.stops, self.work_s, self.interval_s)
         if not found.training + found.checkpoints > _LEAST_GOODPUT * found.total:
             raise InfeasibleError(
                 f"{self.spec.accelerators.count:,} {self.spec.accelerators.name} stop every {self.stops.between_s:.3g} "
@@ -173,21 +187,12 @@ class WallClock:
     @property
     def expected_s(self) -> float:
         """Expected wall-clock."""
-        return self.parts.total if self.share is None else self.train_s / self.share
+        return self.parts.total if self.share is None else self.work_s / self.share
 
     @property
     def goodput(self) -> float:
-        """Share of wall-clock that trains."""
+        """Share of wall-clock that trains or evaluates."""
         return self.parts.goodput if self.share is None else self.share
-
-
-def steps_within(spec: BudgetSpec, machine: Machine, params: int, step_time_s: float, wall_s: float) -> int:
-    """The most steps whose expected wall-clock is no longer than ``wall_s``; none may be."""
-
-    def fits(steps: int) -> bool:
-        return WallClock(spec, machine, params, steps, step_time_s).expected_s <= wall_s
-
-    return most_steps(fits, int(wall_s / step_time_s) + 1)
 
 
 def most_steps(fits: Callable[[int], bool], above: int) -> int:
@@ -209,23 +214,22 @@ class RunEstimates:
 
 
 def run_estimates(clock: WallClock, train: Estimate) -> RunEstimates:
-    """Estimates with 80 % intervals, of many simulated runs.
+    """Estimates with 80 % intervals, of many simulated runs whose steps take ``train``; evaluations go with them.
 
     Their step time, failure rate and restart differ as these numbers' own intervals say.
     """
-    stops, share = clock.stops, clock.share
+    stops, share, work = clock.stops, clock.share, _work(clock, train)
     if stops is None:
         assert share is not None, "an accelerator has either failures or a share"
         origin = "catalog" if clock.spec.cluster.goodput is None else "spec"
-        basis = f"training time / goodput {share:g} ({origin})"
-        ends = {"value": train.value / share, "low": train.low / share, "high": train.high / share}
-        return RunEstimates(Estimate(**ends, unit="s", basis=basis), None, None)
-    draws = _draws(clock, stops, train)
+        basis = f"{work.basis} / goodput {share:g} ({origin})"
+        return RunEstimates(scaled(work, 1 / share, "s", basis), None, None)
+    draws = _draws(clock, stops, work)
     wall = _simulated(clock, stops, draws)
     stopped = wall * (1 - waiting_shares(stops, draws.between_s)) / draws.between_s
     parts, runs = clock.parts, f"interval: {_RUNS} simulated runs over the intervals of step time, failures and restart"
     return RunEstimates(
-        wall=_estimate(parts.total, wall, "s", f"training time / goodput {parts.goodput:.4f}; {runs}"),
+        wall=_estimate(parts.total, wall, "s", f"{work.basis} / goodput {parts.goodput:.4f}; {runs}"),
         goodput=_estimate(
             parts.goodput, draws.train_s / wall, "share of wall-clock", f"{DALY}, failures of the catalog; {runs}"
         ),
@@ -238,7 +242,14 @@ def run_estimates(clock: WallClock, train: Estimate) -> RunEstimates:
     )
 
 
-def _draws(clock: WallClock, stops: Stops, train: Estimate) -> Draws:
+def _work(clock: WallClock, train: Estimate) -> Estimate:
+    """Steps and evaluations."""
+    share = clock.evaluated_share
+    basis = f"training time, {share:.2%} more for evaluations," if share else "training time"
+    return scaled(train, 1 + share, "s", basis)
+
+
+def _draws(clock: WallClock, stops: Stops, work: Estimate) -> Draws:
     known, generator = clock.machine.accelerator.reliability, np.random.default_rng(_SEED)
     assert known is not None, "there are stops"
     central = hazards(clock.spec, known)
@@ -248,7 +259,7 @@ def _draws(clock: WallClock, stops: Stops, train: Estimate) -> Draws:
         rate = rate + 1 / drawn(ends[0], spot, ends[1], _RUNS, generator)
     restart = drawn(*restart_s(clock.spec, known), _RUNS, generator)
     return Draws(
-        train_s=drawn(*span(train), _RUNS, generator),
+        train_s=drawn(*span(work), _RUNS, generator),
         between_s=stops.between_s * central.total / rate,
         restart_s=restart + stops.write_s,
     )

@@ -2,15 +2,13 @@
 
 import math
 
-from sixnd.planner.evaluation import measured
+from sixnd.planner.evaluation import measured, validation_steps
 from sixnd.planner.failures import best_interval_s
 from sixnd.planner.goodput import AT_LEAST, WallClock, known_stops
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.plan import PlannedEvaluation
 from sixnd.specs.step_batches import StepBatches
-
-_ABOUT = 10
 
 
 def planned_checkpoints(clock: WallClock) -> PlannedCheckpoints:
@@ -29,5 +27,4 @@ def checkpoint_steps(clock: WallClock) -> int:
 
 def planned_evaluation(spec: BudgetSpec, steps: int, read: StepBatches, length: int) -> PlannedEvaluation:
     """The spec's interval, or about ten validations; sources and tasks at the same, unless the spec says else."""
-    every = spec.evaluation.every_steps or math.ceil(steps / _ABOUT)
-    return measured(spec, every, steps, read, length)
+    return measured(spec, validation_steps(spec, steps), steps, read, length)

@@ -10,13 +10,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs.laws import LawEntry, RepetitionLaw, SurfaceLaw
+from sixnd.specs.laws import FLATTEST, LawEntry, RepetitionLaw, SurfaceLaw
 
 Array = NDArray[np.float64]
 Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
-_FLATTEST = 1e-3
 LARGEST_LOG = float(np.log(1e60))
 """Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
 CHINCHILLA_RATIO = 20.0
@@ -113,8 +112,7 @@ def draws(law: SurfaceLaw) -> Surface | None:
 
 def _surfaces(rows: Array) -> Surface:
     log_A, log_B, log_E, alpha, beta = rows.T
-    # An exponent at or below zero is no law: such a draw is as flat as a law can be.
-    flat = np.maximum(alpha, _FLATTEST), np.maximum(beta, _FLATTEST)
+    flat = np.maximum(alpha, FLATTEST), np.maximum(beta, FLATTEST)
     return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *flat)
 
 

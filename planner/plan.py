@@ -84,7 +84,7 @@ def make_plan(spec: BudgetSpec) -> Plan:
         warnings=[
             *continual_warnings(written),
             *warnings(drafter, draft, data, estimates),
-            *evaluation_warnings(spec, evaluation, trained, model),
+            *evaluation_warnings(evaluation, clock.evaluated_share),
         ],
         continual=planned_continual(written, draft.candidate.model.architecture),
     )

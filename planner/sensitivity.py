@@ -26,7 +26,8 @@ _TENTH = 0.1
 class _Run:
     """What days and dollars are functions of."""
 
-    train_s: float
+    work_s: float
+    """Seconds of steps and evaluations."""
     stops: Stops | None
     """Failures that decide the wall-clock; none where ``goodput`` does."""
     goodput: float
@@ -38,9 +39,9 @@ class _Run:
     @property
     def wall_s(self) -> float:
         if self.stops is None:
-            return self.train_s / self.goodput
+            return self.work_s / self.goodput
         with np.errstate(over="ignore"):
-            return expected_parts(self.stops, self.train_s, self.interval_s).total
+            return expected_parts(self.stops, self.work_s, self.interval_s).total
 
     @property
     def money_usd(self) -> float:
@@ -95,7 +96,7 @@ def _swing(one: _Input, low: float, high: float) -> Swing:
 def _inputs(clock: WallClock, step_time: Estimate, mfu: Estimate, goodput: Estimate | None) -> Iterator[_Input]:
     spec, machine, known = clock.spec, clock.machine, clock.machine.accelerator.reliability
     run = _Run(
-        train_s=clock.train_s,
+        work_s=clock.work_s,
         stops=clock.stops,
         goodput=clock.goodput,
         interval_s=clock.interval_s,
@@ -107,7 +108,7 @@ def _inputs(clock: WallClock, step_time: Estimate, mfu: Estimate, goodput: Estim
         mfu.unit,
         mfu.value,
         (mfu.value * step_time.value / step_time.high, mfu.value, mfu.value * step_time.value / step_time.low),
-        lambda share: replace(run, train_s=run.train_s * mfu.value / share),
+        lambda share: replace(run, work_s=run.work_s * mfu.value / share),
         "step time is as its inverse; the interval is the step time's",
     )
     if run.price_usd_per_hour:

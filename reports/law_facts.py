@@ -11,6 +11,7 @@ from sixnd.reports.figures import exact
 from sixnd.reports.law_documents import Allocation, Isoflop, LawFacts, RunPoint
 from sixnd.reports.law_lines import (
     compute_range,
+    drawn_constants,
     interval_figure,
     largest_compute,
     optimal_lines,
@@ -104,7 +105,7 @@ def _drawn(document: LawDocument) -> dict[str, list[float]]:
     """Intervals of the constants; none without draws."""
     if document.law.draws is None:
         return {}
-    ln_A, ln_B, ln_E, alpha, beta = np.array(document.law.draws).T
+    ln_A, ln_B, ln_E, alpha, beta = drawn_constants(document.law)
     drawn = {"E": np.exp(ln_E), "A": np.exp(ln_A), "B": np.exp(ln_B), "alpha": alpha, "beta": beta}
     return {key: percentiles(values) for key, values in (drawn | {"a": beta / (alpha + beta)}).items()}
 

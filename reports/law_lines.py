@@ -11,7 +11,7 @@ from sixnd.reports.law_curve import optimum
 from sixnd.reports.law_documents import OptimalLine, OptimalPoint, PublishedModel
 from sixnd.specs import catalog
 from sixnd.specs.law_document import Approach, LawDocument
-from sixnd.specs.laws import AllocationLaw, RepetitionLaw, SurfaceLaw
+from sixnd.specs.laws import FLATTEST, AllocationLaw, RepetitionLaw, SurfaceLaw
 from sixnd.specs.plan import Estimate
 
 PUBLISHED = (
@@ -26,6 +26,7 @@ PUBLISHED = (
 )
 """Laws that a fit is held against: one entry a study and approach, none with rounded exponents."""
 _LEVEL = 0.95
+_LARGEST_LOG = float(np.log(1e60))  # draws of a law that its runs hardly tell may lie anywhere; beyond, all are alike
 
 
 def interval_figure(kind: str, value: float, interval: list[float] | None) -> Figure:
@@ -39,6 +40,14 @@ def percentiles(values: "np.typing.NDArray[np.float64]") -> list[float]:
     """The 95 % interval of draws."""
     low, high = np.quantile(values, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return [float(low), float(high)]
+
+
+def drawn_constants(law: SurfaceLaw) -> "np.typing.NDArray[np.float64]":
+    """Draws of ln A, ln B, ln E, alpha and beta, one row each; the law must have draws."""
+    assert law.draws is not None, "asked of laws with draws"
+    drawn = np.array(law.draws).T
+    drawn[3:] = np.maximum(drawn[3:], FLATTEST)
+    return drawn
 
 
 def optimal_lines(document: LawDocument) -> list[OptimalLine]:
@@ -62,8 +71,8 @@ def own_line(document: LawDocument) -> OptimalLine:
         )
         for row in frontier
     ]
-    drawn = None if law.draws is None else np.array(law.draws)
-    exponent = None if drawn is None else percentiles(drawn[:, 4] / (drawn[:, 3] + drawn[:, 4]))
+    drawn = None if law.draws is None else drawn_constants(law)
+    exponent = None if drawn is None else percentiles(drawn[4] / (drawn[3] + drawn[4]))
     return OptimalLine(
         name=document.name,
         label="Approach 3",
@@ -82,9 +91,9 @@ def _own_point(law: SurfaceLaw, compute: float) -> OptimalPoint:
     N, D, loss = optimum(law, compute)
     if law.draws is None:
         return OptimalPoint(compute_flops=compute, params=N, tokens=D, loss=loss)
-    ln_A, ln_B, _, alpha, beta = np.array(law.draws).T
+    ln_A, ln_B, _, alpha, beta = drawn_constants(law)
     ln_N = (np.log(alpha / beta) + ln_A - ln_B + beta * np.log(compute / 6)) / (alpha + beta)
-    low, high = np.exp(percentiles(ln_N)).tolist()
+    low, high = np.exp(np.clip(percentiles(ln_N), -_LARGEST_LOG, _LARGEST_LOG)).tolist()
     return OptimalPoint(
         compute_flops=compute,
         params=N,

@@ -27,7 +27,7 @@ def explain(document: Path, name: str | None, width: int | None, as_json: bool, 
 
     from sixnd.planner.explain import explain as explained
     from sixnd.planner.explain import explainable
-    from sixnd.planning import plan_of
+    from sixnd.planning import plan_of, refuse_edited
     from sixnd.specs.errors import SixndError
 
     plan = plan_of(document, changes)
@@ -39,6 +39,9 @@ def explain(document: Path, name: str | None, width: int | None, as_json: bool, 
         found = explained(plan, name)
     except SixndError as error:
         raise click.UsageError(str(error)) from None
+    except (AssertionError, ArithmeticError, LookupError, ValueError):
+        refuse_edited(plan, document)  # no derivation leads to numbers that are not the planner's
+        raise
     if as_json:
         return print_json(asdict(found))
     from sixnd.explain_text import explanation_text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.errors import ContradictionError, InfeasibleError, SixndError
+from sixnd.specs.errors import ContradictionError, InfeasibleError, SixndError, StalePlanError
 from sixnd.specs.laws import LAW_FILES, NamedLaw
 from sixnd.specs.load import load_document, load_law, load_plan, located, refuse_stale, told_where
 from sixnd.specs.plan import Plan
@@ -30,6 +30,18 @@ def plan_of(document: Path, changes: Sequence[str] = ()) -> Plan:
         return planned(found, document, changes)
     refuse_stale(found, str(document))
     return found
+
+
+def refuse_edited(plan: Plan, file: Path) -> None:
+    """Raise ``StalePlanError`` where the plan says other than what its spec leads to: someone wrote into it."""
+    from sixnd.planner.plan import make_plan
+
+    try:
+        anew = make_plan(plan.spec).plain()
+    except SixndError:
+        anew = {}
+    if anew != plan.plain():
+        raise StalePlanError(f"{file}: it says other than what its spec leads to; plan the spec anew")
 
 
 def plan_going_on(folder: Path, document: Path, changes: Sequence[str] = ()) -> Plan:

@@ -103,7 +103,7 @@ class Task(Document):
     residual_sd: float
     loss_range: Pair
     """Losses of the runs behind it."""
-    draws: list[list[Finite]]
+    draws: list[Annotated[list[Finite], Field(min_length=3, max_length=3)]]
     """(worst, scale, rate) of resampled runs."""
     notes: list[str]
 

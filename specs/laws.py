@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sixnd.specs.document import Document, Name
 
@@ -12,7 +12,20 @@ Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 LAW_FILES = (".yaml", ".yml")
 """Endings of a spec's `law` that name a file instead of a catalog entry."""
 
+FLATTEST = 1e-3
+"""The least exponent of a draw: one at or below zero is no law, so such a draw is as flat as a law can be."""
+_LARGEST_LOG = 700.0  # of what a float still holds
+
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
+
+
+def _of_finite_constants(draw: list[float]) -> list[float]:
+    if max(draw[:3]) > _LARGEST_LOG:
+        raise ValueError(f"ln A, ln B and ln E are at most {_LARGEST_LOG:g}: above that A, B or E is no number")
+    return draw
+
+
+Draw = Annotated[Row, AfterValidator(_of_finite_constants)]
 
 
 class LawEntry(Document):
@@ -53,7 +66,7 @@ class SurfaceLaw(LawEntry):
     """Whether the exponents were published with two digits only: too few to allocate by."""
     log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
     """Covariance of (ln A, ln B, ln E, alpha, beta). A law without covariance and draws gives no interval."""
-    draws: Annotated[list[Row], Field(min_length=100)] | None = None
+    draws: Annotated[list[Draw], Field(min_length=100)] | None = None
     """Draws of (ln A, ln B, ln E, alpha, beta) around the law; they stand for the covariance where they are given."""
     residual_sd: Positive | None = None
     """Standard deviation of log loss around the fit."""

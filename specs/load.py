@@ -240,7 +240,7 @@ def told_where(error: InfeasibleError, path: str | Path, changes: Sequence[str] 
     """The same with the lines and columns of the spec's values that stand in the way."""
     marked = read_spec(path, changes)
     found = _refused(marked, _placed(list(error.problems), marked))
-    return InfeasibleError(f"{error}\n{found}") if error.problems else error
+    return InfeasibleError(f"{error}\n{found if error.problems else f'{path}: no plan satisfies it'}")
 
 
 def _version(model: type[Document]) -> str:

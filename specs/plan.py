@@ -432,7 +432,7 @@ class Estimates(Document):
     train_time_s: Estimate
     """Seconds of training steps alone."""
     wall_time_s: Estimate
-    """Training time over goodput."""
+    """Training time and that of evaluations, over goodput."""
     accelerator_hours: Estimate
     money_usd: Estimate
     energy_kwh: Estimate

@@ -1,17 +1,25 @@
 """When the model in training is measured, and what it costs."""
 
+from dataclasses import replace
+
 import pytest
 
-from sixnd.planner.evaluation import cost_share
+from sixnd.planner.evaluation_cost import readings
+from sixnd.planner.explanation import Facts
+from sixnd.planner.lora import Adapters
 from sixnd.planner.plan import make_plan
+from sixnd.planner.utilisation import forward_share
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Plan
 
 TASKS = ["cloze", "choice", "brackets"]
+PARTS = {"budget", "training", "layout", "checkpoints"}
 
 
 def plan(**evaluation: object) -> Plan:
+    """Of a spec whose parts are named, and whose evaluation is the rest."""
+    parts = {name: evaluation.pop(name) for name in PARTS & set(evaluation)}
     data = {"sources": [{"name": name, "path": f"{name}/*.txt", "unique_tokens": "1B tokens"} for name in "abc"]}
     return make_plan(
         BudgetSpec.model_validate(
@@ -23,6 +31,7 @@ def plan(**evaluation: object) -> Plan:
                 "data": data,
                 "evaluation": evaluation,
             }
+            | parts
         )
     )
 
@@ -75,11 +84,75 @@ def test_what_is_measured_changes_no_model() -> None:
 
 
 def test_the_cost_is_that_of_forward_passes() -> None:
+    """A third of a step's passes for all weights; gradients' reduction and optimizer are not in it."""
     made = plan(every_steps=10_000_000, batches=6, source_batches=2)
-    measured = (6 + 2 * 3) * step_tokens(made)
-    assert cost_share(made.evaluation, 3, made.training, made.model.sequence_length) == pytest.approx(
-        measured / 3 / made.data.tokens
-    )
+    parts = made.estimates.time.plain()
+    passes = made.estimates.step_time_s.value - parts["optimizer"] - parts["data_parallel"]
+    assert parts["optimizer"] > 0
+    assert Facts(made).clock.evaluated_s == pytest.approx((6 + 2 * 3) * passes / 3)
+
+
+def test_a_layer_that_runs_forward_twice_in_a_step_is_evaluated_once() -> None:
+    made = plan()
+    layouts = [made.layout.model_copy(update={"recompute": "full", "recompute_layers": n}) for n in (6, 1)]
+    every, one = (forward_share(Facts(made).model, each) for each in layouts)
+    assert 1 / 4 < every < one < 1 / 3
+
+
+def test_adapters_leave_the_forward_pass_as_long_as_it_is() -> None:
+    """Their step is shorter, whose frozen weights have no gradients: the forward pass is a greater share of it."""
+    whole = Facts(plan()).model
+    adapted = replace(whole, adapters=Adapters(8, ("attention", "feed-forward")))
+    shares = [forward_share(each, plan().layout) for each in (whole, adapted)]
+    assert shares[0] == pytest.approx(1 / 3)
+    assert 0.4 < shares[1] <= 0.5
+
+
+def test_the_wall_time_holds_every_evaluation_that_the_plan_names() -> None:
+    made = plan(every_steps=7, tasks=TASKS, every="3M tokens")
+    evaluation, clock = made.evaluation, Facts(made).clock
+    found = readings(clock, made.training.batches, made.model.sequence_length)
+    times = -(-made.training.steps // 7)
+    assert [(each.what, each.times) for each in found] == [
+        ("validations", times),
+        ("losses by source", times),
+        ("answerings of the tasks", len(evaluation.task_steps)),
+    ]
+    assert found[1].batches == 3 * evaluation.source_batches
+    rows = evaluation.items * (1 + 4 + 3)
+    assert found[2].batches == pytest.approx(rows * 128 / step_tokens(made))
+    wall, goodput = made.estimates.wall_time_s.value, clock.goodput
+    assert wall == pytest.approx((made.estimates.train_time_s.value + clock.evaluated_s) / goodput)
+
+
+def test_the_best_checkpoints_are_validated_where_no_validation_is_due() -> None:
+    every = {"every_steps": 6}
+    plain, best = (plan(every_steps=4, checkpoints=every | {"keep_best": kept}) for kept in (0, 1))
+    times = [readings(Facts(each).clock, each.training.batches, 1)[0].times for each in (plain, best)]
+    steps = range(1, best.training.steps + 1)
+    assert times[0] == len({step for step in steps if step % 4 == 0} | {steps[-1]})
+    assert times[1] == len({step for step in steps if step % 4 == 0 or step % 6 == 0} | {steps[-1]})
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [{}, {"batches": 64}, {"tasks": TASKS, "items": 2000}, {"tasks": TASKS, "every": "10M tokens"}],
+    ids=["default", "long validations", "tasks", "tasks by tokens"],
+)
+@pytest.mark.parametrize(
+    "ramp", [None, [{"until": "50M tokens", "global_batch": "65536 tokens"}]], ids=["no ramp", "ramp"]
+)
+def test_a_budget_of_time_pays_for_the_evaluations_too(evaluation: dict[str, object], ramp: object) -> None:
+    training = {"global_batch": "131072 tokens", "batch_ramp": None if ramp is None else {"stages": ramp}}
+    made = plan(budget={"time": "20 min"}, training=training, **evaluation)
+    wall, step_s = made.estimates.wall_time_s.value, made.estimates.step_time_s.value
+    another = Facts(made).clock.evaluated_s / 9  # a step more may take another validation
+    assert 1200 - another - 3 * step_s < wall <= 1200
+
+
+def test_a_time_that_one_step_and_its_evaluation_exceed_is_infeasible() -> None:
+    with pytest.raises(InfeasibleError, match=r"lower training\.global_batch, evaluation\.batches"):
+        plan(budget={"time": "1 s"}, training={"global_batch": "4M tokens"}, batches=1000)
 
 
 def test_evaluations_that_cost_much_are_warned_of() -> None:

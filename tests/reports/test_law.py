@@ -140,6 +140,14 @@ def test_repetition_and_a_task_s_curve_are_told_with_intervals(law: LawDocument)
     assert "Held against 20 runs of one task." in facts.notes
 
 
+def test_draws_of_a_law_that_its_runs_hardly_tell_are_reported_as_flat_as_a_law_can_be(law: LawDocument) -> None:
+    draws = [[6.0, 8.0, 0.5, *exponents] for exponents in [(0.34, 0.37)] * 150 + [(-0.2, 0.1), (-1, -1)] * 5]
+    spoilt = law.model_copy(update={"law": law.law.model_copy(update={"draws": draws})})
+    facts = law_facts(spoilt)
+    json.dumps(facts.plain(), allow_nan=False)
+    assert facts.constant("alpha").figure.low == pytest.approx(0.001)
+
+
 def test_no_rounded_law_is_held_against_a_fit() -> None:
     laws = [catalog.law(name) for name in PUBLISHED]
     assert not any(isinstance(entry, SurfaceLaw) and entry.rounded for entry in laws)

@@ -144,7 +144,8 @@ def test_an_infeasible_spec_exits_with_4(spec, monkeypatch, capsys):
 
     monkeypatch.setattr("sixnd.planner.plan.make_plan", refuse)
     assert main(["plan", str(spec)]) == 4
-    assert capsys.readouterr().err == "sixnd: no layout fits; take 128 accelerators\n"
+    told = f"sixnd: no layout fits; take 128 accelerators\n{spec}: no plan satisfies it\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize(

@@ -51,3 +51,15 @@ def test_without_a_name_everything_that_can_be_explained_is_listed(spec, capsys)
 def test_an_unknown_name_is_a_wrong_call(spec, capsys):
     assert main(["explain", str(spec), "batsh"]) == 2
     assert "did you mean 'batch'?" in capsys.readouterr().err
+
+
+def test_a_plan_that_someone_wrote_into_is_refused_where_no_derivation_leads_to_its_numbers(spec, tmp_path, capsys):
+    plan = tmp_path / "plan.yaml"
+    main(["plan", str(spec), "-o", str(plan)])
+    made = load_plan(plan)
+    shape = made.model.shape.model_copy(update={"layers": made.model.shape.layers + 1})
+    plan.write_text(made.model_copy(update={"model": made.model.model_copy(update={"shape": shape})}).to_yaml())
+    assert main(["explain", str(plan), "N"]) == 5
+    err = capsys.readouterr().err
+    assert f"{plan}: it says other than what its spec leads to" in err
+    assert "Traceback" not in err

@@ -7,6 +7,7 @@ import time
 import psutil
 
 from sixnd.runner.job import JobFolder
+from sixnd.runner.supervision.stopping import stop_request
 from sixnd.specs.record import Launch, RunRecord, Step
 from sixnd.specs.run_events import Alarm
 from tests.soak.disk import SmallDisk
@@ -33,7 +34,7 @@ def launcher_killed(run: Run, _disk: SmallDisk) -> None:
 
 
 def command_killed(run: Run, _disk: SmallDisk) -> None:
-    """The ranks are held still while a second start is refused, which takes as long as an import of torch."""
+    """The ranks are held still while a second start is refused, and until `sixnd stop` has asked: both import torch."""
     ranks, steps = run.ranks().values(), len(run.record().of(Step))
     assert run.process is not None
     run.process.kill()
@@ -44,10 +45,14 @@ def command_killed(run: Run, _disk: SmallDisk) -> None:
         rank.suspend()
     assert run.tried() == 1
     assert "is being trained by another process" in run.told()
+    run.process = None
+    stop = run.sixnd("stop")
+    while stop_request(run.folder.path) is None:
+        assert stop.poll() is None, f"`sixnd stop` asked for nothing: {run.told()[-3000:]}"
+        time.sleep(0.02)
     for rank in ranks:
         rank.resume()
-    run.process = None
-    assert run.sixnd("stop") == 0
+    assert stop.wait() == 0
     run.gone()
 
 

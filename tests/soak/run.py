@@ -1,5 +1,6 @@
 """The run of the soak as processes and files: started, waited for, ended, and what it left."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -44,9 +45,9 @@ class Run:
         """Give the command a second time, and wait for its end: the exit code."""
         return self._popen(*self._words(rules)).wait(_PATIENCE_S)
 
-    def sixnd(self, verb: str) -> int:
-        """Another verb on the run's folder: the exit code."""
-        return self._popen(verb, str(self.folder.path)).wait(_PATIENCE_S)
+    def sixnd(self, verb: str) -> subprocess.Popen[bytes]:
+        """Another verb on the run's folder, under way."""
+        return self._popen(verb, str(self.folder.path))
 
     def _words(self, rules: dict[str, Any]) -> list[str]:
         document = self.work / f"{self.name}.yaml"
@@ -129,7 +130,8 @@ class Run:
     def end_for_certain(self) -> None:
         """Leave no process, also where the soak failed."""
         if self.process is not None:
-            self.look()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, which is why the soak failed
+                self.look()
             self.process.kill()
             self.process.wait()
         for process in self.seen:

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.document import sha256_of
+from sixnd.specs.law_document import LawDocument
 from sixnd.specs.load import parse
 from sixnd.specs.plan import Plan, PlannedLayout
+from tests.reports import law_build
 from tests.reports.build import big_plan, small_plan
 from tests.specs.example import SPEC
 
@@ -102,3 +104,11 @@ def test_the_layout_s_degrees_make_the_world():
 def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert sha256_of({"a": 1, "b": [2, "é"]}) == sha256_of({"b": [2, "é"], "a": 1})
     assert sha256_of({"a": 1}) != sha256_of({"a": 2})
+
+
+@pytest.mark.parametrize("draw", [[701.0, 6, 0, 0.3, 0.3], [6, 6, 1e300, 0.3, 0.3], [6, 6, 0.5, 0.3]])
+def test_a_draw_of_a_law_has_five_constants_that_a_float_holds(draw):
+    law = law_build.law().plain()
+    law["law"]["draws"][7] = draw
+    with pytest.raises(pydantic.ValidationError, match=r"above that A, B or E is no number|at least 5 items"):
+        LawDocument.model_validate(law)
