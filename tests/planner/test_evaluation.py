@@ -14,7 +14,7 @@ from sixnd.specs.errors import InfeasibleError
 from sixnd.specs.plan import Plan
 
 TASKS = ["cloze", "choice", "brackets"]
-PARTS = {"budget", "training", "layout", "checkpoints"}
+PARTS = {"budget", "training", "layout", "checkpoints", "model", "continual"}
 
 
 def plan(**evaluation: object) -> Plan:
@@ -123,6 +123,17 @@ def test_the_wall_time_holds_every_evaluation_that_the_plan_names() -> None:
     assert found[2].batches == pytest.approx(rows * 128 / step_tokens(made))
     wall, goodput = made.estimates.wall_time_s.value, clock.goodput
     assert wall == pytest.approx((made.estimates.train_time_s.value + clock.evaluated_s) / goodput)
+
+
+def test_a_base_is_measured_before_it_is_trained_on() -> None:
+    shape = {"layers": 4, "hidden": 256, "heads": 4, "kv_heads": 4, "ffn": 768}
+    origin = {"kind": "llama", "name": "base", "sha256": "0" * 64}
+    continual = {"base": "base", "replay": 0.0, "peak_learning_rate": 3e-4, "origin": origin, "lora": {"rank": 8}}
+    made = plan(model={"shape": shape}, continual=continual, tasks=TASKS)
+    evaluation, steps = made.evaluation, made.training.steps
+    found = readings(Facts(made).clock, made.training.batches, made.model.sequence_length)
+    times = -(-steps // evaluation.every_steps)
+    assert [each.times for each in found] == [times + 1, times + 1, len(evaluation.task_steps)]
 
 
 def test_the_best_checkpoints_are_validated_where_no_validation_is_due() -> None:
