@@ -51,7 +51,7 @@ def test_five_mistakes_are_told_at_once_each_with_its_place():
     assert "'tokens' is a unit of tokens, but compute is expected" in sentences[1]
     assert "did you mean 'h100-sxm'" in sentences[2]
     assert "unknown key 'wieght'; did you mean 'weight'?" in sentences[3]
-    assert "'cosine' or 'wsd'" in sentences[4]
+    assert "'cosine', 'wsd' or 'inverse-square-root'" in sentences[4]
 
 
 def test_cross_field_mistakes_are_told_beside_field_mistakes():
@@ -88,7 +88,7 @@ def test_a_broken_list_item_does_not_hide_the_others():
         ("version: budget/1", (1, 1), "'name' is missing from the document"),
         (spec_with(("version: budget/1", "version: budget/9")), (1, 10), "'budget/1'"),
         (spec_with(("accelerators:", "acelerators:")), (5, 1), "'accelerators' is missing from cluster"),
-        (spec_with(("weight: 2", "weight: -1")), (9, 51), "greater than 0"),
+        (spec_with(("weight: 2", "weight: -1")), (9, 51), "greater than or equal to 0"),
         (spec_with(("weight: 2", "weight: .nan")), (9, 51), "data.sources.0.weight"),
         (spec_with(("sequence_length: 4096", "sequence_length: true")), (12, 20), "valid integer"),
         (spec_with(("sequence_length: 4096", "sequence_length: '4096'")), (12, 20), "valid integer"),
