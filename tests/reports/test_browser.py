@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from sixnd.reports.difference import plan_difference, run_difference
-from sixnd.reports.html import difference_html, law_html, plan_html, run_html
+from sixnd.reports.html import comparison_html, difference_html, law_html, plan_html, run_html
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 from tests.reports import build, law_build
 from tests.reports.evaluation_build import with_evaluations
+from tests.reports.test_forgetting import HELD_OUT, continued, measured
 
 _BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(_BROWSER is None, reason="no Chromium on this machine")
@@ -149,7 +150,7 @@ def test_page_and_charts_follow_the_theme(big_plan: Plan, tmp_path: Path) -> Non
 @pytest.mark.integration
 @pytest.mark.skipif(not _AXE.is_file(), reason="no npm package axe-core (SIXND_NODE_MODULES)")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("kind", ["plan", "run", "law", "difference"])
+@pytest.mark.parametrize("kind", ["plan", "run", "law", "difference", "comparison"])
 def test_axe_finds_nothing_serious_in_a_page(
     small_plan: Plan, big_plan: Plan, resumed: RunRecord, tmp_path: Path, kind: str, dark: bool
 ) -> None:
@@ -159,6 +160,10 @@ def test_axe_finds_nothing_serious_in_a_page(
         "law": lambda: law_html(law_build.law()),
         "difference": lambda: difference_html(run_difference((small_plan, resumed), (small_plan, resumed))),
     }
+    sources = [source for source in small_plan.data.sources if source.name in HELD_OUT]
+    whole = small_plan.model_copy(update={"data": small_plan.data.model_copy(update={"sources": sources})})
+    replayed = [continued(whole, share) for share in (0.0, 0.25)]
+    pages["comparison"] = lambda: comparison_html([(plan, measured(plan, resumed)) for plan in replayed])
     page = _with_script(pages[kind](), _AXE.read_text("utf-8") + _AUDIT)
     seen = _shown(page, tmp_path, dark=dark, budget_ms=20_000, timeout_s=300)
     assert json.loads(seen["axe"]) == []
