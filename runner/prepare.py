@@ -28,12 +28,12 @@ from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.proofs import FileProof, damaged, prove
 from sixnd.runner.replayed import check_tokenizer, data_to_prepare, from_text, replayed
 from sixnd.runner.tokenizers.file import load_tokenizer
+from sixnd.specs.base_folders import RUN_DATA, RUN_TOKENIZER
 from sixnd.specs.document import sha256_of
 from sixnd.specs.files import file_sha256, replaced_atomically, write_atomically
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, SourceData
 
-_TOKENIZER = "tokenizer.tok"
 _COUNTED_TOKENS = 20_000_000
 
 Say = Callable[[str], None]
@@ -50,7 +50,7 @@ class Prepared:
 
 def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say: Say) -> Prepared:
     """Prepare the data of a plan in its job folder; ``say`` is told what is being done."""
-    manifest = folder.data_path / "manifest.json"
+    manifest = folder.path / RUN_DATA
     key = _key(plan)
     _tell_damage(remove_unproved(folder.data_path / "index"), say)
     done = _read_manifest(manifest, key, say)
@@ -59,7 +59,7 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     began = time.perf_counter()
     tokens = _tokens(folder, plan, base_dir, cache_dir, say)
     check_tokenizer(plan, tokens.tokenizer)
-    with replaced_atomically(folder.data_path / _TOKENIZER) as temporary:
+    with replaced_atomically(folder.path / RUN_TOKENIZER) as temporary:
         shutil.copyfile(tokens.tokenizer, temporary)
     own = {
         source.name: (found, deal(source, plan, found.prefixes, folder.data_path))
@@ -78,7 +78,7 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
         seconds=time.perf_counter() - began,
     )
     files = [each.files(folder.path) for each in dealt]
-    prepared = Prepared(str((folder.data_path / _TOKENIZER).relative_to(folder.path)), files, event)
+    prepared = Prepared(RUN_TOKENIZER, files, event)
     _write_manifest(manifest, key, prepared)
     return prepared
 

@@ -17,10 +17,12 @@ from sixnd.specs.plan import Plan
 from sixnd.specs.tokenizers import TokenizerHeader, TokenizerKind, read_header
 
 CHECKPOINT = re.compile(r"step_(\d{8,})")
+"""Name of a checkpoint's folder in a run's."""
 RUN_TOKENIZER = "data/tokenizer.tok"
-LLAMA_INDEX = "model.safetensors.index.json"
 RUN_DATA = "data/manifest.json"
-_MANIFEST = "sixnd.json"
+"""What a run's preparation wrote down."""
+MANIFEST = "sixnd.json"
+"""Of a checkpoint."""
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _KINDS: dict[str, tuple[TokenizerKind, TokenizerKind]] = {"BPE": ("byte-bpe", "sp-bpe"), "Unigram": ("sp-unigram",) * 2}
 """Of `tokenizer.json`: what it is alone, and what it is beside SentencePiece's own file."""
@@ -119,10 +121,10 @@ def _checkpoint(folder: Path, named: Path | None, fingerprint: str) -> tuple[int
 
 
 def _manifest(checkpoint: Path, fingerprint: str) -> tuple[int, str]:
-    said = _json(checkpoint / _MANIFEST, "a checkpoint's manifest")
+    said = _json(checkpoint / MANIFEST, "a checkpoint's manifest")
     manifest, told = said.get("manifest"), said.get("sha256")
     if not isinstance(manifest, dict) or told != sha256_of(manifest):
-        raise InvalidDataError(f"{checkpoint / _MANIFEST} is not as it was written; name another checkpoint")
+        raise InvalidDataError(f"{checkpoint / MANIFEST} is not as it was written; name another checkpoint")
     if manifest.get("fingerprint") != fingerprint:
         raise InvalidDataError(f"{checkpoint} was written by another plan than its run's")
     return int(manifest["step"]), str(told)

@@ -6,7 +6,6 @@ finished. What is being written or removed has a name of its own, which nobody t
 
 import contextlib
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from sixnd.runner.proofs import FileProof, damaged, sync, wrong_size
+from sixnd.specs.base_folders import CHECKPOINT, MANIFEST
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
 from sixnd.specs.files import write_atomically
 
-MANIFEST = "sixnd.json"
-_NAME = re.compile(r"step_(\d{8,})")
 _PARTIAL, _REMOVED, _DAMAGED = ".partial", ".removed", ".damaged"
 
 OnDamage = Callable[[Path, str], None]
@@ -53,13 +51,13 @@ def folder_name(step: int) -> str:
 
 def checkpoint_folders(root: Path) -> list[Path]:
     """Folders that are named as checkpoints, the newest first."""
-    found = [path for path in root.glob("step_*") if _NAME.fullmatch(path.name) and path.is_dir()]
+    found = [path for path in root.glob("step_*") if CHECKPOINT.fullmatch(path.name) and path.is_dir()]
     return sorted(found, key=step_of, reverse=True)
 
 
 def step_of(folder: Path) -> int:
     """The step that a checkpoint's name tells."""
-    match = _NAME.fullmatch(folder.name)
+    match = CHECKPOINT.fullmatch(folder.name)
     assert match is not None, folder
     return int(match[1])
 
