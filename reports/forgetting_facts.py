@@ -21,13 +21,12 @@ def forgetting_facts(plan: Plan, record: RunRecord) -> ForgettingFacts | None:
         return None
     general = {source.name for source in plan.continual.general}
     names = sorted((source.name for source in plan.data.sources), key=lambda name: name not in general)
-    step_tokens = plan.training.global_batch * plan.model.sequence_length
     old, new = [n for n in names if n in general], [n for n in names if n not in general]
     return ForgettingFacts(
         base=base_name(plan),
         replay=exact("share", plan.continual.replay),
         steps=[each.step for each in measured],
-        tokens=[each.step * step_tokens for each in measured],
+        tokens=[plan.tokens_after(each.step) for each in measured],
         curves={name: [_finite(_of(each, [name])[0]) for each in measured] for name in names},
         sources=[*_rows(plan, measured, "general", old), *_rows(plan, measured, "new", new)],
     )
