@@ -1,22 +1,18 @@
 """The weights that continual pre-training starts from: proved, and made a checkpoint that any layout can load."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from megatron.core import dist_checkpointing
 
 from sixnd.runner.checkpoints.checkpoint import load_weights, sharded_weights
 from sixnd.runner.checkpoints.files import DamagedError, check_files, checkpoint_folders, folder_name, read_manifest
-from sixnd.runner.device import training_device
 from sixnd.runner.export.huggingface_folder import load_llama
 from sixnd.runner.job import JobFolder
 from sixnd.runner.lora import is_adapter
-from sixnd.runner.model import build_chunk, transformer_config
-from sixnd.runner.one_device import on_one_device
-from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
+from sixnd.runner.one_device import model_alone, on_one_device
+from sixnd.runner.trainer import Trainer
 from sixnd.specs.base_folders import base_folder, llama_sha256
 from sixnd.specs.continual import PlannedContinual
 from sixnd.specs.continual_record import BaseTaken
@@ -96,17 +92,11 @@ def _check_digest(path: Path, found: str, planned: PlannedContinual) -> None:
 
 def _write_llama(source: Path, plan: Plan, into: Path) -> None:
     """A Llama's weights as a checkpoint of one rank, without an optimizer."""
-    alone = on_one_device(plan)
     llama, weights = load_llama(source, plan.model.padded_vocab_size)
     _check_sizes(source, llama.vocab_size, plan)
-    with training_device(0), tempfile.TemporaryDirectory() as rendezvous, torch.no_grad():
-        start_process_groups(alone.layout, alone.training.seed, alone=Path(rendezvous))
-        try:
-            model = build_chunk(alone, transformer_config(alone))
-            model.load_state_dict(weights, strict=False)
-            dist_checkpointing.save(sharded_weights([model]), str(into))
-        finally:
-            stop_process_groups()
+    with model_alone(on_one_device(plan)) as model:
+        model.load_state_dict(weights, strict=False)
+        dist_checkpointing.save(sharded_weights([model]), str(into))
 
 
 def _check_sizes(source: Path, entries: int, plan: Plan) -> None:

@@ -36,12 +36,19 @@ def trained_model(
     """
     plan = on_one_device(folder.plan())
     checkpoint, at = _named(folder, plan, step) if step is not None else _newest(folder, plan, skipped)
+    with model_alone(plan) as model:
+        model.eval()
+        load_weights(checkpoint, [model])
+        yield plan, model, at
+
+
+@contextlib.contextmanager
+def model_alone(plan: Plan) -> Iterator[GPTModel]:
+    """The model of a plan for one device, with its initial weights, in process groups of this process; no gradients."""
     with training_device(0), tempfile.TemporaryDirectory() as rendezvous, torch.no_grad():
         start_process_groups(plan.layout, plan.training.seed, alone=Path(rendezvous))
         try:
-            model = build_chunk(plan, transformer_config(plan)).eval()
-            load_weights(checkpoint, [model])
-            yield plan, model, at
+            yield build_chunk(plan, transformer_config(plan))
         finally:
             stop_process_groups()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sixnd.runner.deal import Dealt, Part, phase_share
 from sixnd.runner.indexed import verified, with_suffix
-from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.tokenizers.file import tokenizer_data, write_tokenizer
 from sixnd.specs.base_folders import RUN_DATA, base_folder
 from sixnd.specs.errors import InvalidDataError
@@ -69,28 +68,28 @@ def _told(run: Path) -> dict[str, SourceData]:
 
 def _taken(plan: Plan, name: str, run: Path, train: str, validation: str, into: Path) -> Dealt:
     """The parts of one source; annealing, where it reads the source, reads what the main phase does."""
-    held_out, read = (_part(run / prefix, into) for prefix in (validation, train))
+    (held_out, _), (read, sha256) = (_part(run / prefix, into) for prefix in (validation, train))
     return Dealt(
         name,
         phase_share(plan, "main", name),
         validation=held_out,
         main=read,
         annealing=read if phase_share(plan, "annealing", name) else None,
-        sha256=verified(read.prefix).bin_sha256,
+        sha256=sha256,
     )
 
 
-def _part(prefix: Path, into: Path) -> Part:
-    """The files at one prefix, proved, and linked or copied; their names tell their content."""
-    verified(prefix)
-    for suffix in _SUFFIXES:
-        _linked(with_suffix(prefix, suffix), into)
-    reader = IndexedReader(into / prefix.name)
-    return Part(into / prefix.name, 0, reader.documents, reader.tokens)
+def _part(prefix: Path, into: Path) -> tuple[Part, str]:
+    """The files at one prefix, proved, and linked or copied, and the SHA-256 of their tokens."""
+    summary, taken = verified(prefix), into / prefix.name
+    linked = [_linked(with_suffix(prefix, suffix), into) for suffix in _SUFFIXES]
+    if not all(linked):
+        verified(taken)  # what was copied may have been damaged on the way
+    return Part(taken, 0, summary.documents, summary.tokens), summary.bin_sha256
 
 
-def _linked(file: Path, into: Path) -> None:
-    """A second name of the file, or a copy where another file system lies between."""
+def _linked(file: Path, into: Path) -> bool:
+    """Give the file a second name, or make a copy where another file system lies between; whether it is a name."""
     target = into / file.name
     target.unlink(missing_ok=True)
     try:
@@ -98,6 +97,8 @@ def _linked(file: Path, into: Path) -> None:
     except OSError:
         with replaced_atomically(target) as temporary:
             shutil.copyfile(file, temporary)
+        return False
+    return True
 
 
 def data_to_prepare(plan: Plan, base_dir: Path, into: Path) -> PlannedData:
