@@ -1,6 +1,5 @@
 """`sixnd init`: three questions, and a commented budget spec."""
 
-import json
 import re
 import shlex
 import sys
@@ -122,11 +121,12 @@ def _name_of(file: Path) -> str:
 def _spec(name: str, given: Given) -> str:
     """The spec with its comments."""
     from sixnd.specs.resolve import EXAMPLES
+    from sixnd.specs.yaml_reader import on_one_line
 
     field, budget = given.budget
     schema = EXAMPLES.parent / "schema" / "budget-spec.json"
     sources = "\n".join(
-        f"    - {{name: {_scalar(source)}, {kind}: {_scalar(which)}, weight: 1}}"
+        f"    - {{name: {on_one_line(source)}, {kind}: {on_one_line(which)}, weight: 1}}"
         for source, kind, which in given.sources
     )
     return f"""\
@@ -134,14 +134,14 @@ def _spec(name: str, given: Given) -> str:
 #
 # A training budget. `sixnd plan` chooses what is left out, and says why; `sixnd show --resolved` lists every field.
 version: budget/1
-name: {_scalar(name)}
+name: {on_one_line(name)}
 
 # What may be spent: one of time, money, accelerator_hours, compute (C = 6ND) or loss.
 budget:
-  {field}: {_scalar(budget)}
+  {field}: {on_one_line(budget)}
 
 cluster:
-  accelerators: {_scalar(given.accelerators)}   # sixnd catalog accelerators
+  accelerators: {on_one_line(given.accelerators)}   # sixnd catalog accelerators
   # price_usd_per_accelerator_hour: 2.5   # by default the catalog's dated price
   # pricing: spot                         # cheaper, and interrupted
 
@@ -172,11 +172,3 @@ def _sequence(accelerators: str) -> int:
     from sixnd.specs.quantity import parse_accelerators
 
     return 256 if catalog.accelerator(parse_accelerators(accelerators).name).kind == "cpu" else 4096
-
-
-def _scalar(value: str) -> str:
-    """The word as it stands in a YAML mapping: bare where letters, digits and the marks of quantities and paths do."""
-    from sixnd.specs.yaml_reader import read_scalar
-
-    bare = re.fullmatch(r"[A-Za-z0-9/$.][A-Za-z0-9 ./_$*+-]*[A-Za-z0-9_*/]|[A-Za-z0-9]", value)
-    return value if bare and isinstance(read_scalar(value), str) else json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,5 @@
 """`sixnd show`: a spec as it is read, with where each value comes from."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,6 +75,8 @@ def _shown(value: Any, marked: "Marked", path: "DocPath") -> Any:
 
 
 def _lines(read: Any, marked: "Marked", path: "DocPath", whole: bool) -> Iterator[Line]:
+    from sixnd.specs.yaml_reader import on_one_line
+
     indent = "  " * len(path)
     for key, value, child in _chosen(read, marked, path, whole):
         inside = list(_lines(value, marked, child, whole)) if _is_nested(value) else []
@@ -83,12 +84,12 @@ def _lines(read: Any, marked: "Marked", path: "DocPath", whole: bool) -> Iterato
             yield Line(f"{indent}- {inside[0].text.lstrip()}", inside[0].origin)
             yield from inside[1:]
             continue
-        name = "-" if isinstance(key, int) else f"{_on_one_line(key)}:"
+        name = "-" if isinstance(key, int) else f"{on_one_line(key)}:"
         if inside:
             yield Line(f"{indent}{name}", "")
             yield from inside
         else:
-            yield Line(f"{indent}{name} {_on_one_line(value)}", origin(marked, child))
+            yield Line(f"{indent}{name} {on_one_line(value)}", origin(marked, child))
 
 
 def _is_nested(value: Any) -> bool:
@@ -96,15 +97,6 @@ def _is_nested(value: Any) -> bool:
     return bool(value) and (
         isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
     )
-
-
-def _on_one_line(value: Any) -> str:
-    from sixnd.specs.yaml_reader import dump_yaml
-
-    if isinstance(value, list):
-        return f"[{', '.join(map(_on_one_line, value))}]"
-    text = dump_yaml(value).removesuffix("...\n").strip()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) and ("\n" in text or "," in text) else text
 
 
 def _values(read: Any, marked: "Marked", path: "DocPath", whole: bool) -> Iterator[Value]:

@@ -22,7 +22,7 @@ def with_base(marked: Marked) -> list[Problem]:
     try:
         base, folder = read_base(Path(marked.file).parent / asked["base"])
     except (SixndError, OSError) as error:
-        unread = _problem(marked, ("continual", "base"), f"continual.base: {' '.join(str(error).split())}")
+        unread = marked.problem(("continual", "base"), f"continual.base: {' '.join(str(error).split())}")
         del marked.data["continual"]  # what is said of a base that was not read cannot be judged
         return [*problems, unread]
     asked["origin"] = base.origin.plain()
@@ -43,7 +43,7 @@ def _decided_otherwise(marked: Marked) -> list[Problem]:
     paths: list[DocPath] = [("model", name) for name in _OF_THE_BASE if isinstance(model, dict) and name in model]
     paths += [("data", "tokenizer")] if isinstance(data, dict) and "tokenizer" in data else []
     told = "is that of continual.base; leave it out"
-    return [_problem(marked, path, f"{'.'.join(map(str, path))} {told}") for path in paths]
+    return [marked.problem(path, f"{'.'.join(map(str, path))} {told}") for path in paths]
 
 
 def _take_model(spec: dict[str, Any], base: Base) -> None:
@@ -67,11 +67,7 @@ def _take_sources(
                 f"source '{source.name}' is one of the base's too; to replay this text in its place, name it under "
                 "continual.general, else give it another name"
             )
-            problems.append(_problem(marked, ("data", "sources", taken.index(source.name), "name"), message))
+            problems.append(marked.problem(("data", "sources", taken.index(source.name), "name"), message))
     sources += [{"name": s.name, "weight": s.weight, "unique_tokens": float(s.tokens)} for s in found]
     asked["general"] = [source.name for source in found]
     return problems
-
-
-def _problem(marked: Marked, path: DocPath, message: str) -> Problem:
-    return Problem(path, message, *marked.at(path))

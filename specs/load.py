@@ -172,7 +172,7 @@ def _checked(marked: Marked, model: type[T]) -> T:
     problems = list(marked.problems)
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
-        raise _refused(marked, problems)
+        raise marked.refused(problems)
     problems += _files_read(marked) if model is BudgetSpec else []
     document, found = _validate(marked, model)
     problems += found
@@ -181,13 +181,8 @@ def _checked(marked: Marked, model: type[T]) -> T:
     elif model is BudgetSpec:
         problems += _checks_on_the_sound_part(marked, found)
     if problems or document is None:
-        raise _refused(marked, problems)
+        raise marked.refused(problems)
     return document
-
-
-def _refused(marked: Marked, problems: Sequence[Problem]) -> InvalidDocumentError:
-    placed = [marked.placed(problem) for problem in problems]
-    return InvalidDocumentError(marked.file, placed, marked.text, marked.texts)
 
 
 def _files_read(marked: Marked) -> list[Problem]:
@@ -221,25 +216,24 @@ def _file_read(marked: Marked, path: DocPath, read: Callable[[Path], Document]) 
         parent[key] = read(Path(marked.file).parent / named).plain()
     except InvalidDocumentError as error:
         parent.pop(key)
-        line, column = marked.at(path)
         first = error.problems[0]
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         where = ".".join(str(each) for each in path)
         message = f"{where}: {error.file}:{first.line}:{first.column}: {first.message}{more}"
-        return [Problem(path, message, line, column)]
+        return [marked.problem(path, message)]
     return []
 
 
 def located(error: ContradictionError, path: str | Path, changes: Sequence[str] = ()) -> InvalidDocumentError:
     """A contradiction found while planning, told with the line and column of the spec it came from."""
     marked = read_spec(path, changes)
-    return _refused(marked, _placed([error.problem], marked))
+    return marked.refused(_placed([error.problem], marked))
 
 
 def told_where(error: InfeasibleError, path: str | Path, changes: Sequence[str] = ()) -> InfeasibleError:
     """The same with the lines and columns of the spec's values that stand in the way."""
     marked = read_spec(path, changes)
-    found = _refused(marked, _placed(list(error.problems), marked))
+    found = marked.refused(_placed(list(error.problems), marked))
     return InfeasibleError(f"{error}\n{found if error.problems else f'{path}: no plan satisfies it'}")
 
 
@@ -333,8 +327,7 @@ def _problem(detail: ErrorDetails, marked: Marked, model: type[BaseModel]) -> Pr
         line, column = marked.at(path[:-1], key=True)
         where = ".".join(str(part) for part in path[:-1]) or "the document"
         return Problem(path, f"'{path[-1]}' is missing from {where}", line, column)
-    line, column = marked.at(path)
-    return Problem(path, _message(detail, path), line, column)
+    return marked.problem(path, _message(detail, path))
 
 
 def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:

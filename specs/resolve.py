@@ -93,9 +93,7 @@ def _file_of(named: Any, own: Marked) -> Path:
 
 
 def _refused(marked: Marked, path: DocPath, message: str) -> InvalidDocumentError:
-    where = ".".join(str(part) for part in path)
-    problem = marked.placed(Problem(path, f"{where}: {message}", *marked.at(path)))
-    return InvalidDocumentError(marked.file, [*marked.problems, problem], marked.text, marked.texts)
+    return marked.refused([*marked.problems, marked.problem(path, f"{'.'.join(map(str, path))}: {message}")])
 
 
 def _rebase(base: Marked, folder: str) -> None:
@@ -222,7 +220,7 @@ def _substitute(marked: Marked) -> None:
         for name in used:
             if name not in variables:
                 message = f"${{{name}}} is not declared; name it under 'environment', with a default or null"
-                marked.problems.append(Problem(path, f"{'.'.join(map(str, path))}: {message}", *marked.at(path)))
+                marked.problems.append(marked.problem(path, f"{'.'.join(map(str, path))}: {message}"))
                 return value
         marked.variables[path] = tuple(dict.fromkeys(used))
         text = _VARIABLE.sub(lambda found: variables[found[1]], value)

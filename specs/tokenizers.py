@@ -83,4 +83,4 @@ def with_header(marked: Marked) -> list[Problem]:
 
 def _problem(marked: Marked, key: str, message: str) -> Problem:
     path = ("data", "tokenizer", key)
-    return Problem(path, f"data.tokenizer.{key}: {message}", *marked.at(path))
+    return marked.problem(path, f"data.tokenizer.{key}: {message}")

@@ -5,7 +5,9 @@ instead of PyYAML's YAML 1.1 rules. Only plain data comes out: tags are refused.
 read; an alias' values stand where its anchor stands, and a limit on values stops aliases that blow up.
 """
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ _NODE_LIMIT = 200_000
 _PLAIN, _QUOTED = "plain", "quoted"  # in place of the tags that PyYAML would guess by YAML 1.1
 _STR = "tag:yaml.org,2002:str"
 _SHORT = 8
+_BARE = re.compile(r"[A-Za-z0-9/$.][A-Za-z0-9 ./_$*+-]*[A-Za-z0-9_*/]|[A-Za-z0-9]")
 
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BaseDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -89,6 +92,14 @@ class Marked:
             if self.has(prefix):
                 return replace(problem, file=problem.file or self.files.get(prefix, ""))
         return problem
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """A mistake at ``path``."""
+        return Problem(path, message, *self.at(path))
+
+    def refused(self, problems: Sequence[Problem]) -> InvalidDocumentError:
+        """The document with what is wrong in it, each mistake in the file that it stands in."""
+        return InvalidDocumentError(self.file, [self.placed(one) for one in problems], self.text, self.texts)
 
     def forget(self, path: Path) -> None:
         """Forget where ``path`` and all below it stand."""
@@ -182,6 +193,19 @@ def read_scalar(text: str) -> Any:
 def dump_yaml(data: Any) -> str:
     """Write plain data as YAML that ``read_yaml`` reads back unchanged, keys in the order given."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
+
+
+def on_one_line(value: Any) -> str:
+    """A scalar, or a list of them, as it may stand anywhere in YAML, also inside of brackets and braces.
+
+    A word is bare where it holds letters, digits and the marks of quantities and paths alone, and is read as itself.
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(on_one_line, value))}]"
+    if isinstance(value, str):
+        bare = _BARE.fullmatch(value) and isinstance(read_scalar(value), str)
+        return value if bare else json.dumps(value, ensure_ascii=False)
+    return dump_yaml(value).removesuffix("...\n").strip()
 
 
 class _Dumper(_BaseDumper):

@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sixnd.cli import main
-from sixnd.init_verb import _scalar
 from sixnd.planner.plan import make_plan
 from sixnd.specs.load import load_budget
-from sixnd.specs.yaml_reader import read_yaml
 
 
 def initialised(folder: Path, *options: str) -> Path:
@@ -109,9 +105,3 @@ def test_at_a_terminal_three_questions_are_asked_and_asked_again(tmp_path):
     assert spec.budget.time == 14 * 86400
     assert str(spec.accelerators) == "8 x h100-sxm"
     assert [source.recipe for source in spec.data.sources] == ["shakespeare", "moby-dick"]
-
-
-@given(st.text(min_size=1).filter(lambda text: text.isprintable()))
-def test_any_printable_word_is_written_so_that_it_is_read_back(word):
-    assert read_yaml(f"{{a: {_scalar(word)}, b: 1}}", "f.yaml").data == {"a": word, "b": 1}
-    assert read_yaml(f"a: {_scalar(word)}   # comment", "f.yaml").data == {"a": word}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixnd.specs.errors import InvalidDocumentError
-from sixnd.specs.yaml_reader import dump_yaml, read_yaml
+from sixnd.specs.yaml_reader import dump_yaml, on_one_line, read_yaml
 
 
 def value_of(scalar: str):
@@ -252,3 +252,14 @@ def test_any_text_is_read_or_refused_with_a_place(text):
         read_yaml(text, "f.yaml")
     except InvalidDocumentError as error:
         assert all(p.line >= 1 and p.column >= 1 for p in error.problems)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()))
+def test_any_printable_word_is_written_so_that_it_is_read_back(word):
+    assert read_yaml(f"{{a: {on_one_line(word)}, b: 1}}", "f.yaml").data == {"a": word, "b": 1}
+    assert read_yaml(f"a: {on_one_line(word)}   # comment", "f.yaml").data == {"a": word}
+
+
+@given(st.lists(st.text().filter(lambda text: text.isprintable()) | st.integers() | st.booleans() | st.none()))
+def test_a_list_on_one_line_is_read_back(values):
+    assert read_yaml(f"a: {on_one_line(values)}", "f.yaml").data == {"a": values}
