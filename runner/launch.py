@@ -13,7 +13,6 @@ from sixnd.runner.cpu_units import slow_precision
 from sixnd.runner.job import (
     Job,
     JobFolder,
-    SourceFiles,
     job_folder,
     threads_for,
     training_command,
@@ -22,7 +21,7 @@ from sixnd.runner.job import (
 from sixnd.runner.journal import append_event
 from sixnd.runner.launchers.nodes import Node
 from sixnd.runner.low_precision import check_low_precision
-from sixnd.runner.prepare import prepare
+from sixnd.runner.prepare import Prepared, prepare
 from sixnd.runner.progress import Progress
 from sixnd.runner.provenance import launch_event
 from sixnd.runner.sample import sample
@@ -61,8 +60,7 @@ def run_plan(plan: Plan, *, runs_dir: Path, base_dir: Path, progress: bool = Tru
 def _run_locked(folder: JobFolder, plan: Plan, base_dir: Path, watcher: Progress, lock: int, node: Node | None) -> None:
     base = proved_base(folder, plan, base_dir, watcher.say)
     prepared = prepare(folder, plan, base_dir, cache_dir(), watcher.say)
-    job = _job(folder, plan, prepared.tokenizer, prepared.sources, node)
-    job = job.model_copy(update={"base": None if base is None else str(base)})
+    job = _job(folder, plan, prepared, base, node)
     folder.write_job(job)
     record = _record(folder)
     if _is_complete(record, plan):
@@ -127,14 +125,15 @@ def _check_recomputation(plan: Plan) -> None:
         )
 
 
-def _job(folder: JobFolder, plan: Plan, tokenizer: str, sources: list[SourceFiles], node: Node | None) -> Job:
+def _job(folder: JobFolder, plan: Plan, prepared: Prepared, base: Path | None, node: Node | None) -> Job:
     processes = plan.layout.world_size if node is None else node.nodes.ranks_each
     threads = threads_for(processes)
     return Job(
         processes=processes,
         threads_per_process=threads,
-        tokenizer=tokenizer,
-        sources=sources,
+        tokenizer=prepared.tokenizer,
+        sources=prepared.sources,
+        base=None if base is None else str(base),
         command=training_command(folder, processes, node),
         environment=training_environment(plan, threads),
     )

@@ -1,6 +1,5 @@
 """`sixnd note`: write something down about a run."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ def note(folder: Path, text: str) -> None:
     It stands in the run's log with the step that was reached, in every report. The run may be going on meanwhile.
     """
     from sixnd.reporting import read_run
+    from sixnd.runner.provenance import now
     from sixnd.specs.notes import NOTES, Note, append_note
     from sixnd.specs.record import Launch
 
@@ -24,7 +24,6 @@ def note(folder: Path, text: str) -> None:
         raise click.UsageError("the note is empty")
     _plan, record = read_run(folder)
     launch, steps = record.last(Launch), record.steps()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    written = Note(time=now, attempt=launch.attempt if launch else 0, step=steps[-1].step if steps else 0, text=text)
+    written = Note(time=now(), attempt=launch.attempt if launch else 0, step=steps[-1].step if steps else 0, text=text)
     append_note(folder, written)
     tell(f"noted at step {written.step:,} in {folder / NOTES}")
