@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from sixnd.planner.laws import LARGEST_LOG, Array, Numbers, Surface
+from sixnd.planner.laws import Array, Numbers, Surface
 from sixnd.specs.errors import InfeasibleError
+from sixnd.specs.laws import LARGEST_LOG
 
 _STEPS = 60
 """Bisection steps: the bracket of ln N shrinks to less than a part in 1e15 of itself."""

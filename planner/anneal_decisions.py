@@ -3,6 +3,7 @@
 import math
 
 from sixnd.planner.annealing import annealing_shares
+from sixnd.planner.schedule import root_share
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.plan import Decision, PhaseShare, PlannedAnneal, PlannedData, PlannedTraining
@@ -40,20 +41,13 @@ def _rate(trained: PlannedTraining, first: int) -> str:
         rate = low + (1 - low) * (1 + math.cos(math.pi * max(share, 0.0))) / 2
         return f"the cosine has fallen to {rate:.0%} of its peak by then"
     if not trained.decay_steps:
-        return (
-            f"the learning rate, an inverse square root, has fallen to {_root(trained, first):.0%} of its peak by then"
-        )
+        low = root_share(trained.warmup_steps, first, trained.final_learning_rate / trained.learning_rate)
+        return f"the learning rate, an inverse square root, has fallen to {low:.0%} of its peak by then"
     cooldown = trained.steps - trained.decay_steps + 1
     if cooldown == first:
         return "it starts with the cooldown of the learning rate"
     where = f"{abs(first - cooldown):,} steps {'after' if first > cooldown else 'before'}"
     return f"it starts {where} the cooldown of the learning rate; share = training.decay_fraction makes them one"
-
-
-def _root(trained: PlannedTraining, step: int) -> float:
-    """Share of the peak that an inverse square root without cooldown trains a step with."""
-    fallen = math.sqrt(max(trained.warmup_steps, 1) / max(step, trained.warmup_steps, 1))
-    return max(trained.final_learning_rate / trained.learning_rate, fallen)
 
 
 def _epochs(planned: PlannedAnneal) -> str:

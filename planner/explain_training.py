@@ -10,7 +10,7 @@ from sixnd.planner.goodput import known_stops
 from sixnd.planner.hyperparameter_laws import choices
 from sixnd.planner.hyperparameters import CUT_SOURCE, LARGEST_RATE, lawful_batch_tokens, lawful_learning_rate
 from sixnd.planner.intervals import checkpoint_steps
-from sixnd.planner.schedule import COOLDOWN_SOURCE, COSINE_SOURCE, ROOT_SOURCE, final_rate, scheduled_steps
+from sixnd.planner.schedule import COOLDOWN_SOURCE, COSINE_SOURCE, ROOT_SOURCE, final_rate, root_share, scheduled_steps
 from sixnd.specs import catalog
 from sixnd.specs.catalog import HyperparameterForm, HyperparameterLaw, LawInput, LogLinearForm
 
@@ -128,7 +128,8 @@ def _between(facts: Facts) -> list[Step]:
     if t.schedule != "inverse-square-root" or not t.decay_steps:
         return []
     first = t.steps - t.decay_steps
-    rate = max(t.final_learning_rate, t.learning_rate * math.sqrt(t.warmup_steps / first))
+    lowest = t.final_learning_rate / t.learning_rate
+    rate = t.learning_rate * root_share(t.warmup_steps, first, lowest)
     formula = f"{t.learning_rate:.5g} × √({t.warmup_steps:,} / {first:,})"
     return [Step("before the cooldown", formula, rate, ROOT_SOURCE)]
 

@@ -10,14 +10,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from sixnd.specs.laws import FLATTEST, LawEntry, RepetitionLaw, SurfaceLaw
+from sixnd.specs.laws import FLATTEST, LARGEST_LOG, LawEntry, RepetitionLaw, SurfaceLaw
 
 Array = NDArray[np.float64]
 Numbers = float | Array
 
 _DRAWS, _SEED = 4000, 20221129
-LARGEST_LOG = float(np.log(1e60))
-"""Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
 CHINCHILLA_RATIO = 20.0
 """Tokens a parameter of the rule of thumb by which over-training is told (Hoffmann et al. 2022, Table 3)."""
 WIDENING_PER_DECADE = 0.5

@@ -42,8 +42,14 @@ def final_rate(asked: Training, peak: float, steps: int) -> float:
     ends = scheduled_steps(asked, steps)
     lowest = asked.final_lr_fraction
     if asked.schedule == "inverse-square-root" and ends.falling == 0:
-        lowest = max(lowest, math.sqrt(max(ends.rising, 1) / steps))
+        lowest = root_share(ends.rising, steps, lowest)
     return peak * lowest
+
+
+def root_share(warmup_steps: int, step: int, lowest: float) -> float:
+    """Share of the peak that an inverse square root has fallen to at a step behind its warm-up, at least ``lowest``."""
+    warmup = max(warmup_steps, 1)
+    return max(lowest, math.sqrt(warmup / max(step, warmup)))
 
 
 def schedule_decisions(asked: Training, trained: PlannedTraining) -> list[Decision]:

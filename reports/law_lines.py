@@ -11,7 +11,7 @@ from sixnd.reports.law_curve import optimum
 from sixnd.reports.law_documents import OptimalLine, OptimalPoint, PublishedModel
 from sixnd.specs import catalog
 from sixnd.specs.law_document import Approach, LawDocument
-from sixnd.specs.laws import FLATTEST, AllocationLaw, RepetitionLaw, SurfaceLaw
+from sixnd.specs.laws import FLATTEST, LARGEST_LOG, AllocationLaw, RepetitionLaw, SurfaceLaw
 from sixnd.specs.plan import Estimate
 
 PUBLISHED = (
@@ -26,7 +26,6 @@ PUBLISHED = (
 )
 """Laws that a fit is held against: one entry a study and approach, none with rounded exponents."""
 _LEVEL = 0.95
-_LARGEST_LOG = float(np.log(1e60))  # draws of a law that its runs hardly tell may lie anywhere; beyond, all are alike
 
 
 def interval_figure(kind: str, value: float, interval: list[float] | None) -> Figure:
@@ -93,7 +92,7 @@ def _own_point(law: SurfaceLaw, compute: float) -> OptimalPoint:
         return OptimalPoint(compute_flops=compute, params=N, tokens=D, loss=loss)
     ln_A, ln_B, _, alpha, beta = drawn_constants(law)
     ln_N = (np.log(alpha / beta) + ln_A - ln_B + beta * np.log(compute / 6)) / (alpha + beta)
-    low, high = np.exp(np.clip(percentiles(ln_N), -_LARGEST_LOG, _LARGEST_LOG)).tolist()
+    low, high = np.exp(np.clip(percentiles(ln_N), -LARGEST_LOG, LARGEST_LOG)).tolist()
     return OptimalPoint(
         compute_flops=compute,
         params=N,

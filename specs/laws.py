@@ -1,5 +1,6 @@
 """Scaling laws as documents: one model a form. The planner computes with them, the catalog holds published ones."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -14,14 +15,16 @@ LAW_FILES = (".yaml", ".yml")
 
 FLATTEST = 1e-3
 """The least exponent of a draw: one at or below zero is no law, so such a draw is as flat as a law can be."""
-_LARGEST_LOG = 700.0  # of what a float still holds
+LARGEST_LOG = math.log(1e60)
+"""Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
+_LARGEST_DRAWN_LOG = 700.0  # of what a float still holds
 
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
 
 
 def _of_finite_constants(draw: list[float]) -> list[float]:
-    if max(draw[:3]) > _LARGEST_LOG:
-        raise ValueError(f"ln A, ln B and ln E are at most {_LARGEST_LOG:g}: above that A, B or E is no number")
+    if max(draw[:3]) > _LARGEST_DRAWN_LOG:
+        raise ValueError(f"ln A, ln B and ln E are at most {_LARGEST_DRAWN_LOG:g}: above that A, B or E is no number")
     return draw
 
 
