@@ -88,7 +88,7 @@ def _hours(facts: Facts) -> list[Step]:
     steps = [
         Step("accelerator-hours", f"budget.{name}", hours, f"spec: budget.{name}", "accelerator-hours"),
         Step(
-            "seconds of training",
+            "seconds of training and evaluations",
             f"{hours:.6g} h × 3600 / {held} accelerators × goodput {goodput:.4g}",
             seconds,
             "see cluster.goodput",
@@ -96,7 +96,9 @@ def _hours(facts: Facts) -> list[Step]:
         ),
     ]
     if facts.spec.data.tokens is None:
-        formula, count = f"{seconds:.6g} s / {step:.4g} s a step, whole ones", int(seconds / step)
+        evaluated = facts.clock.evaluated_s
+        formula = f"({seconds:.6g} s - {evaluated:.4g} s of evaluations) / {step:.4g} s a step, whole ones"
+        count = int((seconds - evaluated) / step)
         if facts.plan.training.batch_stages:
             formula, count = "as many as fit, each batch's step at its own time", facts.plan.training.steps
         steps.append(Step("steps", formula, count, "", "steps"))

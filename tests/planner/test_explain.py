@@ -167,3 +167,8 @@ def test_an_unknown_name_names_the_nearest_and_lists_all():
         explain(PLANS["compute"], "batsh")
     with pytest.raises(SixndError, match="nothing called 'mup'"):
         explain(PLANS["compute"], "mup")
+
+
+@pytest.mark.parametrize("name", ["money", "time", "inverse square root"])
+def test_the_steps_that_a_budget_pays_for_beside_its_evaluations_are_those_of_the_plan(name):
+    assert values(PLANS[name], "D")["steps"] == PLANS[name].training.steps
