@@ -16,7 +16,17 @@ from sixnd import __version__
 from sixnd.audit_verbs import audit
 from sixnd.calibrate_verbs import calibrate
 from sixnd.changes import set_option
-from sixnd.console import guarded, print_json, print_result, tell, text_width, use_color, write_bytes, write_text
+from sixnd.console import (
+    guarded,
+    print_json,
+    print_result,
+    refuse_format,
+    tell,
+    text_width,
+    use_color,
+    write_report,
+    write_text,
+)
 from sixnd.data_verbs import data
 from sixnd.diff_verb import diff
 from sixnd.explain_verbs import explain
@@ -32,7 +42,6 @@ from sixnd.sweep_verb import sweep
 from sixnd.tokenizer_verbs import tokenizer
 
 if TYPE_CHECKING:
-    from sixnd.reporting import Subject
     from sixnd.specs.plan import Plan
 
 _EXIT_CODES = """\b
@@ -197,11 +206,11 @@ def report(file: Path, more: tuple[Path, ...], output: Path | None, width: int |
     from sixnd import reporting
 
     if output is not None:
-        _refuse_format(output, reporting.FORMATS, "a report")
+        refuse_format(output, reporting.FORMATS, "a report")
     subject = reporting.read_subject(file, *more)
     if output is not None:
-        _refuse_format(output, reporting.formats_of(subject), "a report of a plan or run")
-        _write_report(output, subject)
+        refuse_format(output, reporting.formats_of(subject), "a report of a plan or run")
+        write_report(output, subject)
     if as_json:
         print_result(reporting.facts_json(subject))
     elif output is None:
@@ -304,22 +313,9 @@ def _report_run(folder: Path) -> None:
         subject = reporting.read_run(folder)
         print_result(reporting.report_text(subject, text_width(), use_color()))
         for file in (folder / "report.md", folder / "report.html"):
-            _write_report(file, subject)
+            write_report(file, subject)
     except SixndError as error:
         tell(f"sixnd: no report: {error}")
-
-
-def _refuse_format(output: Path, known: Sequence[str], what: str) -> None:
-    if output.suffix not in known:
-        raise click.UsageError(f"'{output}': {what} is one of {', '.join(known)}, by its suffix")
-
-
-def _write_report(output: Path, subject: "Subject") -> None:
-    from sixnd.reporting import report_as
-
-    made = report_as(output.suffix, subject)
-    write_bytes(output, made if isinstance(made, bytes) else made.encode())
-    tell(f"wrote {output}")
 
 
 def _as_interrupt(*_: object) -> None:

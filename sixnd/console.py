@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from sixnd.reporting import Subject
     from sixnd.specs.law_document import LawDocument
     from sixnd.specs.mix_document import MixDocument
 
@@ -95,6 +96,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     with replaced_atomically(path) as temporary:
         temporary.write_bytes(data)
+
+
+def refuse_format(output: Path, known: Sequence[str], what: str) -> None:
+    """Refuse a file of a format that is not known, by its suffix."""
+    if output.suffix not in known:
+        raise click.UsageError(f"'{output}': {what} is one of {', '.join(known)}, by its suffix")
+
+
+def write_report(output: Path, subject: "Subject") -> None:
+    """Write a report in the format of the file's suffix."""
+    from sixnd.reporting import report_as
+
+    made = report_as(output.suffix, subject)
+    write_bytes(output, made if isinstance(made, bytes) else made.encode())
+    tell(f"wrote {output}")
 
 
 def write_accepted(

@@ -1,19 +1,17 @@
 """`sixnd diff`: two plans or two runs side by side."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sixnd.changes import set_option
-from sixnd.console import print_result, tell, text_width, use_color, write_text
+from sixnd.console import print_result, refuse_format, text_width, use_color, write_report
 
 if TYPE_CHECKING:
     from sixnd.reports.difference_documents import Difference
 
 _FILE = click.Path(path_type=Path)
-_FORMATS = (".html", ".md", ".json")
 
 
 @click.command()
@@ -33,18 +31,17 @@ def diff(
     """
     if second is None and not changes:
         raise click.UsageError("name a second spec, plan or run; or change the first one by --set")
-    if output is not None and output.suffix not in _FORMATS:
-        raise click.UsageError(f"'{output}': a comparison is one of {', '.join(_FORMATS)}, by its suffix")
+    from sixnd.reporting import FORMATS_OF_MOST, facts_json, report_text
+
+    if output is not None:
+        refuse_format(output, FORMATS_OF_MOST, "a comparison")
     facts = _difference(first, second or first, changes)
     if output is not None:
-        write_text(output, _as_file(facts, output.suffix))
-        tell(f"wrote {output}")
+        write_report(output, facts)
     elif as_json:
-        print_result(_as_file(facts, ".json"))
+        print_result(facts_json(facts))
     else:
-        from sixnd.reports.terminal import difference_text
-
-        print_result(difference_text(facts, text_width(width), color=use_color()))
+        print_result(report_text(facts, text_width(width), use_color()))
 
 
 def _difference(first: Path, second: Path, changes: tuple[str, ...]) -> "Difference":
@@ -58,15 +55,3 @@ def _difference(first: Path, second: Path, changes: tuple[str, ...]) -> "Differe
     one = load_plan(first / "plan.yaml") if first.is_dir() else plan_of(first)
     other = load_plan(second / "plan.yaml") if second.is_dir() and not changes else plan_of(second, changes)
     return plan_difference(one, other)
-
-
-def _as_file(facts: "Difference", suffix: str) -> str:
-    if suffix == ".json":
-        return json.dumps(facts.plain(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    if suffix == ".md":
-        from sixnd.reports.markdown import difference_markdown
-
-        return difference_markdown(facts)
-    from sixnd.reports.html import difference_html
-
-    return difference_html(facts)

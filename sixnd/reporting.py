@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from sixnd.reports.difference_documents import Difference
 from sixnd.specs.errors import SixndError
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.load import load_law, load_plan, read_text
@@ -11,10 +12,11 @@ from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord, read_record
 from sixnd.specs.yaml_reader import read_yaml
 
-FORMATS = (".html", ".md", ".json", ".png")
+FORMATS_OF_MOST = (".html", ".md", ".json")
+FORMATS = (*FORMATS_OF_MOST, ".png")
 Run = tuple[Plan, RunRecord]
-Subject = Plan | LawDocument | Run | list[Run]
-"""A plan, a fitted law, a run with its plan, or several runs that started from a base."""
+Subject = Plan | LawDocument | Run | list[Run] | Difference
+"""A plan, a fitted law, a run with its plan, several runs that started from a base, or what differs between two."""
 
 
 def read_run(folder: Path) -> Run:
@@ -40,18 +42,20 @@ def read_subject(path: Path, *more: Path) -> Subject:
 
 def formats_of(subject: Subject) -> tuple[str, ...]:
     """Suffixes of the files that a report of it can be written to: pictures are drawn of laws only."""
-    return FORMATS if isinstance(subject, LawDocument) else FORMATS[:-1]
+    return FORMATS if isinstance(subject, LawDocument) else FORMATS_OF_MOST
 
 
 def report_text(subject: Subject, width: int, color: bool) -> str:
     """The report as a terminal shows it."""
-    from sixnd.reports.terminal import comparison_text, law_text, plan_text, run_text
+    from sixnd.reports.terminal import comparison_text, difference_text, law_text, plan_text, run_text
 
     match subject:
         case Plan():
             return plan_text(subject, width, color=color)
         case LawDocument():
             return law_text(subject, (), width, color=color)
+        case Difference():
+            return difference_text(subject, width, color=color)
         case list():
             return comparison_text(subject, width, color=color)
         case plan, record:
@@ -74,6 +78,8 @@ def facts_json(subject: Subject) -> str:
             facts = plan_facts(subject).plain()
         case LawDocument():
             facts = law_facts(subject).plain()
+        case Difference():
+            facts = subject.plain()
         case list():
             facts = forgetting_comparison(subject).plain()
         case plan, record:
@@ -82,13 +88,15 @@ def facts_json(subject: Subject) -> str:
 
 
 def _html(subject: Subject) -> str:
-    from sixnd.reports.html import comparison_html, law_html, plan_html, run_html
+    from sixnd.reports.html import comparison_html, difference_html, law_html, plan_html, run_html
 
     match subject:
         case Plan():
             return plan_html(subject)
         case LawDocument():
             return law_html(subject)
+        case Difference():
+            return difference_html(subject)
         case list():
             return comparison_html(subject)
         case plan, record:
@@ -96,13 +104,21 @@ def _html(subject: Subject) -> str:
 
 
 def _markdown(subject: Subject) -> str:
-    from sixnd.reports.markdown import comparison_markdown, law_markdown, plan_markdown, run_markdown
+    from sixnd.reports.markdown import (
+        comparison_markdown,
+        difference_markdown,
+        law_markdown,
+        plan_markdown,
+        run_markdown,
+    )
 
     match subject:
         case Plan():
             return plan_markdown(subject)
         case LawDocument():
             return law_markdown(subject)
+        case Difference():
+            return difference_markdown(subject)
         case list():
             return comparison_markdown(subject)
         case plan, record:

@@ -14,8 +14,8 @@ from sixnd.changes import set_option
 from sixnd.console import print_json, print_result, tell, text_width, write_text
 
 if TYPE_CHECKING:
+    from sixnd.reports.documents import Figure
     from sixnd.reports.tables import Table
-    from sixnd.specs.plan import Plan
 
 _MOST = 1000
 _WIDE, _WIDE_ONLY = 100, {"tokens", "memory_bytes", "mfu"}
@@ -26,27 +26,29 @@ class Point(NamedTuple):
     """One combination of values, and what became of it."""
 
     values: dict[str, str]
-    plan: "Plan | None"
+    layout: str
+    """Of the plan; empty without one."""
+    figures: "dict[str, Figure]"
+    """A plan's key numbers; none without a plan."""
     why_not: str
 
 
 class Number(NamedTuple):
-    """What is compared: its name in files, its heading, its kind of number, and where a plan has it."""
+    """What is compared: its name in files, with its unit, its heading, and the key number of a plan's report."""
 
-    key: str
+    name: str
     label: str
-    kind: str
-    path: tuple[str, ...]
+    key: str
 
 
 _NUMBERS = (
-    Number("params", "N", "count", ("model", "params")),
-    Number("tokens", "D", "count", ("data", "tokens")),
-    Number("loss", "Loss", "number", ("estimates", "loss", "value")),
-    Number("wall_time_s", "Wall time", "duration", ("estimates", "wall_time_s", "value")),
-    Number("money_usd", "Cost", "money", ("estimates", "money_usd", "value")),
-    Number("memory_bytes", "Memory", "memory", ("estimates", "memory_bytes", "value")),
-    Number("mfu", "MFU", "percent", ("estimates", "mfu", "value")),
+    Number("params", "N", "params"),
+    Number("tokens", "D", "tokens"),
+    Number("loss", "Loss", "loss"),
+    Number("wall_time_s", "Wall time", "wall_time"),
+    Number("money_usd", "Cost", "money"),
+    Number("memory_bytes", "Memory", "memory"),
+    Number("mfu", "MFU", "mfu"),
 )
 
 
@@ -81,7 +83,7 @@ def sweep(
     elif output is None:
         columns = text_width(width)
         print_result(tables_text([_table(points, columns)], columns))
-    return 0 if any(point.plan for point in points) else 4
+    return 0 if any(point.figures for point in points) else 4
 
 
 def _axis(field: str) -> tuple[str, list[str]]:
@@ -111,6 +113,7 @@ def _parted(text: str) -> list[str]:
 def _planned(spec: Path, axes: Sequence[tuple[str, list[str]]], changes: Sequence[str], count: int) -> list[Point]:
     """Every combination, the last field varying fastest; mistakes that all have are raised."""
     from sixnd.planning import planned
+    from sixnd.reports.plan_facts import plan_facts
     from sixnd.specs.errors import InfeasibleError, InvalidDocumentError
     from sixnd.specs.load import load_budget
 
@@ -122,12 +125,14 @@ def _planned(spec: Path, axes: Sequence[tuple[str, list[str]]], changes: Sequenc
         tell(f"planning {number} of {count}: {', '.join(own)}")
         every = [*changes, *own]
         try:
-            points.append(Point(values, planned(load_budget(spec, every), spec, every), ""))
+            plan = planned(load_budget(spec, every), spec, every)
+            figures = {number.key: number.figure for number in plan_facts(plan).key_numbers}
+            points.append(Point(values, plan.layout.label(), figures, ""))
         except InfeasibleError as error:
-            points.append(Point(values, None, str(error).splitlines()[0]))
+            points.append(Point(values, "", {}, str(error).splitlines()[0]))
         except InvalidDocumentError as error:
             mistakes.append(error)
-            points.append(Point(values, None, error.problems[0].message))
+            points.append(Point(values, "", {}, error.problems[0].message))
     if len(mistakes) == count:
         raise mistakes[0]
     return points
@@ -135,16 +140,9 @@ def _planned(spec: Path, axes: Sequence[tuple[str, list[str]]], changes: Sequenc
 
 def _row(point: Point) -> dict[str, Any]:
     """The combination as plain data; what no plan has is none."""
-    numbers = {number.key: _number(point.plan, number) for number in _NUMBERS}
-    layout = point.plan.layout.label() if point.plan else None
-    return {**point.values, **numbers, "layout": layout, "why_not": point.why_not or None}
-
-
-def _number(plan: "Plan | None", number: Number) -> float | None:
-    found: Any = plan
-    for part in number.path:
-        found = getattr(found, part, None)
-    return None if found is None else float(found)
+    found = point.figures
+    numbers = {number.name: found[number.key].value if found else None for number in _NUMBERS}
+    return {**point.values, **numbers, "layout": point.layout or None, "why_not": point.why_not or None}
 
 
 def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
@@ -162,23 +160,21 @@ def _short(paths: Sequence[str]) -> list[str]:
 
 
 def _table(points: Sequence[Point], width: int) -> "Table":
-    from sixnd.reports.format import FORMATS
-    from sixnd.reports.tables import NONE, Line, titled
+    from sixnd.reports.tables import NONE, Line, figure_text, titled
 
-    numbers = [number for number in _NUMBERS if width >= _WIDE or number.key not in _WIDE_ONLY]
+    numbers = [number for number in _NUMBERS if width >= _WIDE or number.name not in _WIDE_ONLY]
 
     def cells(point: Point) -> Iterator[str]:
         yield from point.values.values()
         for number in numbers:
-            value = _number(point.plan, number)
-            yield NONE if value is None else FORMATS[number.kind](value)
-        yield point.plan.layout.label() if point.plan else NONE
+            yield figure_text(point.figures.get(number.key)).removesuffix(" nats")
+        yield point.layout or NONE
 
     heads = "|".join([*_short(list(points[0].values)), *(f"#{number.label}" for number in numbers), "Layout"])
     why_not = [
         f"No plan with {', '.join(f'{path}={value}' for path, value in point.values.items())}: {point.why_not}"
         for point in points
-        if point.plan is None
+        if point.why_not
     ]
     notes = ["Estimates without their intervals; sixnd plan SPEC --set PATH=VALUE tells each whole.", *why_not]
     return titled("sweep", "Plans side by side", heads, [Line(tuple(cells(point))) for point in points], *notes)
