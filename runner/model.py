@@ -182,6 +182,17 @@ def build_model(plan: Plan, config: TransformerConfig) -> list[DistributedDataPa
     ]
 
 
+def let_go(chunk: DistributedDataParallel) -> None:
+    """Undo what keeps a chunk alive for ever, so that its memory, and the threads of its groups, can be given back.
+
+    Megatron hangs a hook on the gradient accumulator of every parameter. Each hook holds the chunk, in C++, where
+    Python's collector of cycles does not look; a hook's dictionary is handed out to whoever adds another one.
+    """
+    for accumulator in chunk.grad_accs:
+        accumulator.register_hook(lambda *_: None).hooks_dict_ref().clear()
+    chunk.grad_accs.clear()
+
+
 def initialise(model: GPTModel, plan: Plan) -> None:
     """Fill the matrices so that the same plan starts from the same weights on every layout.
 

@@ -52,6 +52,7 @@ def step_times(plan: Plan, seconds: float) -> list[float]:
         found.append(time.perf_counter() - began)
         if step + 1 >= WARM_UP + LEAST_STEPS and _any_rank(time.perf_counter() > over):
             break
+    trainer.close()
     return found[WARM_UP:]
 
 

@@ -25,7 +25,7 @@ from megatron.core.utils import get_batch_on_this_cp_rank
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import backend
 from sixnd.runner.fused_adam import fuse
-from sixnd.runner.model import build_model, dtype_of, transformer_config
+from sixnd.runner.model import build_model, dtype_of, let_go, transformer_config
 from sixnd.runner.schedule import build_scheduler
 from sixnd.runner.supervision.compute_clock import ComputeClock
 from sixnd.specs.plan import Plan, PlannedLayout, PlannedTraining
@@ -124,6 +124,11 @@ class Trainer:
                     use_decoupled_grad=part.config.use_precision_aware_optimizer_no_fp8_or_ds_fp8,
                 )
         self.optimizer.step_with_ready_grads()
+
+    def close(self) -> None:
+        """Let go of the model: what a process calls that goes on to build another."""
+        for chunk in self.chunks:
+            let_go(chunk)
 
     def learning_rate(self) -> float:
         """The learning rate of the next step; with muP that of embedding, head and norms."""

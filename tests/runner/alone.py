@@ -1,13 +1,16 @@
 """Trainers in this very process: real Megatron-core on the CPU, one rank, no launcher."""
 
 import contextlib
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from megatron.core.distributed import DistributedDataParallel
 
 from sixnd.runner.batches import Batch
 from sixnd.runner.device import training_device
+from sixnd.runner.model import let_go
 from sixnd.runner.trainer import Trainer, start_process_groups, stop_process_groups
 from sixnd.specs.plan import Plan
 from tests.runner import tiny
@@ -22,7 +25,14 @@ def one_rank(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
+            let_go_of_models()
             stop_process_groups()
+
+
+def let_go_of_models() -> None:
+    """Free every model of this process: what its groups' threads wait in would slow all later tests."""
+    for chunk in [found for found in gc.get_objects() if type(found) is DistributedDataParallel]:
+        let_go(chunk)
 
 
 def text(plan: Plan) -> Batch:

@@ -1,5 +1,6 @@
 """BF16 on a CPU learns what FP32 learns: real text, the runner's own step, weights and gradients kept in FP32."""
 
+import itertools
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,8 @@ from sixnd.runner.trainer import Trainer
 from sixnd.specs.plan import Plan
 from tests.runner import alone, tiny
 
-ROOT = Path(__file__).parents[2]
-STEPS, COUNTED = 300, 50
+TEXT = Path(__file__).parents[2] / "LICENSE"  # never changes, so a figure of one day holds on the next
+STEPS, COUNTED, SEEDS = 300, 50, 5
 
 
 def _plan(precision: str, seed: int) -> Plan:
@@ -22,9 +23,8 @@ def _plan(precision: str, seed: int) -> Plan:
 
 
 def _windows(order: int) -> Iterator[Batch]:
-    """Batches of this project's own text, a byte a token, in an order of its own."""
-    text = b"".join(path.read_bytes() for path in sorted((ROOT / "specs").glob("*.py")))
-    tokens, generator = torch.tensor(list(text)), torch.Generator().manual_seed(order)
+    """Batches of the licence's text, a byte a token, in an order of its own."""
+    tokens, generator = torch.tensor(list(TEXT.read_bytes())), torch.Generator().manual_seed(order)
     places = torch.arange(tiny.LENGTH).expand(tiny.BATCH, -1).contiguous()
     while True:
         starts = torch.randint(len(tokens) - tiny.LENGTH - 1, (tiny.BATCH,), generator=generator).tolist()
@@ -33,9 +33,13 @@ def _windows(order: int) -> Iterator[Batch]:
         yield {"tokens": inputs, "labels": labels, "loss_mask": torch.ones(inputs.shape), "position_ids": places}
 
 
-def _losses(precision: str, *, seed: int = 1234, order: int = 0) -> list[float]:
-    trainer, batches = Trainer(_plan(precision, seed)), _windows(order)
-    return [trainer.step([batches])[0] for _ in range(STEPS)]
+def _last_loss(precision: str, seed: int) -> float:
+    """Mean loss in nats of the last steps of a training whose weights and batches the seed draws."""
+    trainer, batches = Trainer(_plan(precision, seed)), _windows(seed)
+    losses = [trainer.step([batches])[0] for _ in range(STEPS)]
+    trainer.close()
+    assert losses[-1] < losses[0] - 2, "it learned"
+    return statistics.fmean(losses[-COUNTED:])
 
 
 def test_gradients_and_what_is_updated_stay_in_fp32(tmp_path: Path) -> None:
@@ -49,14 +53,12 @@ def test_gradients_and_what_is_updated_stay_in_fp32(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_bf16_ends_nearer_to_fp32_than_another_seed_does(tmp_path: Path) -> None:
+def test_bf16_ends_where_fp32_ends_to_less_than_what_seeds_differ_by(tmp_path: Path) -> None:
+    """One pair of trainings tells nothing: both drift apart from their first roundings on, by a third of a seed."""
     with alone.one_rank(tmp_path):
-        fp32, bf16 = _losses("fp32"), _losses("bf16")
-        other = _losses("fp32", seed=99, order=1)
-    last = [statistics.fmean(losses[-COUNTED:]) for losses in (fp32, bf16, other)]
-    steps = statistics.fmean(abs(a - b) for a, b in zip(fp32[-COUNTED:], bf16[-COUNTED:], strict=True))
-    print(f"last {COUNTED} of {STEPS} steps: fp32 {last[0]:.4f}, bf16 {last[1]:.4f}, other seed {last[2]:.4f} nats;")
-    print(f"mean distance of a step's loss in bf16 from fp32: {steps:.4f}")
-    assert last[0] < fp32[0] - 2, "it learned"
-    assert abs(last[1] - last[0]) < 0.02
-    assert abs(last[1] - last[0]) < abs(last[2] - last[0])
+        fp32, bf16 = ([_last_loss(precision, seed) for seed in range(SEEDS)] for precision in ("fp32", "bf16"))
+    lost = [ours - theirs for ours, theirs in zip(bf16, fp32, strict=True)]
+    of_seeds = [abs(one - other) for one, other in itertools.combinations(fp32, 2)]
+    print("fp32 nats:", *(f"{loss:.3f}" for loss in fp32), "bf16 more by:", *(f"{more:+.3f}" for more in lost))
+    assert abs(statistics.fmean(lost)) < statistics.stdev(fp32)
+    assert statistics.fmean(map(abs, lost)) < statistics.fmean(of_seeds)
