@@ -47,12 +47,12 @@ def plan_text(plan: Plan, width: int = 80, *, color: bool = False) -> str:
     facts = plan_facts(plan)
     tables = [_shortened(table) for table in plan_tables(facts) if table.key in _PLAN_TABLES]
     head = _head(facts.name, facts.verdict, f"Budget: {facts.budget}")
-    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
+    return _render([*head, *_tables(tables, width), *_warnings(facts.warnings)], width, color)
 
 
 def tables_text(tables: list[Table], width: int = 80, *, color: bool = False) -> str:
     """Tables alone."""
-    return _render(_tables(tables), width, color)
+    return _render(_tables(tables, width), width, color)
 
 
 def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = False) -> str:
@@ -61,7 +61,7 @@ def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = Fa
     tables = [_shortened(table) for table in run_tables(facts) if table.key not in _IN_FILES_ONLY]
     samples = [part for sample in facts.samples for part in _sample(sample)]
     head = _head(facts.name, facts.verdict, facts.state_text)
-    body = [*_tables(tables[:-1]), *samples, *_tables(tables[-1:])]
+    body = [*_tables(tables[:-1], width), *samples, *_tables(tables[-1:], width)]
     return _render([*head, *body, *_warnings(facts.warnings)], width, color)
 
 
@@ -69,7 +69,7 @@ def comparison_text(runs: Sequence[Run], width: int = 80, *, color: bool = False
     """What several runs forgot of their base, side by side, ``width`` columns wide."""
     facts = forgetting_comparison(runs)
     head = _head(facts.name, facts.verdict, facts.state)
-    return _render([*head, *_tables(comparison_tables(facts)), *_warnings(facts.warnings)], width, color)
+    return _render([*head, *_tables(comparison_tables(facts), width), *_warnings(facts.warnings)], width, color)
 
 
 def difference_text(facts: "Difference", width: int = 80, *, color: bool = False) -> str:
@@ -78,7 +78,7 @@ def difference_text(facts: "Difference", width: int = 80, *, color: bool = False
 
     head = _head(facts.name, facts.verdict, facts.state)
     tables = [_shortened(table) for table in difference_tables(facts)]
-    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
+    return _render([*head, *_tables(tables, width), *_warnings(facts.warnings)], width, color)
 
 
 def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:
@@ -89,7 +89,7 @@ def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int 
     facts = law_facts(document, at)
     tables = [table for table in law_tables(facts, _RESIDUALS_SHOWN) if table.key not in ("sources", "provenance")]
     head = _head(facts.name, facts.verdict, facts.state)
-    return _render([*head, *_tables(tables), *_warnings(facts.warnings)], width, color)
+    return _render([*head, *_tables(tables, width), *_warnings(facts.warnings)], width, color)
 
 
 def _render(parts: "list[RenderableType]", width: int, color: bool) -> str:
@@ -116,27 +116,32 @@ def _head(name: str, verdict: str, state: str) -> "list[RenderableType]":
     return [_line(name, "bold"), _line(verdict), _line(state, "dim")]
 
 
-def _tables(tables: list[Table]) -> "list[RenderableType]":
+def _tables(tables: list[Table], width: int) -> "list[RenderableType]":
     parts: list[RenderableType] = []
     for table in tables:
-        parts += ["", _line(table.title, "bold"), _drawn(table), *(_line(note, "dim") for note in table.notes)]
+        parts += ["", _line(table.title, "bold"), *_drawn(table, width), *(_line(note, "dim") for note in table.notes)]
     return parts
 
 
 def _warnings(warnings: list[str]) -> "list[RenderableType]":
-    return ["", _line("Warnings", "bold yellow"), *(_line(f"! {w}") for w in warnings)] if warnings else []
+    from rich.table import Table as Grid
+
+    if not warnings:
+        return []
+    grid = Grid.grid(padding=(0, 1, 0, 0))
+    for warning in warnings:
+        grid.add_row("!", _line(warning))
+    return ["", _line("Warnings", "bold yellow"), grid]
 
 
-def _drawn(table: Table) -> "RenderableType":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
+def _drawn(table: Table, width: int) -> "list[RenderableType]":
+    from sixnd.reports.terminal_table import table_lines
 
-    grid = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for column in table.columns:
-        grid.add_column(column.label, justify="right" if column.numeric else "left", overflow="fold")
-    for line in table.lines:
-        grid.add_row(*(_line(cell) for cell in line.cells), style=_STYLES.get(line.mark))
-    return grid
+    shown = [[_line(cell).plain for cell in line.cells] for line in table.lines]
+    numeric = [column.numeric for column in table.columns]
+    styles = [_STYLES.get(line.mark, "") for line in table.lines]
+    lines = table_lines([column.label for column in table.columns], shown, numeric, width)
+    return [_line(text, "dim" if row is None else styles[row]) for text, row in lines]
 
 
 def _sample(sample: TextSample) -> "list[RenderableType]":

@@ -9,12 +9,12 @@ from tests.reports import build
 from tests.reports.conftest import masked
 
 
-@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("width", [80, 120])
 def test_a_plan_in_the_terminal(big_plan: Plan, golden: SnapshotAssertion, width: int) -> None:
     assert masked(plan_text(big_plan, width), big_plan) == golden
 
 
-@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("width", [80, 120])
 def test_a_run_in_the_terminal(small_plan: Plan, resumed: RunRecord, golden: SnapshotAssertion, width: int) -> None:
     assert masked(run_text(small_plan, resumed, width), small_plan) == golden
 
