@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -85,7 +86,11 @@ class Drafter:
         self.training_mfu = _FIRST_MFU
         self.question = question(spec, self.training_mfu)
         self.multiple = padding_multiple(machine.planned, machine.accelerator.scale_up_ranks, spec.layout.tensor)
-        self.lattice = candidates(spec.model_of_data, self.multiple)
+
+    @cached_property
+    def lattice(self) -> list[Candidate]:
+        """Shapes to choose from, in order of N; made when first asked for, as a spec that pins its shape never does."""
+        return candidates(self.spec.model_of_data, self.multiple)
 
     def solve(self) -> Draft:
         """The draft that spends the budget.
