@@ -58,7 +58,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
             for saved in record.of(CheckpointSaved)
         ],
         log=run_log(record),
-        samples=[TextSample(**sample.model_dump(exclude={"kind"})) for sample in record.of(Sample)],
+        samples=[TextSample(**sample.model_dump(exclude={"kind", "seconds"})) for sample in record.of(Sample)],
         series=all_series(plan, record),
         provenance=_provenance(plan, record) + planned.provenance[1:],
         notes=[_OWN_TEXT, _STEADY] if plan.continual is None else [_STEADY],

@@ -1,6 +1,7 @@
 """Plan → running job: prepare the data, start the training processes, watch them, say how it ended."""
 
 import importlib.util
+import time
 from pathlib import Path
 
 import torch
@@ -154,9 +155,12 @@ def _sample(folder: JobFolder, plan: Plan, watcher: Progress) -> str:
     A model that cannot be sampled is trained all the same.
     """
     watcher.say("sampling continuations of held-out text")
+    began = time.perf_counter()
     try:
         for source, prompt, continuation in sample(folder, plan):
-            append_event(folder.record_path, Sample(source=source, prompt=prompt, continuation=continuation))
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            told = Sample(source=source, prompt=prompt, continuation=continuation, seconds=seconds)
+            append_event(folder.record_path, told)
     except RunFailedError as error:
         watcher.say(str(error))
         return str(error)

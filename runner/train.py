@@ -51,6 +51,7 @@ class Run:
         with self.supervisor.watching():
             step, last, goes_on = self.checkpoints.resume(), self.plan.training.steps, True
             self.supervisor.begin(step)
+            self.supervisor.started(step)
             if self.job.base is not None and not step:
                 self._start_from(Path(self.job.base))
             self.batches = self._batches(self.train_data, self.planned, step + 1, last)
@@ -200,14 +201,15 @@ class Run:
         self.supervisor.stepped(step, compute_s)
 
     def _validate(self, step: int) -> None:
-        count = self.plan.evaluation.batches
+        began, count = time.perf_counter(), self.plan.evaluation.batches
         whole = StepBatches(self.planned.full)
         share = self.trainer.validate(self._batches(self.validation_data, whole, 1, count), count)
         loss = self._mean_over_ranks(share)
         self.checkpoints.validated(step, loss)
         if self.metrics:
             tokens = whole.samples_after(count) * self.plan.model.sequence_length
-            self.metrics.write(Validation(attempt=self.attempt, step=step, loss=loss, tokens=tokens))
+            seconds = time.perf_counter() - began
+            self.metrics.write(Validation(attempt=self.attempt, step=step, loss=loss, tokens=tokens, seconds=seconds))
 
 
 def train_rank(folder: JobFolder, attempt: int) -> None:

@@ -15,16 +15,30 @@ class Alarm(Document):
     step: int
     """In which it showed."""
     rule: Rule
+    """Rule of the spec's `supervision` that it is judged by."""
     value: float
     """What was measured; in the unit of the rule's threshold."""
     threshold: float
+    """What the value was held against."""
     action: Literal["warn", "skip", "rollback", "retry", "stop", "pause", "end"]
     """What was done, which may be less than was asked (`skip` where there is no checkpoint to roll back to); `end` of a
     hang: the processes were ended."""
     message: str
+    """What happened, as a sentence."""
     to_step: int | None = None
     """The checkpoint that was taken. Of a rollback the batches of the steps after it, up to `step`, are skipped; of a
     retry they are trained on again, and where there is none those of `step` alone."""
+
+
+class Started(Document):
+    """The training processes are ready for their first step: imported, met, model and data built, checkpoint taken."""
+
+    kind: Literal["started"] = "started"
+    attempt: int
+    step: int
+    """The one that is gone on from; 0 for a fresh start."""
+    seconds: float
+    """Since the launch, whose time is told to the second."""
 
 
 class Paused(Document):
@@ -35,6 +49,7 @@ class Paused(Document):
     step: int
     """Last step done."""
     reason: str
+    """Why it paused."""
     unsaved: str | None = None
     """Why no checkpoint of the step could be written; none where one was."""
 
@@ -45,10 +60,12 @@ class Spent(Document):
     kind: Literal["spent"] = "spent"
     attempt: int
     step: int
+    """Up to this step."""
     flops: float
     """Of all steps, those that were repeated too, counted as the budget counts them."""
     accelerator_hours: float
     """Wall-clock of all attempts times the accelerators held."""
     money_usd: float
+    """Cost at the plan's price."""
     time_s: float
     """Wall-clock of all attempts."""

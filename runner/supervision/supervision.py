@@ -24,7 +24,7 @@ from sixnd.runner.supervision.stopping import SIGNALS, clear_request, stop_reque
 from sixnd.specs.document import Document
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import Launch, RunRecord, Step, read_record
-from sixnd.specs.run_events import Alarm, Paused
+from sixnd.specs.run_events import Alarm, Paused, Started
 from sixnd.specs.supervision import Action
 
 _LOOK_EVERY_S = 1.0
@@ -163,6 +163,11 @@ class Supervisor:
         if self.keeper:
             self.keeper.stepped(step)
 
+    def started(self, step: int) -> None:
+        """The first step is about to begin: how long that took is recorded."""
+        if self.keeper:
+            self.keeper.started(step)
+
     def saved(self, step: int, seconds: float) -> None:
         """A checkpoint was saved: what was spent so far is recorded with it."""
         self.heart.enter("training", step)
@@ -248,6 +253,9 @@ class _LimitKeeper:
         )  # fmt: skip
         named = Finding(finding.rule, finding.value, finding.threshold, f"{finding.message}; {told}")
         self.write(_alarm(self.attempt, step.step, named, "warn"))
+
+    def started(self, step: int) -> None:
+        self.write(Started(attempt=self.attempt, step=step, seconds=time.time() - self.began))
 
     def saved(self, step: int, seconds: float) -> None:
         self.save_s = max(self.save_s, seconds)
