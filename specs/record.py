@@ -112,7 +112,7 @@ class Step(Document):
     learning_rate: float
     """Of its update."""
     step_time_s: float
-    """From the end of the step before to its own."""
+    """From its beginning to its end: what is evaluated or saved between steps is not in it."""
     tokens_per_s: float
     """Its batch over that."""
     mfu: float
