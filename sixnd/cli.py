@@ -37,6 +37,7 @@ from sixnd.launch_verbs import Launching, join, launch_options, start_elsewhere
 from sixnd.law_verbs import allocate, fit
 from sixnd.note_verb import note
 from sixnd.show_verb import show
+from sixnd.status_verb import status
 from sixnd.stop_verb import stop
 from sixnd.sweep_verb import sweep
 from sixnd.tokenizer_verbs import tokenizer
@@ -218,35 +219,6 @@ def report(file: Path, more: tuple[Path, ...], output: Path | None, width: int |
 
 
 @app.command()
-@click.argument("folder", metavar="RUN_FOLDER", type=_FILE)
-@click.option(
-    "--watch",
-    type=click.FloatRange(min=0.1),
-    is_flag=False,
-    flag_value=5.0,
-    metavar="SECONDS",
-    help="Again every so many seconds (5 by default), until it has ended.",
-)
-@_json_option
-def status(folder: Path, watch: float | None, as_json: bool) -> None:
-    """Say how a run stands.
-
-    Step, loss, speed, time left, and how it ended; of a run that goes on, also what it spent, its ranks' signs of life
-    and its last alarms.
-    """
-    from sixnd.status import follow_status, read_status
-
-    if watch is not None:
-        follow_status(folder, watch, lambda state: print_json(state.plain()) if as_json else print_result(state.text()))
-        return
-    state = read_status(folder)
-    if as_json:
-        print_json(state.plain())
-    else:
-        print_result(state.text())
-
-
-@app.command()
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
 @_json_option
@@ -342,6 +314,7 @@ app.add_command(init)
 app.add_command(note)
 app.add_command(show)
 app.add_command(sweep)
+app.add_command(status)
 app.add_command(stop)
 app.add_command(calibrate)
 app.add_command(tokenizer)

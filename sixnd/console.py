@@ -31,7 +31,7 @@ _EXTRA_OF = {
     "ray": "cluster",
 }
 _WIDTH_WHEN_PIPED = 80
-_INTERRUPTED = 130  # 128 + SIGINT, as shells count it
+INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
 
 def text_width(asked: int | None = None) -> int:
@@ -48,6 +48,24 @@ def text_width(asked: int | None = None) -> int:
 def use_color() -> bool:
     """Whether results may be coloured: a terminal that did not ask for none (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class Screen:
+    """Standard output as a place: in a terminal that can, what is shown takes the place of what was shown before."""
+
+    def __init__(self) -> None:
+        terminal = sys.stdout.isatty()
+        self.columns = text_width() if terminal else None
+        """What a line may fill; elsewhere than in a terminal it may be of any length."""
+        self.redraws = terminal and os.environ.get("TERM") != "dumb"
+        self.lines = 0
+
+    def show(self, text: str) -> None:
+        """Show lines of at most ``columns``; followed through a pipe, each is there at once."""
+        back = f"\x1b[{self.lines}A\r\x1b[J" if self.redraws and self.lines else ""
+        print_result(back + text)
+        sys.stdout.flush()
+        self.lines = text.count("\n") + 1
 
 
 def text_table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
@@ -154,7 +172,7 @@ def guarded(act: Callable[[], int | None]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted")
-        return _INTERRUPTED
+        return INTERRUPTED
     except Exception as error:
         return _told(error)
     return code or 0

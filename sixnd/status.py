@@ -1,6 +1,7 @@
 """How a run stands, told from its record, and from its ranks' signs of life."""
 
 import statistics
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ _SILENCE_STEPS = 10  # a record that grew by no line for so many steps' time is 
 _SILENCE_FLOOR_S = 120.0  # start-up and checkpoints write no step
 _ALARMS_SHOWN = 5
 _SLOW_TIMES = 1.3  # less is noise
+_JOINT, _KEPT, _LONG = " · ", "\N{NO-BREAK SPACE}", 40
+_HEAD = len("  spent  ")
 _FORMS: dict[str, Callable[[float], str]] = {
     "time_s": duration,
     "accelerator_hours": hours,
@@ -86,7 +89,7 @@ class Status:
 
     def line(self) -> str:
         """The status as one line."""
-        parts = [f"{self.run}: {self.state}", f"step {self.step}/{self.steps}"]
+        parts = [f"{self.run}: {self.state}", f"step {self.step:,}/{self.steps:,}"]
         parts += [f"loss {self.loss:.4f}"] if self.loss is not None else []
         parts += [f"{self.tokens_per_s:,.0f} tokens/s"] if self.tokens_per_s is not None else []
         parts += [f"MFU {self.mfu:.1%}"] if self.mfu is not None and self.state == "running" else []
@@ -94,15 +97,19 @@ class Status:
             parts.append(f"about {duration(self.eta_s)} left")
         if self.state == "silent":
             parts.append(f"no line for {duration(self.silent_s)}: killed, or hung")
-        return " · ".join(parts) + (f" · {self.message}" if self.message else "")
+        return _JOINT.join([*parts, self.message] if self.message else parts)
 
-    def text(self) -> str:
-        """The line, and below it what was evaluated last, of a run that goes on what it spent and its ranks, alarms."""
+    def text(self, columns: int | None = None) -> str:
+        """The line, and below it what was evaluated last, of a run that goes on what it spent and its ranks, alarms.
+
+        Lines are wrapped to ``columns``, if any.
+        """
         rows = [("found", found) for found in self.evaluated]
         rows += [("spent", self._spent_text())] if self.state in ("running", "silent") and self.spent else []
         rows += [("ranks", self._ranks_text())] if self.ranks else []
         rows += [("alarm", alarm) for alarm in self.alarms]
-        return "\n".join([self.line(), *(f"  {name}  {text}" for name, text in rows)])
+        lines = [self.line(), *(f"  {name}  {text}" for name, text in rows)]
+        return "\n".join(lines if columns is None else (part for line in lines for part in _wrapped(line, columns)))
 
     def _spent_text(self) -> str:
         parts = []
@@ -119,6 +126,14 @@ class Status:
         if not slow.is_slow:
             return told
         return f"{told}; rank {slow.rank} on {slow.host} takes {slow.slowness:.1f} times as long for its forward passes"
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    """The line in parts of at most ``columns`` cells, those after the first indented; short parts stay whole."""
+    whole = [part if len(part) > _LONG else part.replace(" ", _KEPT) for part in line.split(_JOINT)]
+    indent = " " * (_HEAD if line.startswith("  ") else 2)
+    wrapped = textwrap.wrap(_JOINT.join(whole), columns, subsequent_indent=indent, break_on_hyphens=False)
+    return [part.replace(_KEPT, " ") for part in wrapped]
 
 
 def read_status(folder: Path) -> Status:

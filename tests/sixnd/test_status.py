@@ -1,13 +1,24 @@
 """The status of a run is told from its record and its age alone."""
 
+import contextlib
+import fcntl
 import json
 import math
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sixnd.cli import main
+from sixnd.console import Screen
 from sixnd.runner.lock import exclusive
 from sixnd.runner.supervision.heartbeat import Heartbeat
 from sixnd.runner.supervision.stopping import stop_request
@@ -161,3 +172,57 @@ def test_watching_ends_with_the_run(tmp_path):
     seen = []
     follow_status(tmp_path, 0.01, seen.append)
     assert [state.state for state in seen] == ["paused"]
+
+
+def test_the_status_is_wrapped_between_its_parts():
+    text = replace(
+        status(step(1), alarm(1)), state="running", eta_s=400.0, run="quickstart-with-a-long-name/c02b7fcb"
+    ).text(60)
+    assert text.splitlines() == [
+        "quickstart-with-a-long-name/c02b7fcb: running · step 1/10 ·",
+        "  loss 5.0000 · 2,048 tokens/s · MFU 40.0% ·",
+        "  about 6.67 min left",
+        "  alarm  step 1: loss-spike: alarm 1",
+    ]
+
+
+def test_what_is_watched_in_a_pipe_is_told_line_after_line_without_control_characters(tmp_path, capsys):
+    run_folder(tmp_path, step(1), end("failed"))
+    assert main(["status", "--watch", "0.1", str(tmp_path)]) == 0
+    assert (
+        capsys.readouterr().out
+        == f"tiny/{tiny.plan().fingerprint()}: failed · step 1/6 · loss 5.0000 · 2,048 tokens/s · why\n"
+    )
+
+
+@pytest.mark.parametrize(("term", "back"), [("xterm", "\x1b[1A\r\x1b[J"), ("dumb", "")])
+def test_in_a_terminal_a_status_takes_the_place_of_the_last_one(monkeypatch, capsys, term, back):
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    screen = Screen()
+    for text in ("one", "two\nlines", "three"):
+        screen.show(text)
+    twice = back.replace("1A", "2A")
+    assert capsys.readouterr().out == f"one\n{back}two\nlines\n{twice}three\n"
+
+
+def test_watching_in_a_terminal_of_80_columns_is_left_by_ctrl_c_without_a_word_of_trouble(tmp_path):
+    run_folder(tmp_path, step(1))
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    words = [sys.executable, "-m", "sixnd.cli", "status", "--watch", "0.1", str(tmp_path)]
+    process = subprocess.Popen(
+        words, stdin=its_end, stdout=its_end, stderr=its_end, start_new_session=True, env=os.environ | {"TERM": "xterm"}
+    )
+    os.close(its_end)
+    shown, asked = "", False
+    with contextlib.suppress(OSError):  # the terminal of a process that has ended
+        while read := os.read(terminal, 4096):
+            shown += read.decode()
+            if not asked and shown.count("running") > 2:
+                process.send_signal(signal.SIGINT)
+                asked = True
+    assert (process.wait(), "Traceback" in shown, "it goes on" in shown) == (130, False, True)
+    frames = re.split(r"\x1b\[\d+A\r\x1b\[J", shown)
+    assert len(frames) > 2
+    assert max(len(line) for frame in frames[:-1] for line in frame.splitlines()) <= 80
