@@ -57,9 +57,9 @@ typecheck: install links
 layers: install links
 	cd .ns && $(abspath $(BIN))/lint-imports --no-cache ../pyproject.toml
 
-# Write the JSON Schemas that editors use from the models.
+# Write from the models the JSON Schemas that editors use, and the reference that people read.
 schema: install
-	$(BIN)/sixnd schema --write specs/schema
+	$(BIN)/sixnd schema --write specs/schema --reference docs
 
 clean:
 	rm -rf $(VENV) .ns build dist *.egg-info

@@ -242,22 +242,31 @@ def catalog(kind: str | None, name: str | None, as_json: bool) -> None:
 @app.command()
 @click.argument("document", required=False)
 @click.option("--write", "folder", type=_FILE, help="Write all schemas into this folder instead.")
-def schema(document: str | None, folder: Path | None) -> None:
+@click.option("--reference", "pages", type=_FILE, help="Write the reference of all documents, as Markdown, into it.")
+def schema(document: str | None, folder: Path | None, pages: Path | None) -> None:
     """Print a document's JSON Schema, for editors.
 
-    DOCUMENT is budget-spec, plan or run-record.
+    DOCUMENT is budget-spec, plan, run-record or another; without one, all are named.
     """
+    from sixnd.specs.reference import pages as reference
     from sixnd.specs.schema import schema_text, schemas
 
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in schemas():
-            write_text(folder / f"{name}.json", schema_text(name))
-            tell(f"wrote {folder / name}.json")
+        _write_all(folder, {f"{name}.json": schema_text(name) for name in schemas()})
+    if pages is not None:
+        _write_all(pages, reference())
+    if folder is not None or pages is not None:
         return
     if document not in schemas():
         raise click.UsageError(f"name one document: {', '.join(schemas())}; or give --write FOLDER")
     print_result(schema_text(document))
+
+
+def _write_all(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_text(folder / name, text)
+        tell(f"wrote {folder / name}")
 
 
 @app.command()

@@ -46,6 +46,7 @@ class PlannedBatch(Document):
     first_step: Annotated[int, Field(ge=1)]
     """From 1."""
     last_step: Annotated[int, Field(ge=1)]
+    """Last step that has it."""
     global_batch: Annotated[int, Field(ge=1)]
     """Sequences in one optimizer step."""
 

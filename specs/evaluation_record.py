@@ -11,6 +11,7 @@ class SourceLoss(Document):
     """The loss on one source's held-out text."""
 
     name: str
+    """Name of the source."""
     loss: float
     """Nats per token, end-of-document marks counted as tokens."""
     tokens: int
@@ -27,14 +28,18 @@ class SourceLosses(Document):
     kind: Literal["source_losses"] = "source_losses"
     attempt: int
     step: int
+    """Step after which it was measured."""
     sources: list[SourceLoss]
+    """Each source's held-out text."""
     seconds: float
+    """Time it took."""
 
 
 class TaskItems(Document):
     """One task's items, as they were written for the whole run."""
 
     task: str
+    """Name of the task."""
     items: int
     """0 where the held-out text gave none."""
     discrete: str
@@ -42,6 +47,7 @@ class TaskItems(Document):
     chance: float
     """Share of items that is right by chance, by construction."""
     chance_basis: str
+    """What its level of chance is made of."""
 
 
 class TasksWritten(Document):
@@ -53,23 +59,31 @@ class TasksWritten(Document):
     sha256: str
     """Of the file of items."""
     tasks: list[TaskItems]
+    """The items of each task."""
 
 
 class Measured(Document):
     """A mean over items with its 95 % interval."""
 
     name: str
+    """Name of the metric."""
     value: float
+    """What was measured."""
     low: float
+    """Low end of its 95 % interval."""
     high: float
+    """High end of its 95 % interval."""
     better: Literal["higher", "lower"]
+    """Whether more or less of it is better."""
 
 
 class TaskScore(Document):
     """How one task's items were answered."""
 
     task: str
+    """Name of the task."""
     items: int
+    """Items that were answered."""
     discrete: Measured
     """Share of items that are right, with Wilson's interval."""
     continuous: Annotated[list[Measured], Field(min_length=1)]
@@ -86,10 +100,13 @@ class TaskScores(Document):
     kind: Literal["task_scores"] = "task_scores"
     attempt: int
     step: int
+    """Step after which they were answered."""
     tokens: int
     """Trained on so far."""
     scores: list[TaskScore]
+    """Each task's metrics."""
     seconds: float
+    """Time it took."""
 
 
 EvaluationEvent = SourceLosses | TasksWritten | TaskScores

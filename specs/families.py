@@ -58,8 +58,11 @@ class Architecture(Document):
     """A decoder-only transformer, dense or with experts."""
 
     layers: Count
+    """Transformer layers."""
     hidden: Count
+    """Width of the residual stream."""
     heads: Count
+    """Query heads."""
     kv_heads: Count | None = None
     """Key and value heads; none with latent attention."""
     head_dim: Count | None = None
@@ -83,10 +86,13 @@ class Architecture(Document):
     biases: Literal["none", "qkv", "all"] = "none"
     """Which matrix products add a bias."""
     latent_attention: LatentAttention | None = None
+    """Multi-head latent attention instead of plain one."""
     experts: Experts | None = None
+    """A mixture of experts instead of dense feed-forwards."""
     mtp_layers: Annotated[int, Field(ge=0)] = 0
     """Modules that predict further tokens (DeepSeek-V3, §2.2); their parameters are counted apart."""
     window: Window | None = None
+    """Sliding-window attention in some layers."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Architecture":
@@ -105,7 +111,9 @@ class ModelFamily(Document):
     family: str
     """The line of models it belongs to."""
     description: str
+    """Whose it is, and of which year."""
     architecture: Architecture
+    """What it is made of."""
     sequence: Count
     """Tokens of the context it was pre-trained with."""
     published_params: Annotated[float, Field(gt=0)]

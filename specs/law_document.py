@@ -39,7 +39,9 @@ class RefusedRow(Document):
     """A row of the input that is no run."""
 
     row: str
+    """Where it stands in the input."""
     why: str
+    """What is wrong with it."""
 
 
 class Convergence(Document):
@@ -59,20 +61,28 @@ class Frontier(Document):
     """The compute-optimal allocation for one budget, with 95 % intervals."""
 
     C: Positive
+    """Compute, FLOPs."""
     N: Positive
+    """Compute-optimal parameters."""
     D: Positive
+    """Compute-optimal tokens."""
     L: Positive
+    """Loss there, nats a token."""
     intervals: dict[Literal["N", "D", "L", "tokens_per_param"], Pair]
+    """95 % intervals of N, D, L and D/N."""
 
 
 class Parabola(Document):
     """One isoFLOP curve: L as a parabola in ln N, and its vertex (approach 2)."""
 
     C: Positive
+    """Compute of its runs, FLOPs."""
     coefficients: Annotated[list[Finite], Field(min_length=3, max_length=3)]
     """L = c0 + c1·ln N + c2·(ln N)²."""
     N: Positive
+    """N at its vertex."""
     L: Finite
+    """Loss at its vertex."""
     runs: list[int]
     """Which of the fitted runs lie on it."""
     left_out: str = ""
@@ -83,11 +93,17 @@ class Approach(Document):
     """N* = coefficient · C^exponent by one of Chinchilla's first two approaches."""
 
     approach: Literal[1, 2]
+    """Envelope of training curves (1), or isoFLOP parabolas (2)."""
     coefficient: Positive
+    """Of N*."""
     exponent: float
+    """Of N*."""
     exponent_interval: Pair
+    """95 % interval of the exponent of N*."""
     tokens_coefficient: Positive
+    """Of D*."""
     tokens_exponent: float
+    """Of D*."""
     points: list[Annotated[list[Positive], Field(min_length=2, max_length=2)]]
     """(C, N*) that the line goes through."""
     bias: float | None = None
@@ -98,24 +114,32 @@ class Task(Document):
     """Error of a task as a curve of the loss: error = worst − scale·exp(−rate·L) (Gadre et al. 2024, eq. 5)."""
 
     worst: float
+    """Error at a large loss."""
     scale: float
+    """How far the error falls below it."""
     rate: float
+    """How fast it falls as the loss does."""
     residual_sd: float
+    """Standard deviation of the error around the curve."""
     loss_range: Pair
     """Losses of the runs behind it."""
     draws: list[Annotated[list[Finite], Field(min_length=3, max_length=3)]]
     """(worst, scale, rate) of resampled runs."""
     notes: list[str]
+    """What a reader must know."""
 
 
 class Fit(Document):
     """How the law was found."""
 
     form: Form
+    """Form that was fitted."""
     data: str
     """Input file, and its columns where they were named."""
     data_sha256: str
+    """Of the table of runs."""
     estimator: Literal["huber", "likelihood"]
+    """Huber losses with a fixed threshold, or a Huber likelihood with a free scale."""
     delta: Positive
     """Huber's threshold on log loss."""
     objective: float
@@ -123,15 +147,21 @@ class Fit(Document):
     leave_one_out_error: Annotated[float, Field(ge=0)]
     """Median relative error of each run's loss predicted from the others."""
     convergence: Convergence
+    """Starting points that were tried, and what they found."""
     interval_method: str
+    """How the intervals were made."""
     warnings: list[str]
     """Weak identification, outliers, suspicious units: in words."""
     runs: list[FittedRun]
+    """Runs that it was fitted to."""
     refused: list[RefusedRow]
+    """Rows that are no runs."""
     frontier: list[Frontier]
     """From the smallest run's compute to well beyond the largest's."""
     parabolas: list[Parabola]
+    """IsoFLOP curves, where the runs have them."""
     approaches: list[Approach]
+    """Chinchilla's approaches 1 and 2, where the runs allow them."""
 
 
 class LawDocument(Document):
@@ -139,8 +169,13 @@ class LawDocument(Document):
 
     version: Literal["law/1"]
     name: Name
+    """Name of the law in plans and reports."""
     sixnd_version: str
     law: SurfaceLaw
+    """Its constants and how sure they are."""
     repetition: RepetitionConstants | None = None
+    """Worth of repeated data, where the form has it."""
     task: Task | None = None
+    """Error of a task as a curve of the loss, where the form has it."""
     fit: Fit
+    """How it was fitted."""

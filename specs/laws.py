@@ -87,10 +87,15 @@ class RepetitionLaw(LawEntry):
 
     form: Literal["data-constrained"]
     E: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Irreducible loss."""
     A: Positive
+    """Coefficient of the loss that parameters remove."""
     B: Positive
+    """Coefficient of the loss that tokens remove."""
     alpha: Positive
+    """Exponent of N."""
     beta: Positive
+    """Exponent of D."""
     repeated_tokens: Positive
     """R_D*: repetitions after which more of the same data is worth nearly nothing."""
     excess_params: Positive
@@ -106,9 +111,13 @@ class KaplanSurfaceLaw(LawEntry):
 
     form: Literal["kaplan-surface"]
     N_c: Positive
+    """Scale of N, without embeddings."""
     D_c: Positive
+    """Scale of D."""
     alpha_N: Positive
+    """Exponent of N."""
     alpha_D: Positive
+    """Exponent of D."""
 
 
 class PowerLossLaw(LawEntry):
@@ -116,9 +125,13 @@ class PowerLossLaw(LawEntry):
 
     form: Literal["one-variable"]
     variable: Literal["params", "tokens", "compute"]
+    """What x is."""
     scale: Positive
+    """x at which the power is 1."""
     exponent: Positive
+    """Exponent of scale / x."""
     offset: Annotated[float, Field(ge=0)] = 0.0
+    """Irreducible loss; 0 where the law has none."""
     unit: Positive = 1.0
     """FLOPs in the unit of ``scale``, for compute: 8.64e19 for PF-days."""
 
@@ -128,7 +141,9 @@ class AllocationLaw(LawEntry):
 
     form: Literal["allocation"]
     coefficient: Positive
+    """N* at C = unit."""
     exponent: Positive
+    """Exponent of C."""
     exponent_interval: Range | None = None
     """Interval of the exponent as its source prints it: Hoffmann et al. give percentiles 10 and 90, Porian et al. 2.5
     and 97.5."""
@@ -149,9 +164,13 @@ class RoutedMoeLaw(LawEntry):
 
     form: Literal["moe-routed"]
     a: float
+    """Slope in log N."""
     b: float
+    """Slope in the logarithm of the experts."""
     c: float
+    """Their interaction."""
     d: float
+    """Intercept."""
     experts_start: Positive
     """E_start of the saturation transform Ê."""
     experts_max: Positive
@@ -159,6 +178,7 @@ class RoutedMoeLaw(LawEntry):
     tokens: Positive
     """D of every run behind it."""
     largest_experts: Positive
+    """Most experts of the runs behind it."""
 
 
 class GranularMoeLaw(LawEntry):
@@ -166,15 +186,23 @@ class GranularMoeLaw(LawEntry):
 
     form: Literal["moe-granular"]
     a: Positive
+    """Coefficient of the loss that parameters remove."""
     alpha: Positive
+    """Exponent of N."""
     b: Positive
+    """Coefficient of the loss that tokens remove."""
     beta: Positive
+    """Exponent of D."""
     c: Positive
+    """Irreducible loss."""
     g: Positive
+    """Coefficient of the loss that granularity removes."""
     gamma: Positive
+    """Exponent of the granularity G."""
     expansion: Positive
     """Total over active feed-forward parameters."""
     largest_granularity: Positive
+    """Finest experts of the runs behind it."""
 
 
 class VocabularyLaw(LawEntry):
@@ -184,21 +212,31 @@ class VocabularyLaw(LawEntry):
     flops_intercept: float
     """Approach 1: ln of the coefficient of vocabulary parameters as a power of FLOPs."""
     flops_exponent: Positive
+    """Approach 1: its exponent."""
     inner_intercept: float
     """Approach 1: the same for parameters outside the vocabulary."""
     inner_exponent: Positive
+    """Approach 1: its exponent."""
     derivative_exponent: Positive
     """Approach 2: vocabulary parameters ∝ inner parameters^gamma."""
     derivative_inner_params: Positive
     """Approach 2: the point the power law passes through."""
     derivative_vocabulary_params: Positive
+    """Approach 2: vocabulary parameters at that point."""
     E: float
+    """Approach 3: irreducible loss."""
     A1: Positive
+    """Approach 3: coefficient of parameters outside the vocabulary."""
     A2: Positive
+    """Approach 3: coefficient of vocabulary parameters."""
     B: Positive
+    """Approach 3: coefficient of training characters."""
     alpha1: Positive
+    """Approach 3: exponent beside A1."""
     alpha2: Positive
+    """Approach 3: exponent beside A2."""
     beta: Positive
+    """Approach 3: exponent beside B."""
 
 
 class CriticalBatchLaw(LawEntry):
@@ -206,7 +244,9 @@ class CriticalBatchLaw(LawEntry):
 
     form: Literal["critical-batch"]
     coefficient: Positive
+    """Batch in tokens at a loss of 1 nat."""
     exponent: Positive
+    """Exponent of the loss."""
 
 
 class ScheduleLaw(LawEntry):

@@ -4,7 +4,7 @@ import copy
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -116,13 +116,14 @@ def _model_of(kind: str) -> type[Document]:
     """The document whose version begins so; models that planning does not need are read in when they are."""
     if kind == "plan":
         return Plan
-    if kind not in ("law", "mix-law", "ladder", "claim", "calibration", "prepared"):
+    if kind not in ("law", "mix-law", "ladder", "claim", "calibration", "prepared", "catalog"):
         return BudgetSpec
     from sixnd.specs.calibration import Calibration
     from sixnd.specs.claim import Claim
     from sixnd.specs.ladder import Ladder
     from sixnd.specs.law_document import LawDocument
     from sixnd.specs.mix_document import MixDocument
+    from sixnd.specs.own_catalogs import OwnCatalog
     from sixnd.specs.prepared import PreparedData
 
     rest: dict[str, type[Document]] = {
@@ -132,6 +133,7 @@ def _model_of(kind: str) -> type[Document]:
         "claim": Claim,
         "calibration": Calibration,
         "prepared": PreparedData,
+        "catalog": OwnCatalog,
     }
     return rest[kind]
 
@@ -170,6 +172,8 @@ def parse(text: str, file: str, model: type[T]) -> T:
 
 def _checked(marked: Marked, model: type[T]) -> T:
     problems = list(marked.problems)
+    if model in (BudgetSpec, Plan):
+        catalog.names("accelerators")  # a mistake in a catalog of one's own is told as that file's
     if not isinstance(marked.data, dict):
         problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
         raise marked.refused(problems)
@@ -283,25 +287,25 @@ def _stand_in(data: Any, path: DocPath) -> None:
     part = path[-1]
     if isinstance(data, list):
         data[int(part)] = {"name": f"source-{part}"}
-    elif path in _NEEDED:
-        data[part] = copy.deepcopy(_NEEDED[path])
+    elif path in _needed():
+        data[part] = copy.deepcopy(_needed()[path])
     elif part == "name":
         data[part] = f"source-{path[-2]}"
     else:
         data.pop(part, None)
 
 
-_STAND_IN_CLUSTER = {"accelerators": f"1 x {catalog.names('accelerators')[0]}"}
-_STAND_IN_SOURCES = [{"name": "source"}]
-_NEEDED: dict[DocPath, Any] = {
-    ("version",): "budget/1",
-    ("name",): "run",
-    ("budget",): {},
-    ("cluster",): _STAND_IN_CLUSTER,
-    ("cluster", "accelerators"): _STAND_IN_CLUSTER["accelerators"],
-    ("data",): {"sources": _STAND_IN_SOURCES},
-    ("data", "sources"): _STAND_IN_SOURCES,
-}
+def _needed() -> dict[DocPath, Any]:
+    accelerators, sources = f"1 x {catalog.names('accelerators')[0]}", [{"name": "source"}]
+    return {
+        ("version",): "budget/1",
+        ("name",): "run",
+        ("budget",): {},
+        ("cluster",): {"accelerators": accelerators},
+        ("cluster", "accelerators"): accelerators,
+        ("data",): {"sources": sources},
+        ("data", "sources"): sources,
+    }
 
 
 def _overlap(one: DocPath, other: DocPath) -> bool:
@@ -368,11 +372,14 @@ def _unknown_key(path: DocPath, model: type[BaseModel]) -> str:
 
 def _model_at(path: DocPath, model: type[BaseModel]) -> type[BaseModel] | None:
     current: type[BaseModel] | None = model
+    named = False
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:  # a place in a list, a name in a mapping
+            named = False
             continue
         field = current.model_fields.get(part) if current else None
         current = _model_in(field.annotation) if field else None
+        named = field is not None and get_origin(field.annotation) is dict
     return current
 
 

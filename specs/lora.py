@@ -43,9 +43,11 @@ class PlannedLora(Document):
     """Adapters of a run; all other weights stand still."""
 
     rank: Annotated[int, Field(ge=1)]
+    """Rank of each update."""
     alpha: Annotated[float, Field(gt=0)]
     """The update is alpha / rank · B · A."""
     targets: Annotated[list[Target], Field(min_length=1)]
+    """Matrices that get adapters."""
     params: Annotated[int, Field(ge=1)]
     """Parameters of all adapters: those that are trained, exact."""
 

@@ -37,6 +37,7 @@ class MixDomain(Document):
     name: str
     """As its source calls it."""
     kind: Kind
+    """What its text is about."""
     weight: Positive
     """Share of training tokens as published; sums may be off by rounding."""
     unique_tokens: Positive | None = None
@@ -51,6 +52,7 @@ class Mix(Document):
     """A published data mix."""
 
     description: str
+    """Whose it is, and how it came about."""
     stage: Literal["pretraining", "annealing"]
     """Of the training: all or most of it, or its last share."""
     tokens: Positive | None = None
@@ -58,8 +60,10 @@ class Mix(Document):
     estimate: bool = False
     """Whether nobody who trained the model published it."""
     weakness: str
+    """What a reader must know before relying on it."""
     source: str
     domains: Annotated[list[MixDomain], Field(min_length=1)]
+    """Its corpora."""
 
     def weights(self) -> dict[str, float]:
         """Share of each kind of text; they sum to 1."""

@@ -21,6 +21,7 @@ class Note(Document):
     step: int
     """The last one that was in the record then."""
     text: str
+    """What was written."""
 
 
 def append_note(folder: Path, note: Note) -> None:

@@ -29,9 +29,13 @@ class Estimate(Document):
     """A predicted number with its 80 % interval and where both come from."""
 
     value: float
+    """The estimate itself."""
     low: float
+    """Low end of its interval."""
     high: float
+    """High end of its interval."""
     unit: str
+    """Unit of all three."""
     basis: str
     """Law, catalog entry or rule behind the value and behind the interval."""
     extrapolated: bool = False
@@ -46,6 +50,7 @@ class Decision(Document):
     value: str
     """The choice as a person reads it, with its unit."""
     reason: str
+    """Why."""
     source: str
     """Spec (with the field), catalog entry with citation, or rule."""
     pinned: bool = False
@@ -60,14 +65,18 @@ class PlannedBudget(Document):
     compute_flops: NonNegative
     """C by the convention C = 6ND."""
     accelerator_hours: NonNegative
+    """The same in accelerator-hours."""
     money_usd: NonNegative
+    """The same in USD at the cluster's price."""
     time_s: NonNegative
+    """The same in wall-clock seconds."""
 
 
 class PlannedCluster(Document):
     """The machines, as the catalog described them when the plan was made."""
 
     accelerator: str
+    """Entry of the catalog."""
     count: Count
     """Accelerators, or on a CPU the processes that share it."""
     shared_host: bool
@@ -77,23 +86,29 @@ class PlannedCluster(Document):
     memory_bytes: NonNegative
     """Memory one rank may use."""
     price_usd_per_accelerator_hour: NonNegative
+    """Price that cost is counted by."""
     price_source: str
+    """Where the price was read, and when; or that the spec gave it."""
 
 
 class PlannedModel(Document):
     """The decoder-only transformer: RMSNorm, rotary positions, SwiGLU, grouped-query attention, no biases."""
 
     shape: Shape
+    """Layers, widths and heads."""
     architecture: Architecture | None = None
     """What the shape cannot say of a published model (experts, latent attention, other norms), where the spec names
     one; `shape` then holds its outer sizes."""
     head_dim: Count
+    """Width of one head."""
     sequence_length: Count
+    """Tokens of one training sequence."""
     vocab_size: Count
     """Entries the tokenizer has."""
     padded_vocab_size: Count
     """Rows of the embedding, padded so that every tensor-parallel rank holds as many."""
     tied_embeddings: bool
+    """Whether one matrix is embedding and head."""
     params: Count
     """Total parameters N, exact."""
     active_params: Count
@@ -108,8 +123,11 @@ class PlannedSource(Document):
     """One source of text and what the plan takes of it."""
 
     name: Name
+    """Name of the source."""
     recipe: str | None
+    """Recipe of the catalog that gathers it."""
     path: str | None
+    """Its files."""
     weight: Annotated[float, Field(ge=0, le=1)]
     """Share of training tokens, over all phases; the shares sum to 1. 0 of general text that is measured, and not
     replayed."""
@@ -155,10 +173,13 @@ class PlannedPhase(Document):
     """A stretch of steps that read one blend."""
 
     name: PhaseName
+    """The main phase or annealing."""
     first_step: Count
     """From 1."""
     last_step: Count
+    """Last step of the phase."""
     tokens: Count
+    """Tokens of the phase."""
     sources: Annotated[list[PhaseShare], Field(min_length=1)]
     """Every source, in the plan's order."""
 
@@ -181,12 +202,15 @@ class PlannedData(Document):
     """What the model reads."""
 
     sources: Annotated[list[PlannedSource], Field(min_length=1)]
+    """Each source's share, tokens and epochs."""
     tokens: Count
     """Training tokens D: the batches of all steps × sequence length."""
     validation_fraction: float
+    """Share of each source's documents that is held out."""
     across: Annotated[list[CorpusStageSettings], Field(default_factory=list)]
     """What is done over all sources together, after their own stages."""
     tokenizer: TokenizerChoice = TokenizerChoice()
+    """Which tokenizer is trained, or which file is taken."""
     prepared_sha256: str | None = None
     """Of what was prepared, where the spec names it: documents, tokens, tokenizer, and not where they lie."""
     anneal: PlannedAnneal | None = None
@@ -209,6 +233,7 @@ class PlannedMup(Document):
     base_width: Count
     """Hidden width at which learning rate and initial weights are those of the standard parametrization."""
     base_head_dim: Count
+    """Head dimension of the model that the learning rate was tuned on."""
     embedding_init_std: NonNegative
     """Standard deviation of embedding and head; the same at every width."""
     hidden_lr_multiplier: NonNegative
@@ -234,26 +259,38 @@ class PlannedTraining(Document):
     """Optimizer, schedule and batch."""
 
     steps: Count
+    """Optimizer steps."""
     global_batch: Count
     """Sequences in one optimizer step; with a ramp, of its last stage."""
     learning_rate: NonNegative
+    """Peak learning rate."""
     final_learning_rate: NonNegative
+    """Learning rate of the last step."""
     warmup_steps: int
+    """Steps over which it rises from zero."""
     schedule: Literal["cosine", "wsd", "inverse-square-root"]
+    """Shape of the learning rate after that."""
     decay_steps: Annotated[int, Field(ge=0)]
     """Steps of the falling part at the end: all after warm-up for cosine, the cooldown for the others; 0 for an inverse
     square root that has none."""
     cooldown: Literal["linear", "1-sqrt"] = "linear"
     """How the learning rate cools down; with `cosine` it is not looked at."""
     weight_decay: NonNegative
+    """AdamW's decoupled weight decay."""
     adam_beta1: float
+    """Decay of AdamW's mean of gradients."""
     adam_beta2: float
+    """Decay of AdamW's mean of their squares."""
     adam_eps: float
+    """Added to AdamW's denominator."""
     clip_grad_norm: NonNegative
+    """Global norm that gradients are scaled down to."""
     init_std: NonNegative
     """Standard deviation of the initial matrices; with `mup` of the hidden ones."""
     precision: Precision
+    """Of the matrix products."""
     seed: int
+    """Seed of weights and of the order of the data."""
     mup: PlannedMup | None = None
     """Set where the parametrization is `mup`."""
     z_loss: NonNegative = 0.0
@@ -305,7 +342,9 @@ class PlannedLayout(Document):
     """The 3D-parallel layout."""
 
     tensor: Count
+    """Tensor-parallel degree TP."""
     pipeline: Count
+    """Pipeline-parallel degree PP."""
     virtual_pipeline: Count
     """Model chunks a stage; 1 means plain 1F1B."""
     context: Count = 1
@@ -315,10 +354,15 @@ class PlannedLayout(Document):
     expert_tensor: Count = 1
     """Ranks that split each expert's matrices (ETP)."""
     data: Count
+    """Data-parallel degree DP."""
     micro_batch: Count
+    """Sequences in one forward pass of one replica."""
     sequence_parallel: bool
+    """Whether norms and residuals are split over the TP ranks."""
     distributed_optimizer: bool
+    """Whether the optimizer's state is split over the DP ranks."""
     recompute: Recompute
+    """What is computed again in the backward pass."""
     recompute_layers: Annotated[int, Field(ge=0)] = 0
     """With `full`: layers of each model chunk that are recomputed; 0 stands for all of them."""
     recompute_modules: Annotated[list[Module], Field(default_factory=list)]
@@ -349,10 +393,13 @@ class LayoutOption(Document):
     """A layout that was considered: its cost, and why it was not chosen."""
 
     layout: PlannedLayout
+    """Its degrees."""
     step_time_s: NonNegative | None
     """Predicted; none where a rule rejected the layout before it was costed."""
     memory_bytes: NonNegative | None
+    """Of its fullest rank; none where a rule rejected it before."""
     chosen: bool
+    """Whether it is the plan's."""
     why_not: str
     """Empty for the chosen layout."""
     wall_time_s: NonNegative | None = None
@@ -384,10 +431,15 @@ class MemoryBreakdown(Document):
     rank: str
     """Which rank peaks, e.g. `first pipeline stage`."""
     parameters: NonNegative
+    """Weights."""
     gradients: NonNegative
+    """Gradients."""
     optimizer: NonNegative
+    """State of the optimizer, with FP32 weights."""
     activations: NonNegative
+    """What the backward pass needs of the forward pass."""
     logits: NonNegative
+    """Logits and their gradient."""
     overhead: NonNegative
     """Context, communication buffers and allocator slack."""
 
@@ -396,15 +448,23 @@ class TimeBreakdown(Document):
     """Seconds of one optimizer step, by what they are spent on; they sum to the step time."""
 
     compute: NonNegative
+    """Matrix products, attention and memory-bound modules."""
     tensor_parallel: NonNegative
+    """Waiting for tensor-parallel collectives."""
     expert_parallel: NonNegative = 0.0
     """Tokens sent to experts and back."""
     context_parallel: NonNegative = 0.0
+    """Waiting for other ranks' keys and values."""
     pipeline_bubble: NonNegative
+    """Waiting for other stages."""
     pipeline_transfer: NonNegative
+    """Sending activations between stages."""
     data_parallel: NonNegative
+    """Waiting for gradients and parameters of other replicas."""
     optimizer: NonNegative
+    """The update."""
     overhead: NonNegative
+    """Fixed costs of a step."""
     between_sites: NonNegative = 0.0
     """On the link between data centres, on average over the steps."""
 
@@ -417,7 +477,9 @@ class Estimates(Document):
     tokens_worth: Estimate | None = None
     """Unique tokens that D is worth, where sources are read more than once."""
     step_time_s: Estimate
+    """One optimizer step, of the full batch."""
     tokens_per_s: Estimate
+    """Global batch over step time."""
     mfu: Estimate
     """Model FLOPs utilisation (PaLM, appendix B): exact model FLOPs a second over the ranks' peak, causal attention
     counted as half of the score matrix."""
@@ -434,8 +496,11 @@ class Estimates(Document):
     wall_time_s: Estimate
     """Training time and that of evaluations, over goodput."""
     accelerator_hours: Estimate
+    """Wall-clock times the accelerators that are held."""
     money_usd: Estimate
+    """Accelerator-hours at the cluster's price."""
     energy_kwh: Estimate
+    """Of the machines with their cooling."""
     co2_kg: Estimate | None = None
     """CO2-equivalents of the energy by the grid's average; none in plans of before it was estimated."""
     goodput: Estimate | None = None
@@ -443,13 +508,16 @@ class Estimates(Document):
     failures: Estimate | None = None
     """Unplanned stops that are expected; none where `goodput` is."""
     memory: MemoryBreakdown
+    """Peak memory of the fullest rank by what fills it."""
     time: TimeBreakdown
+    """Step time by what takes it."""
 
 
 class LawChoice(Document):
     """What one law would do with the plan's compute, C = 6ND."""
 
     law: str
+    """Its name."""
     params: NonNegative | None = None
     """N; none where the law speaks of loss alone."""
     tokens: NonNegative | None = None
@@ -463,6 +531,7 @@ class LawChoice(Document):
     decades_outside: NonNegative = 0.0
     """Decades outside the range the law was fitted on."""
     note: str = ""
+    """What to hold against it."""
 
 
 class Swing(Document):
@@ -471,10 +540,15 @@ class Swing(Document):
     low: float
     """The input at its lower end."""
     high: float
+    """The input at the high end."""
     wall_time_at_low_s: NonNegative
+    """Wall-clock with the input at the low end."""
     wall_time_at_high_s: NonNegative
+    """Wall-clock with it at the high end."""
     money_at_low_usd: NonNegative
+    """Cost with the input at the low end."""
     money_at_high_usd: NonNegative
+    """Cost with it at the high end."""
 
 
 class Sensitivity(Document):
@@ -485,6 +559,7 @@ class Sensitivity(Document):
     value: float
     """As planned."""
     unit: str
+    """Of the input."""
     interval: Swing | None
     """Over the input's own 80 % interval; none where it has none, as what the spec pins."""
     tenth: Swing
@@ -521,6 +596,7 @@ class Plan(Document):
 
     version: Literal["plan/1"]
     name: Name
+    """Name of the run."""
     spec: BudgetSpec
     """The spec this plan was made from, whole."""
     spec_sha256: str
@@ -529,16 +605,27 @@ class Plan(Document):
     """SHA-256 of the catalogs; a plan made from others is stale."""
     sixnd_version: str
     law: str
+    """Law that chose N and D."""
     budget: PlannedBudget
+    """What is spent, in each currency."""
     cluster: PlannedCluster
+    """The machines."""
     model: PlannedModel
+    """The model."""
     data: PlannedData
+    """What it reads."""
     training: PlannedTraining
+    """How it is trained."""
     layout: PlannedLayout
+    """How it is split over the machines."""
     checkpoints: PlannedCheckpoints
+    """When it is saved, and what is kept."""
     evaluation: PlannedEvaluation
+    """When it is measured, and on what."""
     estimates: Estimates
+    """What it needs and reaches, each with its interval."""
     decisions: list[Decision]
+    """What was decided, each with its reason and source."""
     law_choices: list[LawChoice]
     """What each law would choose for the plan's compute."""
     options: list[LayoutOption]

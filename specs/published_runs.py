@@ -13,6 +13,7 @@ class PublishedRun(Document):
     """One training run as its authors published it."""
 
     description: str
+    """Whose it is, and of which year."""
     params: Positive
     """N, the size the source names the model by."""
     active_params: Positive | None = None
@@ -36,6 +37,7 @@ class PublishedMfu(Document):
     """The highest share of an accelerator's dense BF16 peak that a source of ours reports for training."""
 
     description: str
+    """What was trained, on what, and how."""
     mfu: Positive
     """Model FLOPs a second over the dense BF16 peak."""
     precision: Literal["bf16", "fp8", "fp4"]

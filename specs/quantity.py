@@ -17,7 +17,7 @@ _PREFIX = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)"  # 1,000,000 or 1_000_000, but not the decimal 2,5
 _NUMBER = rf"(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _QUANTITY = re.compile(rf"\s*(?P<currency>\$)?\s*(?P<number>[+-]?{_NUMBER})\s*(?P<unit>[^\s0-9.,_].*?)?\s*", re.DOTALL)
-_ACCELERATORS_PATTERN = rf"^\s*{_DIGITS}\s*[x×*]\s*[A-Za-z0-9][A-Za-z0-9_.-]*\s*$"
+ACCELERATORS_PATTERN = rf"^\s*{_DIGITS}\s*[x×*]\s*[A-Za-z0-9][A-Za-z0-9_.-]*\s*$"
 _ACCELERATORS = re.compile(rf"\s*(?P<count>{_DIGITS})\s*[x×*]\s*(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]*)\s*")
 
 
@@ -268,7 +268,7 @@ Accelerators = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": _ACCELERATORS_PATTERN,
+            "pattern": ACCELERATORS_PATTERN,
             "examples": ["512 x h100-sxm"],
         }
     ),

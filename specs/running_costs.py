@@ -16,9 +16,13 @@ class Offer(Document):
     """What an accelerator-hour costs under one kind of contract, and when and where that was read."""
 
     usd_per_hour: NonNegative
+    """Of one accelerator."""
     low: NonNegative
+    """Cheapest offer found."""
     high: NonNegative
+    """Dearest offer found."""
     date: str
+    """When it was read, by year and month or quarter."""
     source: str
 
 
@@ -55,6 +59,7 @@ class Reliability(Document):
     spot_hours_between_interruptions: Positive | None = None
     """Accelerator-hours between two reclaims of spot capacity; none where nothing is published."""
     spot_hours_between_interruptions_range: Range | None = None
+    """Taken as the 80 % interval."""
     source: str
 
 
@@ -62,8 +67,11 @@ class DrawnPower(Document):
     """What a machine in training draws, over its accelerators: host, fans and network adapters included."""
 
     watts: Positive
+    """Of one accelerator with its share of the machine."""
     low: Positive
+    """Low end of the 80 % interval."""
     high: Positive
+    """High end of the 80 % interval."""
     source: str
 
 
@@ -71,7 +79,11 @@ class Grid(Document):
     """How much CO2 a grid emits for a kilowatt-hour."""
 
     kg_co2_per_kwh: Positive
+    """CO2-equivalents of a kilowatt-hour, kg."""
     low: NonNegative
+    """Least that it may be."""
     high: Positive
+    """Most that it may be."""
     year: int
+    """Year of these figures."""
     source: str

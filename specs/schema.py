@@ -6,6 +6,8 @@ The published files stand in ``specs/schema/``; `sixnd schema --write specs/sche
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,11 +16,14 @@ from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.calibration import Calibration
 from sixnd.specs.claim import Claim
+from sixnd.specs.document import Document
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.mix_document import MixDocument
 from sixnd.specs.mixes import MIX_RULES
+from sixnd.specs.own_catalogs import OwnCatalog
 from sixnd.specs.plan import Plan
+from sixnd.specs.prepared import PreparedData
 from sixnd.specs.record import Event
 from sixnd.specs.written import Written
 
@@ -49,6 +54,12 @@ def schema_text(name: str) -> str:
     return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
 
 
+def needed_in_a_spec() -> dict[str, list[str]]:
+    """By model, the fields that a spec must give, itself or by what it extends."""
+    made = BudgetSpec.model_json_schema(mode="validation")
+    return {"BudgetSpec": made["required"], **{name: one.get("required", []) for name, one in made["$defs"].items()}}
+
+
 def _budget_spec() -> dict[str, Any]:
     made = _with_catalogs(_tidied(BudgetSpec.model_json_schema(mode="validation")))
     written = _tidied(Written.model_json_schema(mode="validation"))["properties"]
@@ -66,28 +77,15 @@ def _needed_unless_extended(made: dict[str, Any]) -> dict[str, Any]:
     return {**made, "if": {"required": ["extends"]}, "else": needed}
 
 
-def _plan() -> dict[str, Any]:
-    return _tidied(Plan.model_json_schema(mode="validation"))
+def _document(model: type[Document]) -> dict[str, Any]:
+    return _tidied(model.model_json_schema(mode="validation"))
 
 
-def _law() -> dict[str, Any]:
-    return _tidied(LawDocument.model_json_schema(mode="validation"))
-
-
-def _mix_law() -> dict[str, Any]:
-    return _tidied(MixDocument.model_json_schema(mode="validation"))
-
-
-def _calibration() -> dict[str, Any]:
-    return _tidied(Calibration.model_json_schema(mode="validation"))
-
-
-def _claim() -> dict[str, Any]:
-    return _tidied(Claim.model_json_schema(mode="validation"))
-
-
-def _ladder() -> dict[str, Any]:
-    return _tidied(Ladder.model_json_schema(mode="validation"))
+def _catalog(kind: str) -> dict[str, Any]:
+    """One of the catalogs that come with sixnd: entries by name."""
+    entries: Any = dict[str, catalog.model_of(kind)]  # type: ignore[misc]
+    made = _tidied(TypeAdapter(entries).json_schema(mode="validation"))
+    return {"title": kind, "description": f"Catalog of {kind}: entries by name.", **made}
 
 
 def _run_record() -> dict[str, Any]:
@@ -95,21 +93,40 @@ def _run_record() -> dict[str, Any]:
     return {"title": "RunRecord", "description": "One line of `record.jsonl`: one event of a run.", **made}
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "budget-spec": _budget_spec,
-    "plan": _plan,
-    "law": _law,
-    "mix-law": _mix_law,
-    "claim": _claim,
-    "calibration": _calibration,
-    "ladder": _ladder,
+    "plan": partial(_document, Plan),
+    "law": partial(_document, LawDocument),
+    "mix-law": partial(_document, MixDocument),
+    "claim": partial(_document, Claim),
+    "calibration": partial(_document, Calibration),
+    "ladder": partial(_document, Ladder),
+    "prepared": partial(_document, PreparedData),
     "run-record": _run_record,
+    "catalog": partial(_document, OwnCatalog),
+    **{f"catalog-{kind}": partial(_catalog, kind) for kind in catalog.kinds()},
 }
+
+
+_EVERYWHERE = {
+    "version": "Version of this document's format.",
+    "sixnd_version": "Release that made it.",
+    "attempt": "Attempt of the run, counted from 1.",
+    "source": "Where it was read: paper and table, page and date.",
+}
+"""What fields are that many documents have and that say nothing of their own."""
+_WHICH = "Says which of them this is."
 
 
 def _tidied(made: dict[str, Any]) -> dict[str, Any]:
     """The schema without the titles that only repeat a field's name, flat, each docstring one flowing text."""
-    return {key: _tidy(child) for key, child in made.items()}
+    tidy = {key: _tidy(child) for key, child in made.items()}
+    for model in (tidy, *tidy.get("$defs", {}).values()):
+        for name, field in model.get("properties", {}).items():
+            common = _EVERYWHERE.get(name) or (_WHICH if "const" in field else None)
+            if common and "description" not in field:
+                field["description"] = common
+    return tidy
 
 
 def _tidy(node: Any) -> Any:

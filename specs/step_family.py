@@ -20,6 +20,7 @@ class Device(Document):
     multiprocessors: Annotated[int, Field(ge=1)] | None = None
     """Streaming multiprocessors, each of which works on one tile of a matrix product; a CPU has none."""
     memory_bytes_per_s: Positive
+    """Bandwidth of one accelerator's memory."""
     scale_up_ranks: Annotated[int, Field(ge=1)]
     """Accelerators that share the fast links (an NVLink domain)."""
     scale_up_bytes_per_s: Positive
@@ -33,6 +34,7 @@ class StepFamily(Document):
     """Constants of one family of chips; all are shares of a peak, seconds, or plain factors."""
 
     description: str
+    """Which chips, and what they were fitted to."""
     matmul: dict[Products, Share]
     """Matrix products whose tiles fill the chip: share of peak reached."""
     attention: Share

@@ -56,17 +56,25 @@ class GopherQuality(Document):
 
     stage: Literal["gopher-quality"] = "gopher-quality"
     words: WordSplit
+    """What counts as a word."""
     min_words: Count
     """Words that hold at least one letter or digit."""
     max_words: Count
+    """Most words of a document."""
     min_mean_word_length: float
+    """Least characters a word on average."""
     max_mean_word_length: float
+    """Most characters a word on average."""
     max_symbols_per_word: float
     """Hash marks, and ellipses, per word."""
     max_bullet_lines: Share
+    """Largest share of lines that begin with a bullet."""
     max_ellipsis_lines: Share
+    """Largest share of lines that end with an ellipsis."""
     min_alphabetic_words: Share
+    """Least share of words with a letter."""
     stop_words: list[str]
+    """Words of which a document of the language has some."""
     min_stop_words: Count
     """How many different ones of `stop_words` must be there."""
 
@@ -76,10 +84,15 @@ class GopherRepetition(Document):
 
     stage: Literal["gopher-repetition"] = "gopher-repetition"
     words: WordSplit
+    """What counts as a word."""
     max_duplicate_lines: Share
+    """Largest share of lines that repeat another."""
     max_duplicate_paragraphs: Share
+    """Largest share of paragraphs that repeat another."""
     max_duplicate_line_characters: Share
+    """Largest share of characters in lines that repeat another."""
     max_duplicate_paragraph_characters: Share
+    """Largest share of characters in paragraphs that repeat another."""
     max_top_ngram_characters: dict[NgramWords, Share]
     """By n: most that all occurrences of the most frequent n-gram may take of the characters."""
     max_duplicate_ngram_characters: dict[NgramWords, Share]
@@ -95,6 +108,7 @@ class C4(Document):
     min_line_words: Count
     """Words between spaces."""
     max_word_characters: Count
+    """A line with a longer word goes."""
     min_sentences: Count
     """A sentence ends at a run of `.`, `!` or `?` before a space or the line's end."""
     citations: str
@@ -110,12 +124,19 @@ class FineWebQuality(Document):
 
     stage: Literal["fineweb-quality"] = "fineweb-quality"
     words: WordSplit
+    """What counts as a word."""
     min_punctuated_lines: Share
+    """Least share of lines that end with one of `end_marks`."""
     end_marks: str
+    """Marks that end a sentence."""
     max_short_lines: Share
+    """Largest share of short lines."""
     short_line_characters: Count
+    """A line of at most so many characters is short."""
     max_duplicate_line_characters: Share
+    """Largest share of characters in lines that repeat another."""
     max_newlines_per_word: float
+    """Most line breaks over words."""
 
 
 class Perplexity(Document):
@@ -131,6 +152,7 @@ class Perplexity(Document):
     tail_from: float = 0.0
     """Perplexity from which it is `tail`."""
     keep: list[Literal["head", "middle", "tail"]]
+    """Thirds that stay, from the likeliest text to the least likely."""
 
 
 class ScrubPii(Document):
@@ -248,6 +270,7 @@ class TextFilter(Document):
     """A filter of the catalog: a stage with published settings."""
 
     settings: StageSettings
+    """The stage and its thresholds."""
     source: str
     """Paper, section, and where the code that is used differs from it."""
 

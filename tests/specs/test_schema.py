@@ -115,12 +115,12 @@ def test_an_editor_can_complete_the_names_that_catalogs_hold():
     assert [example.split(" x ")[1] for example in cluster["examples"]] == catalog.names("accelerators")
 
 
-@pytest.mark.parametrize("name", ["budget-spec"])
-def test_every_field_of_a_spec_has_a_hover(name):
+@pytest.mark.parametrize("name", schemas())
+def test_every_field_has_a_hover(name):
     made = schema(name)
-    for title, model in {"BudgetSpec": made, **made["$defs"]}.items():
+    for title, model in {name: made, **made.get("$defs", {})}.items():
         assert model["description"], title
-        for field, entry in model["properties"].items():
+        for field, entry in model.get("properties", {}).items():
             assert entry.get("description"), f"{title}.{field}"
 
 
@@ -144,3 +144,16 @@ def test_schema_and_loader_judge_a_field_alike(field, value):
         refused_there = any(problem.path == field and "disagree" not in problem.message for problem in error.problems)
     refused_here = any(tuple(error.absolute_path) == field for error in BUDGET.iter_errors(data))
     assert refused_here == refused_there
+
+
+MARKED = sorted([*(SPECS / "examples").rglob("*.yaml"), *(SPECS / "catalogs").glob("*.yaml")])
+MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
+
+
+@pytest.mark.parametrize("file", MARKED, ids=lambda file: str(file.relative_to(SPECS)))
+def test_an_editor_finds_the_schema_of_every_shipped_file_and_has_nothing_to_say(file):
+    text = file.read_text("utf-8")
+    line = MODELINE.match(text)
+    assert line, "its first line names its schema"
+    found = json.loads((file.parent / line[1]).read_text("utf-8"))
+    Draft202012Validator(found).validate(read_yaml(text, str(file)).data)
