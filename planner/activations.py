@@ -175,9 +175,9 @@ def _scores(at: Tokens) -> Floats:
 
 
 def _feed_forward(at: Tokens, width: int, again: tuple[Module, ...]) -> Iterator[Kept]:
-    """Gate and up, or up alone, and the activation's output; plain layers keep two steps of gate · SiLU more."""
+    """Gate and up, or up alone, and the activation's output; plain layers keep the opened gate too."""
     product = at.product_share if at.learns("feed-forward") else 0
-    tensors = fused_matrices(at.model) + product + (2 if at.software.plain_layers else 0)
+    tensors = fused_matrices(at.model) + product + (1 if at.software.plain_layers else 0)
     yield Kept("hidden units", at.split_bytes * (tensors * width), again)
 
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import torch
 from megatron.core.tensor_parallel import random as megatron_random
+from megatron.core.tensor_parallel.cross_entropy import VocabParallelCrossEntropy
+from megatron.core.transformer import mlp
 
 from sixnd.runner import lone_groups
+from sixnd.runner.gated import swiglu
 
 CPU = torch.device("cpu")
 _FACTORIES = ("tensor", "empty", "zeros", "ones", "full", "arange", "rand", "randn", "empty_like", "zeros_like")
@@ -92,6 +95,14 @@ def _stand_ins() -> Iterator[tuple[Any, str, Any]]:
     yield megatron_random, "_get_cuda_rng_state", lambda *_args, **_options: torch.get_rng_state()
     yield megatron_random, "_set_cuda_rng_state", lambda state, *_args, **_options: torch.set_rng_state(state)
     yield from lone_groups.stand_ins()
+    yield mlp, "bias_swiglu_impl", swiglu
+    yield VocabParallelCrossEntropy, "calculate_logits_max", _logits_and_largest
+
+
+def _logits_and_largest(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits ``[..., v]`` in FP32, and the largest ``[...]``; Megatron's also finds the places, which takes longer."""
+    logits = logits.float()
+    return logits, logits.amax(dim=-1)
 
 
 def _names_cuda(device: Any) -> bool:

@@ -78,7 +78,7 @@ def transformer_config(plan: Plan) -> TransformerConfig:
         pipeline_dtype=dtype,
         bf16=dtype is torch.bfloat16,
         gradient_accumulation_fusion=False,
-        bias_activation_fusion=is_cuda(),
+        bias_activation_fusion=True,
         masked_softmax_fusion=False,
         deterministic_mode=plan.training.deterministic,
         finalize_model_grads_func=finalize_model_grads,

@@ -36,9 +36,34 @@ class RotatedAttention(SelfAttention):
 
 def rotated(x: Tensor, angles: Tensor) -> Tensor:
     """``x`` of ``[s, b, heads, head_dim]``, each half of a head's entries turned against the other by ``angles``."""
-    cos, sin = _cos_and_sin(angles, x.dtype)
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    turned: Tensor = _Rotation.apply(x, *_cos_and_sin(angles, x.dtype))
+    return turned
+
+
+class _Rotation(torch.autograd.Function):
+    """``x · cos + (-second, first) · sin`` of the two halves of x, without putting the halves side by side."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        first, second = x.chunk(2, dim=-1)
+        turned = x * cos
+        into_first, into_second = turned.chunk(2, dim=-1)
+        of_first, of_second = sin.chunk(2, dim=-1)
+        into_first.sub_(second * of_first)
+        into_second.add_(first * of_second)
+        return turned
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        first, second = gradients[0].chunk(2, dim=-1)
+        back = gradients[0] * cos
+        into_first, into_second = back.chunk(2, dim=-1)
+        of_first, of_second = sin.chunk(2, dim=-1)
+        into_first.add_(second * of_second)
+        into_second.sub_(first * of_first)
+        return back, None, None
 
 
 @functools.lru_cache(maxsize=1)  # Megatron hands all layers, and all passes of one length, the same tensor
