@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.charts import ROW_PX, ChartSpec, spec_of
-from sixnd.reports.documents import Ends, Figure, Option, PlanFacts
+from sixnd.reports.documents import Ends, Figure, Option
 from sixnd.reports.format import FORMATS, time_unit
+from sixnd.reports.plan_documents import PlanFacts
 
 if TYPE_CHECKING:
     import altair

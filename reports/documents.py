@@ -200,39 +200,6 @@ class LawRow(Document):
     """Whether the plan is made by it."""
 
 
-class PlanFacts(Document):
-    """Everything a report of a plan shows."""
-
-    version: Literal["plan-facts/1"] = "plan-facts/1"
-    name: str
-    verdict: str
-    budget: str
-    key_numbers: list[KeyNumber]
-    model: list[Pair]
-    training: list[Pair]
-    sources: list[SourceShare]
-    phases: list[PhaseRow]
-    """Sources by phase; empty where there is but one phase."""
-    options: list[Option]
-    pareto: list[Option]
-    """Layouts that no other beats in both time, so money, and memory head-room; fastest first."""
-    sensitivities: list[SensitivityRow]
-    pipeline: PipelineFacts | None
-    memory_rank: str
-    memory: list[Part]
-    time: list[Part]
-    decisions: list[Choice]
-    curve: LawCurve
-    law_weakness: str
-    law_choices: list[LawRow]
-    provenance: list[Pair]
-    warnings: list[str]
-
-    def number(self, key: str) -> KeyNumber:
-        """The key number of that name."""
-        return next(number for number in self.key_numbers if number.key == key)
-
-
 class Row(Document):
     """One line of planned against actual."""
 

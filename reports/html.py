@@ -27,19 +27,24 @@ from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
-from sixnd.reports.tables import plan_tables
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
+from sixnd.specs.reasoning import Reasoning
 from sixnd.specs.record import RunRecord
 
 
-def plan_html(plan: Plan) -> str:
-    """The whole plan as a page. Raises ``SixndError`` where the ``report`` extra is not installed."""
-    facts = plan_facts(plan)
+def plan_html(plan: Plan, reasoning: Reasoning | None = None) -> str:
+    """The whole plan as a page, with the planner's reasoning where it is given.
+
+    Raises ``SixndError`` where the ``report`` extra is not installed.
+    """
+    facts = plan_facts(plan, reasoning)
     charts = plan_charts(facts)
-    return _page("plan.html.jinja", charts, facts=facts, tables={table.key: table for table in plan_tables(facts)})
+    tables = {table.key: table for table in plan_tables(facts)}
+    return _page("plan.html.jinja", charts, facts=facts, tables=tables, left_out=left_out(facts))
 
 
 def run_html(plan: Plan, record: RunRecord) -> str:

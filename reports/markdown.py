@@ -13,21 +13,24 @@ from sixnd.reports.forgetting_tables import comparison_tables
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
-from sixnd.reports.tables import Column, Line, Table, plan_tables
+from sixnd.reports.tables import Column, Line, Table
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
+from sixnd.specs.reasoning import Reasoning
 from sixnd.specs.record import RunRecord
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 
 
-def plan_markdown(plan: Plan) -> str:
-    """The whole plan as Markdown."""
-    facts = plan_facts(plan)
+def plan_markdown(plan: Plan, reasoning: Reasoning | None = None) -> str:
+    """The whole plan as Markdown, with the planner's reasoning where it is given."""
+    facts = plan_facts(plan, reasoning)
     parts = [*_head(facts.name, facts.verdict, f"Budget: {facts.budget}"), *_warnings(facts.warnings)]
-    return _joined(parts + [_drawn(table) for table in plan_tables(facts)])
+    parts += [_drawn(table) for table in plan_tables(facts)]
+    return _joined(parts + [_inline(note) for note in left_out(facts)])
 
 
 def run_markdown(plan: Plan, record: RunRecord) -> str:

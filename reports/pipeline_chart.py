@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sixnd.reports.charts import ChartSpec, spec_of
-from sixnd.reports.documents import PipelineFacts, PlanFacts
+from sixnd.reports.documents import PipelineFacts
 from sixnd.reports.format import duration, percent, time_unit
 from sixnd.reports.pipeline import Break, Pass, Schedule, drawn, schedule, some_stages, steady_break
+from sixnd.reports.plan_documents import PlanFacts
 
 if TYPE_CHECKING:
     import altair

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from sixnd.reports.charts import ROW_PX, ChartSpec, require_altair, spec_of
 from sixnd.reports.cost_charts import layouts_chart, sensitivity_charts
-from sixnd.reports.documents import Part, PlanFacts
+from sixnd.reports.documents import Part
 from sixnd.reports.pipeline_chart import pipeline_chart
+from sixnd.reports.plan_documents import PlanFacts
 
 if TYPE_CHECKING:
     import altair

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 
 from sixnd.reports import format as fmt
-from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, PlanFacts, SourceShare
+from sixnd.reports.derivation import reasoned
+from sixnd.reports.documents import Choice, Figure, KeyNumber, Pair, Part, SourceShare
 from sixnd.reports.figures import NOT_PREDICTED, estimated, exact
 from sixnd.reports.law_curve import known_law, law_curve
 from sixnd.reports.law_rows import law_row
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_cost import option, pipeline, sensitivity
+from sixnd.reports.plan_documents import PlanFacts
+from sixnd.reports.plan_risks import risks
 from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, PlannedTraining, TimeBreakdown
+from sixnd.specs.reasoning import Reasoning
 from sixnd.specs.text_filters import StageSettings
 
 MEMORY_LABELS = {
@@ -36,8 +40,8 @@ TIME_LABELS = {
 _ONLY_WHERE_SPENT = ("between_sites", "expert_parallel", "context_parallel", "weight_gathering")
 
 
-def plan_facts(plan: Plan) -> PlanFacts:
-    """Everything a report of ``plan`` shows, as values and as text."""
+def plan_facts(plan: Plan, reasoning: Reasoning | None = None) -> PlanFacts:
+    """Everything a report of ``plan`` shows, as values and as text; with what the planner says beside the plan."""
     numbers, law = _key_numbers(plan), known_law(plan)
     return PlanFacts(
         name=plan.name,
@@ -61,6 +65,8 @@ def plan_facts(plan: Plan) -> PlanFacts:
         law_choices=[law_row(choice, plan.law) for choice in plan.law_choices],
         provenance=_provenance(plan),
         warnings=list(plan.warnings),
+        risks=risks(plan),
+        **reasoned(plan, reasoning),
     )
 
 

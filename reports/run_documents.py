@@ -10,7 +10,6 @@ from sixnd.reports.documents import (
     LogEntry,
     Pair,
     PhaseRow,
-    PlanFacts,
     Row,
     Series,
     SourceShare,
@@ -19,6 +18,7 @@ from sixnd.reports.documents import (
 )
 from sixnd.reports.evaluation_documents import EvaluationFacts
 from sixnd.reports.forgetting_documents import ForgettingFacts
+from sixnd.reports.plan_documents import PlanFacts
 from sixnd.specs.document import Document
 
 

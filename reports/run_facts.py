@@ -9,7 +9,6 @@ from sixnd.reports.documents import (
     Baseline,
     Checkpoint,
     Pair,
-    PlanFacts,
     Row,
     SourceShare,
     State,
@@ -20,6 +19,7 @@ from sixnd.reports.figures import exact
 from sixnd.reports.forgetting_documents import ForgettingFacts
 from sixnd.reports.forgetting_facts import forgetting_facts
 from sixnd.reports.phases import phase_rows
+from sixnd.reports.plan_documents import PlanFacts
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.run_log import run_log

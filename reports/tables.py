@@ -1,4 +1,4 @@
-"""The tables of a report, in order, as terminal, Markdown and HTML all show them."""
+"""What a table of a report is, and those that several kinds of report have."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from sixnd.reports.documents import (
     Figure,
     LawRow,
-    Option,
     Pair,
-    Part,
     PhaseRow,
-    PlanFacts,
-    SensitivityRow,
     SourceShare,
 )
 
@@ -43,28 +39,6 @@ class Table:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
-
-
-def plan_tables(facts: PlanFacts) -> list[Table]:
-    """Every table of a plan's report that has a row."""
-    tables = [
-        _numbers(facts),
-        laws_table(facts.law_choices),
-        _options(facts.options),
-        _pareto(facts.pareto),
-        _sensitivity(facts.sensitivities),
-        _parts("memory", "Memory", facts.memory, f"On the fullest rank: {facts.memory_rank}."),
-        _parts("time", "Step time", facts.time, "Of one optimizer step; only what is not hidden behind compute."),
-        pairs_table("pipeline", "Pipeline", facts.pipeline.numbers if facts.pipeline else []),
-        sources_table(facts.sources),
-        phases_table(facts.phases),
-        _text_of(facts.sources),
-        pairs_table("model", "Model", facts.model),
-        pairs_table("training", "Training", facts.training),
-        _decisions(facts),
-        pairs_table("provenance", "Provenance", facts.provenance),
-    ]
-    return [table for table in tables if table.lines]
 
 
 def titled(key: str, title: str, columns: str, lines: Iterable[Line], *notes: str) -> Table:
@@ -103,95 +77,6 @@ def laws_table(rows: list[LawRow]) -> Table:
 def _law_note(row: LawRow) -> str:
     beyond = f"{row.decades_outside:.1f} decades beyond its runs" if row.decades_outside else ""
     return "; ".join(part for part in (row.note, beyond) if part) or NONE
-
-
-def _numbers(facts: PlanFacts) -> Table:
-    lines = [
-        Line((n.label, n.figure.full.replace(n.figure.text, f"{n.figure.text} {n.note}".strip(), 1), n.reason))
-        for n in facts.key_numbers
-    ]
-    return titled("numbers", "Key numbers", "Number|#Value|Why", lines, "In brackets: 80 % intervals.")
-
-
-def _options(options: list[Option]) -> Table:
-    lines = [
-        Line(
-            (
-                option.layout,
-                figure_text(option.step_time),
-                figure_text(option.memory),
-                "chosen" if option.chosen else option.why_not,
-            ),
-            "chosen" if option.chosen else "",
-        )
-        for option in options
-    ]
-    return titled("options", "Layouts considered", "Layout|#Step time|#Memory|Why not", lines)
-
-
-def _pareto(options: list[Option]) -> Table:
-    """Empty where nothing is on the front but the chosen layout."""
-    paid = any(option.money and option.money.value for option in options)
-    lines = [
-        Line(
-            (
-                option.layout,
-                figure_text(option.step_time),
-                figure_text(option.wall_time),
-                *([figure_text(option.money)] if paid else []),
-                figure_text(option.headroom),
-            ),
-            "chosen" if option.chosen else "",
-        )
-        for option in (options if len(options) > 1 else [])
-    ]
-    return titled(
-        "pareto",
-        "Layouts that no other beats",
-        f"Layout|#Step time|#Wall time{'|#Cost' if paid else ''}|#Memory to spare",
-        lines,
-        "In time and in memory to spare: on the fullest rank, of what a plan may fill."
-        + (" All use the same accelerators in the same precision, so the fastest is the cheapest." if paid else ""),
-    )
-
-
-def _sensitivity(rows: list[SensitivityRow]) -> Table:
-    paid = any(row.tenth.money_at_high.value for row in rows)
-    lines = [
-        Line(
-            (
-                f"{row.what} {row.planned.text}",
-                row.planned.interval or NONE,
-                row.wall_time or NONE,
-                *([row.money or NONE] if paid else []),
-                row.tenth_text,
-            )
-        )
-        for row in rows
-    ]
-    moved = "wall time and cost" if paid else "wall time"
-    return titled(
-        "sensitivity",
-        f"What moves {'days and dollars' if paid else 'the wall time'}",
-        f"Input, planned|#80 % interval|#Wall time{'|#Cost' if paid else ''}|#−10 / +10 %",
-        lines,
-        f"One input at a time, the run as planned: {moved} at the low and the high end of the input's interval, and by "
-        f"how much the {'cost' if paid else 'wall time'} changes with 10 % less and 10 % more of it.",
-        *(
-            ["Failures are told in accelerator-hours; goodput holds what they, restarts and checkpoints do together."]
-            if _stops(rows)
-            else []
-        ),
-    )
-
-
-def _stops(rows: list[SensitivityRow]) -> bool:
-    return any(row.what == "Restart in" for row in rows)
-
-
-def _parts(key: str, title: str, parts: list[Part], note: str) -> Table:
-    lines = [Line((part.label, part.figure.text, part.share)) for part in parts]
-    return titled(key, title, "Component|#Amount|#Share", lines, note)
 
 
 def phases_table(rows: list[PhaseRow]) -> Table:
@@ -253,24 +138,6 @@ def sources_table(sources: list[SourceShare]) -> Table:
     unique = "unique tokens as counted in the prepared text" if counted else "unique tokens as declared"
     told = "; worth: the unique tokens that tokens read over are worth, as planned" if worth else ""
     return titled("data", "Data mix", columns, lines, f"Tokens as planned, {unique}; epochs from both{told}.")
-
-
-def _text_of(sources: list[SourceShare]) -> Table:
-    """Empty where every source is taken as it is."""
-    staged = any(source.stages for source in sources)
-    lines = [
-        Line((source.name, source.text or NONE, ", ".join(source.stages) or "none: taken as it is"))
-        for source in (sources if staged else [])
-    ]
-    return titled("text", "Text and what is done to it", "Source|Text|Stages, in order", lines)
-
-
-def _decisions(facts: PlanFacts) -> Table:
-    lines = [
-        Line((c.what, c.value, c.reason, f"{c.source} (pinned by the spec)" if c.pinned else c.source))
-        for c in facts.decisions
-    ]
-    return titled("decisions", "Decisions", "Decision|Choice|Why|Source", lines)
 
 
 def pairs_table(key: str, title: str, pairs: list[Pair]) -> Table:

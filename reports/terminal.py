@@ -10,9 +10,10 @@ from sixnd.reports.documents import TextSample
 from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
 from sixnd.reports.forgetting_tables import comparison_tables
 from sixnd.reports.plan_facts import plan_facts
+from sixnd.reports.plan_tables import plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
-from sixnd.reports.tables import Table, plan_tables
+from sixnd.reports.tables import Table
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 

@@ -3,19 +3,7 @@
 import textwrap
 
 from sixnd.planner.explanation import Explanation, Step
-from sixnd.reports import format as fmt
-
-_KINDS = {
-    "parameters": "count",
-    "tokens": "count",
-    "FLOPs": "flops",
-    "bytes": "memory",
-    "s": "duration",
-    "USD": "money",
-    "share": "percent",
-    "share of peak": "percent",
-}
-_EXACT = ("parameters", "tokens")
+from sixnd.reports.link_text import end_text, value_text
 
 
 def explanation_text(found: Explanation, width: int) -> str:
@@ -29,10 +17,13 @@ def explanation_text(found: Explanation, width: int) -> str:
 def _step(i: int, step: Step, width: int) -> str:
     wrap = textwrap.TextWrapper(width, initial_indent=" " * 5, subsequent_indent=" " * 7, break_on_hyphens=False)
     head = textwrap.fill(
-        f"{i:>2}. {step.step} = {_value(step)}", width, subsequent_indent=" " * 5, break_on_hyphens=False
+        f"{i:>2}. {step.step} = {value_text(step.value, step.unit)}",
+        width,
+        subsequent_indent=" " * 5,
+        break_on_hyphens=False,
     )
     spans = ", ".join(
-        f"{level}: {_end(low, step.unit)} to {_end(high, step.unit)}" for level, (low, high) in _ends(step)
+        f"{level}: {end_text(low, step.unit)} to {end_text(high, step.unit)}" for level, (low, high) in _ends(step)
     )
     lines = [wrap.fill(text) for text in (step.formula, spans) if text]
     return "\n".join([head, *lines])
@@ -56,28 +47,3 @@ def _sources(steps: list[Step], width: int) -> list[str]:
 
 def _places(places: list[int]) -> str:
     return ", ".join(map(str, places))
-
-
-def _value(step: Step) -> str:
-    return step.value if isinstance(step.value, str) else _number(step.value, step.unit)
-
-
-def _number(value: float, unit: str) -> str:
-    if unit in _EXACT and float(value).is_integer() and value < 1e15:
-        return f"{value:,.0f}" + ("" if value < 1e4 else f" ({fmt.count(value)})") + f" {unit}"
-    kind = _KINDS.get(unit)
-    if kind is None:
-        return f"{_plain(value)} {unit}".rstrip()
-    shown = fmt.FORMATS[kind](value)
-    return f"{shown} {unit}" if kind == "count" else shown
-
-
-def _end(value: float, unit: str) -> str:
-    """An end of an interval, without the unit that the value has told."""
-    return fmt.FORMATS[_KINDS[unit]](value) if unit in _KINDS else _plain(value)
-
-
-def _plain(value: float) -> str:
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}"
-    return f"{value:.5g}" if abs(value) < 1e6 else f"{value:.4g}"

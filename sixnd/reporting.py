@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from sixnd.reports.difference_documents import Difference
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import SixndError, StalePlanError
 from sixnd.specs.law_document import LawDocument
-from sixnd.specs.load import load_law, load_plan, read_text
+from sixnd.specs.load import load_law, load_plan, read_text, refuse_stale
 from sixnd.specs.notes import NOTES
 from sixnd.specs.plan import Plan
+from sixnd.specs.reasoning import Reasoning
 from sixnd.specs.record import RunRecord, read_record
 from sixnd.specs.yaml_reader import read_yaml
 
@@ -75,7 +76,7 @@ def facts_json(subject: Subject) -> str:
 
     match subject:
         case Plan():
-            facts = plan_facts(subject).plain()
+            facts = plan_facts(subject, _reasoning(subject)).plain()
         case LawDocument():
             facts = law_facts(subject).plain()
         case Difference():
@@ -92,7 +93,7 @@ def _html(subject: Subject) -> str:
 
     match subject:
         case Plan():
-            return plan_html(subject)
+            return plan_html(subject, _reasoning(subject))
         case LawDocument():
             return law_html(subject)
         case Difference():
@@ -114,7 +115,7 @@ def _markdown(subject: Subject) -> str:
 
     match subject:
         case Plan():
-            return plan_markdown(subject)
+            return plan_markdown(subject, _reasoning(subject))
         case LawDocument():
             return law_markdown(subject)
         case Difference():
@@ -123,6 +124,25 @@ def _markdown(subject: Subject) -> str:
             return comparison_markdown(subject)
         case plan, record:
             return run_markdown(plan, record)
+
+
+def _reasoning(plan: Plan) -> Reasoning:
+    """What the planner says of its plan; of one that it would not make today, why it says nothing."""
+    from sixnd.planner.reasoning import reasoning
+    from sixnd.planning import refuse_edited
+
+    file = Path(f"{plan.name}'s plan")
+    try:
+        refuse_stale(plan, str(file))
+        return reasoning(plan)
+    except StalePlanError as error:
+        return Reasoning(untold=str(error))
+    except (AssertionError, ArithmeticError, LookupError, ValueError):
+        try:
+            refuse_edited(plan, file)  # no derivation leads to numbers that are not the planner's
+        except StalePlanError as error:
+            return Reasoning(untold=str(error))
+        raise
 
 
 def _png(subject: Subject) -> bytes:

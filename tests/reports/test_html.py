@@ -10,7 +10,7 @@ import pytest
 
 from sixnd.reports.html import law_html, plan_html, run_html, script_safe_json
 from sixnd.reports.plan_facts import plan_facts
-from sixnd.reports.tables import plan_tables
+from sixnd.reports.plan_tables import plan_tables
 from sixnd.specs.errors import SixndError
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord

@@ -8,7 +8,7 @@ from sixnd.reports.cost_charts import layouts_chart, sensitivity_charts
 from sixnd.reports.pipeline_chart import nice_step, pipeline_chart
 from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
-from sixnd.reports.tables import plan_tables
+from sixnd.reports.plan_tables import plan_tables
 from sixnd.specs.plan import Estimate, PlannedPipeline
 from tests.reports.build import big_plan, costed_plan, small_plan
 
