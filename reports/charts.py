@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 _HEIGHT_PX = 260
 ROW_PX = 30
+_ZOOM = {
+    "name": "zoom",
+    "bind": "scales",
+    "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey || event.metaKey]"},
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,26 @@ def require_altair() -> None:
 
 
 def spec_of(chart: "altair.TopLevelMixin", height: int = _HEIGHT_PX) -> dict[str, Any]:
-    """The Vega-Lite spec of a chart as wide as its place in the page."""
+    """The Vega-Lite spec of a chart as wide as its place in the page, which a reader can zoom along its x axis."""
     spec: dict[str, Any] = chart.properties(width="container", height=height).configure(**_config()).to_dict()
-    return spec
+    return _zoomed(spec)
+
+
+def _zoomed(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with its x scale bound to dragging, and to the wheel with Ctrl or ⌘: without, the wheel moves the page.
+
+    Written by hand, since altair numbers what it binds, and a report would be another one each time it is made.
+    """
+    units = spec.get("layer", [spec])
+    at = next((i for i, unit in enumerate(units) if _is_continuous(unit.get("encoding", {}).get("x", {}))), None)
+    if at is None:
+        return spec
+    made = units[at] | {"params": [_ZOOM]}
+    return spec | {"layer": [*units[:at], made, *units[at + 1 :]]} if "layer" in spec else made
+
+
+def _is_continuous(x: dict[str, Any]) -> bool:
+    return "field" in x and x.get("type") == "quantitative"
 
 
 def _config() -> dict[str, Any]:

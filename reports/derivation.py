@@ -13,6 +13,8 @@ from sixnd.specs.plan import Plan
 from sixnd.specs.reasoning import Chain, Link, Reasoning
 
 _LEVEL = "80 %"
+_SHORT = 45
+"""Columns of a source that is told again rather than referred to."""
 _TITLES = {"model.params": "params", "data.tokens": "tokens", "estimates.loss": "loss"}
 _HEADS = {
     "params": "From the budget to N",
@@ -36,23 +38,35 @@ def reasoned(plan: Plan, reasoning: Reasoning | None) -> dict[str, Any]:
 def _derivations(chains: list[Chain], *, of_base: bool) -> list[Derivation]:
     """Steps are counted through; one that an earlier chain has found is not told again."""
     seen: list[Link] = []
-    found = []
+    found, sources = [], _Sources()
     for chain in chains:
         key = _TITLES[chain.name]
         if of_base and key == "loss":
             continue
         new = [link for link in chain.steps if link not in seen]
-        steps = [_step(len(seen) + i, link) for i, link in enumerate(new, 1)]
+        steps = [_step(len(seen) + i, link, sources) for i, link in enumerate(new, 1)]
         seen += new
         pinned = ", which the spec pins" if chain.pinned else ""
         found.append(Derivation(key=key, title=f"{_HEADS[key]}{pinned}", steps=steps))
     return found
 
 
-def _step(number: int, link: Link) -> DerivedStep:
-    return DerivedStep(
-        number=number, step=link.step, value=_value(link), formula=link.formula, source=link.source or "arithmetic"
-    )
+class _Sources:
+    """A long source is told in full once, then by the step that told it."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+
+    def of(self, number: int, link: Link) -> str:
+        """The source of that step; what is to be held against a law is told beside its curve."""
+        source = link.source.partition(". Weakness: ")[0] or "arithmetic"
+        first = self._told.setdefault(source, number)
+        return source if first == number or len(source) <= _SHORT else f"as step {first}"
+
+
+def _step(number: int, link: Link, sources: _Sources) -> DerivedStep:
+    source = sources.of(number, link)
+    return DerivedStep(number=number, step=link.step, value=_value(link), formula=link.formula, source=source)
 
 
 def _value(link: Link) -> Figure:

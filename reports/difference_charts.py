@@ -29,7 +29,6 @@ def _chart(facts: Difference, curves: Curves) -> ChartSpec:
             color=alt.Color("run:N", scale=alt.Scale(domain=[facts.first, facts.second])),
             tooltip=["run:N", alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f")],
         )
-        .interactive(bind_y=False)
     )
     ends = [series.values[-1] for series in (curves.first, curves.second)]
     told = "; ".join(

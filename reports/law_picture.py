@@ -43,10 +43,16 @@ def _arranged(charts: list[ChartSpec], title: str) -> dict[str, Any]:
 
 
 def _panel(chart: ChartSpec) -> dict[str, Any]:
-    kept = {key: value for key, value in chart.spec.items() if key not in ("$schema", "config", "datasets")}
+    kept = _still({key: value for key, value in chart.spec.items() if key not in ("$schema", "config", "datasets")})
     lines = textwrap.wrap(chart.caption, _CAPTION_COLUMNS)
     title = {"text": lines, "fontSize": 12.5, "fontWeight": "normal", "anchor": "start", "offset": 8}
     return kept | {"width": _WIDTH_PX, "height": 400, "title": title}
+
+
+def _still(spec: dict[str, Any]) -> dict[str, Any]:
+    """Without what a picture cannot do: zoom."""
+    layers = {"layer": [_still(layer) for layer in spec["layer"]]} if "layer" in spec else {}
+    return {key: value for key, value in spec.items() if key != "params"} | layers
 
 
 def _with_light_colours(spec: Any) -> Any:

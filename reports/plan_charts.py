@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sixnd.reports.charts import ROW_PX, ChartSpec, require_altair, spec_of
 from sixnd.reports.cost_charts import layouts_chart, sensitivity_charts
 from sixnd.reports.documents import Part
+from sixnd.reports.laws_chart import laws_chart
 from sixnd.reports.pipeline_chart import pipeline_chart
 from sixnd.reports.plan_documents import PlanFacts
 
@@ -17,6 +18,7 @@ def plan_charts(facts: PlanFacts) -> list[ChartSpec]:
     require_altair()
     charts = [
         _law(facts),
+        laws_chart(facts),
         layouts_chart(facts),
         *sensitivity_charts(facts),
         _breakdown("memory", "Memory of the fullest rank by component", facts.memory, 1e9, "GB"),
@@ -49,16 +51,29 @@ def _law(facts: PlanFacts) -> ChartSpec | None:
         return None
     line = alt.Chart(alt.Data(values=[{"C": p.compute_flops, "loss": p.loss} for p in curve.points]))
     here = alt.Chart(
-        alt.Data(values=[{"C": curve.planned_flops, "loss": loss.value, "low": loss.low, "high": loss.high}])
+        alt.Data(
+            values=[
+                {
+                    "C": curve.planned_flops,
+                    "loss": loss.value,
+                    "low": loss.low,
+                    "high": loss.high,
+                    "what": f"this plan: {loss.full}",
+                }
+            ]
+        )
     )
+    tips = [alt.Tooltip("C:Q", title="C, FLOPs", format=".2e"), alt.Tooltip("loss:Q", title="Loss", format=".3f")]
     fitted = alt.Chart(alt.Data(values=[{"low": curve.fitted_low_flops, "high": curve.fitted_high_flops}]))
     x = alt.X("C:Q", title="Compute C, FLOPs", scale=alt.Scale(type="log", nice=False), axis=_log_axis())
     y = alt.Y("loss:Q", title="Loss, nats per token", scale=alt.Scale(zero=False))
     layers = [
         fitted.mark_rect(color="var(--c3)", opacity=0.15).encode(x=alt.X("low:Q"), x2="high:Q"),
-        line.mark_line(strokeWidth=1.6, color="var(--c1)").encode(x=x, y=y),
+        line.mark_line(strokeWidth=1.6, color="var(--c1)").encode(x=x, y=y, tooltip=tips),
         here.mark_rule(color="var(--c2)", strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
-        here.mark_point(size=110, filled=True, opacity=1, shape="diamond", color="var(--c2)").encode(x=x, y=y),
+        here.mark_point(size=110, filled=True, opacity=1, shape="diamond", color="var(--c2)").encode(
+            x=x, y=y, tooltip=["what:N"]
+        ),
     ]
     return ChartSpec(
         "law",

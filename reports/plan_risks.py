@@ -138,13 +138,14 @@ def _limits(plan: Plan) -> list[Risk]:
 def _limit(key: str, label: str, kind: str, limit: float | None, e: Estimate) -> Risk:
     upper = exact(kind, e.high).text
     if limit is None:
-        why = f"the budget sets no limit; the upper end is {upper}, {fmt.relative(e.high, e.value)} of the estimate"
+        above = f", {fmt.percent(e.high / e.value - 1)} above the estimate" if e.value else ""
+        why = f"the budget sets no limit; the upper end is {upper}{above}"
         return Risk(key=key, label=label, severity="none", why=why, advice="")
     if e.high <= limit:
         why = f"the upper end, {upper}, is within the budget's {exact(kind, limit).text}"
         return Risk(key=key, label=label, severity="none", why=why, advice="")
-    over = fmt.relative(e.high, limit)
-    why = f"the upper end, {upper}, is {over} over the budget's {exact(kind, limit).text}, which the estimate fills"
+    over = fmt.percent(e.high / limit - 1)
+    why = f"the upper end, {upper}, exceeds the budget's {exact(kind, limit).text}, which the estimate fills, by {over}"
     surer = exact(kind, limit * e.value / e.high).text
     advice = f"to end within it at the upper end too, plan for {surer}"
     return Risk(key=key, label=label, severity="medium", why=why, advice=advice)

@@ -114,7 +114,7 @@ def test_a_page_of_evaluations_draws_a_pair_of_charts_a_task_and_fits_its_window
 
 
 def test_a_plan_page_draws_its_charts_and_fits_a_phone(big_plan: Plan, tmp_path: Path) -> None:
-    _assert_sound(_look(plan_html(big_plan), tmp_path, 390), 390, charts=7)
+    _assert_sound(_look(plan_html(big_plan), tmp_path, 390), 390, charts=8)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -104,6 +104,7 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
     expected = {
         "plan": {
             "law",
+            "laws-chart",
             "layouts",
             "sensitivity-money",
             "sensitivity-wall-time",
@@ -115,6 +116,20 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
         "law": {"isoflops", "frontier-params", "frontier-tokens", "frontier-loss", "residuals-chart", "left-out"},
     }
     assert keys == expected[which]
+
+
+@pytest.mark.parametrize("which", ["plan", "run", "law"])
+def test_every_chart_can_be_zoomed_along_a_continuous_axis_and_tells_its_marks(
+    pages: dict[str, str], which: str
+) -> None:
+    for key, spec in _chart_data(pages[which]).items():
+        text = json.dumps(spec)
+        assert text.count('"bind": "scales"') == 1, key
+        assert '"tooltip"' in text, key
+
+
+def test_a_page_made_twice_is_the_same(big_plan: Plan) -> None:
+    assert plan_html(big_plan) == plan_html(big_plan)
 
 
 def test_a_plan_s_page_shows_every_table_that_markdown_shows(small_plan: Plan) -> None:

@@ -118,7 +118,13 @@ def test_one_layout_alone_needs_no_chart_and_no_front():
 def test_a_plan_without_them_has_none_of_these_tables_and_charts():
     facts = plan_facts(big_plan())
     assert not {"pareto", "sensitivity", "pipeline"} & {table.key for table in plan_tables(facts)}
-    assert {chart.key for chart in plan_charts(facts)} == {"law", "layouts", "memory-chart", "time-chart"}
+    assert {chart.key for chart in plan_charts(facts)} == {
+        "law",
+        "laws-chart",
+        "layouts",
+        "memory-chart",
+        "time-chart",
+    }
 
 
 def test_every_part_of_a_breakdown_is_shown_once_and_the_parts_add_up():
