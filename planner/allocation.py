@@ -98,8 +98,8 @@ def compute_for_loss(question: Question, target: float) -> Numbers:
     E = np.asarray(question.surface.E)
     if E.ndim == 0 and target <= E:
         raise InfeasibleError(
-            f"no compute reaches a loss of {target:g}: the law's irreducible loss is {float(E):.4f}; ask for a higher "
-            "loss"
+            f"no compute reaches a loss of {target:g}: the law's irreducible loss is {float(E):.4f}",
+            "ask for a higher loss",
         )
 
     def too_little(log_C: Array) -> Array:

@@ -58,10 +58,11 @@ def with_annealing(spec: BudgetSpec, data: PlannedData, steps: int, batches: Ste
     if anneal is None:
         return data
     if steps < 2:
-        message = (
-            "data.anneal needs a step of each blend, and training is one step; leave it out, or lower global_batch"
+        message, do = (
+            "data.anneal needs a step of each blend, and training is one step",
+            "leave it out, or lower global_batch",
         )
-        raise InfeasibleError(message, (Problem(("data", "anneal"), "two phases in one step"),))
+        raise InfeasibleError(message, do, (Problem(("data", "anneal"), "two phases in one step", "leave it out"),))
     last = annealing_steps(anneal.share, steps, batches)
     main = np.array([source.weight for source in data.sources])
     annealing = annealing_shares(spec.data, anneal).shares

@@ -84,11 +84,11 @@ def answer(named: NamedLaw, asked: Asked) -> Answer:
 def _check(asked: Asked) -> None:
     fixed = [n for n in ("compute", "params", "tokens", "loss") if getattr(asked, n) is not None]
     if "compute" in fixed and "loss" in fixed:
-        raise SixndError("compute and loss both decide how much is spent; give one of them")
+        raise SixndError("compute and loss both decide how much is spent", "give one of them")
     if not ({"compute", "loss"} & set(fixed)) and len(fixed) < 2:
-        raise SixndError("give a compute budget, a target loss, or both N and D")
+        raise SixndError("there is no question", "give a compute budget, a target loss, or both N and D")
     if len(fixed) > 2:
-        raise SixndError(f"{', '.join(fixed)} leave nothing to choose; give two at most")
+        raise SixndError(f"{', '.join(fixed)} leave nothing to choose", "give two at most")
 
 
 def _question(named: NamedLaw, surface: Surface, asked: Asked) -> Question:
@@ -134,14 +134,14 @@ def _for_loss(question: Question, asked: Asked, target: float) -> tuple[Numbers,
 def _mirrored(question: Question) -> Question:
     """N and D exchanged: the D for a loss at given N is the N for a loss at given D."""
     if isinstance(question.worth, Repetition):
-        raise SixndError("the N for a loss on a fixed number of repeated tokens is not solved for; leave one out")
+        raise SixndError("the N for a loss on a fixed number of repeated tokens is not solved for", "leave one out")
     s = question.surface
     return replace(question, surface=Surface(s.E, s.B, s.A, s.beta, s.alpha))
 
 
 def _refuse_unreachable(found: Numbers, why: str) -> None:
     if np.ndim(found) == 0 and not np.isfinite(found):
-        raise InfeasibleError(f"{why} by this law; ask for a higher loss or let go of one of them")
+        raise InfeasibleError(f"{why} by this law", "ask for a higher loss or let go of one of them")
 
 
 def _intervals(named: NamedLaw, asked: Asked, best: tuple[float, float, float]) -> dict[str, dict[float, Interval]]:

@@ -117,6 +117,7 @@ def nearest(found: list[Candidate], params: float) -> Candidate:
     if not smallest / 2 <= params <= largest * 2:
         raise InfeasibleError(
             f"{params:.3g} parameters lie outside what the planner can shape with this vocabulary ({smallest:.3g} to "
-            f"{largest:.3g}); give model.shape, or another model.vocab_size"
+            f"{largest:.3g})",
+            "give model.shape, or another model.vocab_size",
         )
     return min(found, key=lambda c: abs(np.log(c.model.params / params)))

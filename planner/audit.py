@@ -171,7 +171,8 @@ def _reaching(surface: Surface, given: float, loss: float, what: str) -> Known:
     found = float(tokens_for_loss(Question(surface), np.array([given]), loss)[0])
     if not np.isfinite(found):
         raise InfeasibleError(
-            f"by the law no run on {given:.4g} {what} reaches a loss of {loss:g}, however large it is"
+            f"by the law no run on {given:.4g} {what} reaches a loss of {loss:g}, however large it is",
+            "claim a higher loss, or more of them",
         )
     return Known(found, "the law at the claimed loss")
 

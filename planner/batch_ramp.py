@@ -56,8 +56,9 @@ def planned_batches(
     if steps < 1:
         raise InfeasibleError(
             f"training.batch_ramp reaches the full batch after {read * length:,} tokens, and there are {tokens:,.0f}: "
-            f"not one step of {full * length:,} is left; shorten the ramp or raise the budget",
-            (Problem(_PLACE, "the ramp leaves no step of the full batch"),),
+            f"not one step of {full * length:,} is left",
+            "shorten the ramp or raise the budget",
+            (Problem(_PLACE, "the ramp leaves no step of the full batch", "shorten it"),),
         )
     stages.append(PlannedBatch(first_step=first, last_step=first + steps - 1, global_batch=full))
     return stages[-1].last_step, StepBatches(full, tuple(stages) if len(stages) > 1 else ())
@@ -72,11 +73,9 @@ def _asked(ramp: BatchRamp, full: int, length: int, samples: float) -> list[_Tak
     found = list(_listed(ramp, length) if ramp.stages else _linear(ramp, full, length, samples))
     for now, then in zip(found, [*(one.batch for one in found[1:]), full], strict=True):
         if now.batch >= then:
-            message = (
-                f"the ramp's batch of {now.batch:,} sequences is not below the {then:,} that follow it; start lower, "
-                "or raise training.global_batch"
-            )
-            raise ContradictionError(Problem(_PLACE, message, also=(("training", "global_batch"),)))
+            message = f"the ramp's batch of {now.batch:,} sequences is not below the {then:,} that follow it"
+            do = "start lower, or raise training.global_batch"
+            raise ContradictionError(Problem(_PLACE, message, do, also=(("training", "global_batch"),)))
     return [*found, _Taken(_end(ramp, length, samples), full)]
 
 
@@ -101,8 +100,9 @@ def _linear(ramp: BatchRamp, full: int, length: int, samples: float) -> Iterator
     more = start if ramp.increment is None else whole_sequences(ramp.increment / length, _SLACK)
     count = max(1, math.ceil((full - start) / more))
     if count > MOST_STAGES:
-        message = f"the batch would grow {count:,} times, and a plan holds at most {MOST_STAGES:,}; raise increment"
-        raise ContradictionError(Problem((*_PLACE, "increment"), message, also=((*_PLACE, "start"),)))
+        message = f"the batch would grow {count:,} times, and a plan holds at most {MOST_STAGES:,}"
+        place = (*_PLACE, "increment")
+        raise ContradictionError(Problem(place, message, "raise increment", also=((*_PLACE, "start"),)))
     each = _end(ramp, length, samples) / count
     return (_Taken(i * each, start + i * more) for i in range(count))
 

@@ -21,10 +21,11 @@ def check_tokens_against_compute(spec: BudgetSpec, drafter: Drafter) -> None:
     if abs(spent / compute - 1) > _TOLERANCE:
         message = (
             f"budget.compute ({compute:.4g} FLOPs) and data.tokens ({tokens:.4g}) disagree: "
-            f"{_counted(drafter, candidate.model)} × {tokens:.4g} tokens is {spent:.4g} FLOPs; keep one of them, "
-            f"or give {compute / each:.4g} tokens"
+            f"{_counted(drafter, candidate.model)} × {tokens:.4g} tokens is {spent:.4g} FLOPs"
         )
-        raise ContradictionError(Problem(("data", "tokens"), message, also=(("budget", "compute"), _model_path(spec))))
+        do = f"keep one of them, or give {compute / each:.4g} tokens"
+        also = (("budget", "compute"), _model_path(spec))
+        raise ContradictionError(Problem(("data", "tokens"), message, do, also=also))
 
 
 def _counted(drafter: Drafter, model: Transformer) -> str:
@@ -51,9 +52,9 @@ def check_hours(spec: BudgetSpec, predicted: Estimate) -> None:
     what = ".".join(str(part) for part in pinned)
     message = (
         f"{what} and budget.{name} disagree: that compute takes {predicted.value:,.4g} accelerator-hours (80 % "
-        f"interval {predicted.low:,.4g} to {predicted.high:,.4g}), the budget is {given:,.4g}; keep one of them"
+        f"interval {predicted.low:,.4g} to {predicted.high:,.4g}), the budget is {given:,.4g}"
     )
-    raise ContradictionError(Problem(pinned, message, also=(("budget", name),)))
+    raise ContradictionError(Problem(pinned, message, "keep one of them", also=(("budget", name),)))
 
 
 def _fixes_compute(spec: BudgetSpec) -> Path | None:

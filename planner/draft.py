@@ -171,7 +171,8 @@ class Drafter:
             smallest = self.lattice[0]
             raise InfeasibleError(
                 f"the budget pays for {flops_per_token:.3g} FLOPs a token on data.tokens, less than the smallest model "
-                f"needs ({self.flops_per_token(smallest):.3g}); raise the budget or lower data.tokens"
+                f"needs ({self.flops_per_token(smallest):.3g})",
+                "raise the budget or lower data.tokens",
             )
         return fitting[-1]
 
@@ -195,8 +196,8 @@ class Drafter:
         best = int(np.argmin(cost))
         if not np.isfinite(cost[best]):
             raise InfeasibleError(
-                f"no model reaches a loss of {target:g} by {self.law_name}, whose irreducible loss is "
-                f"{self.law.E:.4f}; ask for a higher loss, for another law, or let go of model.params or data.tokens"
+                f"no model reaches a loss of {target:g} by {self.law_name}, whose irreducible loss is {self.law.E:.4f}",
+                "ask for a higher loss, for another law, or let go of model.params or data.tokens",
             )
         return self.draft(found[best], float(needed[best]), whole=math.ceil)
 
@@ -239,8 +240,8 @@ class Drafter:
         if clock.expected_s > seconds:
             raise InfeasibleError(
                 f"the budget pays for {seconds:.3g} s of wall-clock, one step takes {clock.step_time_s:.3g} s and its "
-                f"evaluation {clock.evaluated_s:.3g} s; raise the budget, or lower training.global_batch, "
-                "evaluation.batches or the model"
+                f"evaluation {clock.evaluated_s:.3g} s",
+                "raise the budget, or lower training.global_batch, evaluation.batches or the model",
             )
 
     def draft(self, candidate: Candidate, tokens: float, whole: Callable[[float], int] = math.floor) -> Draft:
@@ -252,7 +253,8 @@ class Drafter:
         if steps < 1:
             raise InfeasibleError(
                 f"the budget pays for {tokens:.3g} tokens, one step of {batch.sequences} sequences takes "
-                f"{batch.sequences * model.sequence:.3g}; raise the budget or lower training.global_batch"
+                f"{batch.sequences * model.sequence:.3g}",
+                "raise the budget or lower training.global_batch",
             )
         setting = self.setting(model, batches)
         found, time = self._layout(setting)

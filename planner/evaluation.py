@@ -81,8 +81,8 @@ def _chosen(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, l
 def _check_times(times: int) -> None:
     if times > MOST_TASK_STEPS:
         raise InfeasibleError(
-            f"evaluation: the tasks would be answered {times:,} times, and a plan holds at most {MOST_TASK_STEPS:,}; "
-            "raise evaluation.every or evaluation.every_steps"
+            f"evaluation: the tasks would be answered {times:,} times, and a plan holds at most {MOST_TASK_STEPS:,}",
+            "raise evaluation.every or evaluation.every_steps",
         )
 
 

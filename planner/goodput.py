@@ -179,8 +179,8 @@ class WallClock:
             raise InfeasibleError(
                 f"{self.spec.accelerators.count:,} {self.spec.accelerators.name} stop every {self.stops.between_s:.3g} "
                 f"s and take {self.stops.restart_s:.3g} s to restart: less than {_LEAST_GOODPUT:.0%} of the time would "
-                "get it anywhere; use fewer accelerators, another cluster.pricing or more cluster.spares, or set "
-                "cluster.goodput"
+                "get it anywhere",
+                "use fewer accelerators, another cluster.pricing or more cluster.spares, or set cluster.goodput",
             )
         return found
 

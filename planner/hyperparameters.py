@@ -71,8 +71,9 @@ def _all(point: Point) -> list[Choice]:
 
 def _gives_none(found: Choice, field: str, others: list[Choice]) -> ContradictionError:
     names = ", ".join(other.law for other in others)
-    message = f"{found.law} cannot choose {field}: {found.why_not}; give {field}, or another law ({names})"
-    return ContradictionError(Problem(("hyperparameter_law",), message, also=(tuple(field.split(".")),)))
+    message = f"{found.law} cannot choose {field}: {found.why_not}"
+    do = f"give {field}, or another law ({names})"
+    return ContradictionError(Problem(("hyperparameter_law",), message, do, also=(tuple(field.split(".")),)))
 
 
 def global_batch(spec: BudgetSpec, point: Point) -> Batch:

@@ -74,10 +74,8 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
     base, and what ``make_plan`` raises for the target.
     """
     if spec.continual is not None:
-        message = (
-            "a ladder's law is of models trained from new weights, and tells nothing of one from a base; leave it out"
-        )
-        raise ContradictionError(Problem(("continual",), message))
+        message = "a ladder's law is of models trained from new weights, and tells nothing of one from a base"
+        raise ContradictionError(Problem(("continual",), message, "leave it out"))
     target = make_plan(spec)
     before = known(spec.planning_law, own=isinstance(spec.law, NamedLaw))
     noise_sd, noise_source = noise(before.law.law, request.noise_sd)
@@ -116,7 +114,7 @@ def _designs(field: Field, asked: _Question, limits: Limits, whole: float) -> di
     """The optimal design and the usual ones, at equal cost and as many runs."""
     possible = field.possible(limits.budget)
     if not is_enough(possible, limits):
-        raise InfeasibleError(_too_little(field, limits, whole))
+        raise InfeasibleError(*_too_little(field, limits, whole))
     asks = (field.sizes, field.ratios, limits.budget, limits.runs)
     usual: dict[DesignName, Points] = {"isoflop": isoflop_curves(*asks), "grid": uniform_grid(*asks)}
     starts: list[range] = []
@@ -128,7 +126,7 @@ def _designs(field: Field, asked: _Question, limits: Limits, whole: float) -> di
     return {"optimal": possible.take(designer.best(limits, starts)), **usual}
 
 
-def _too_little(field: Field, limits: Limits, whole: float) -> str:
+def _too_little(field: Field, limits: Limits, whole: float) -> tuple[str, str]:
     """Why the share pays for no ladder, and the least that would, to about a tenth."""
     budget = limits.budget
     said = (
@@ -138,8 +136,8 @@ def _too_little(field: Field, limits: Limits, whole: float) -> str:
     while budget < whole:
         budget *= 1.1
         if budget < whole and is_enough(field.possible(budget), Limits(budget, limits.runs)):
-            return f"{said}; a share of {_rounded_up(budget / whole):.2g} would do, or fewer runs"
-    return f"{said}, and neither would all of it: the target is too small to need a ladder"
+            return said, f"a share of {_rounded_up(budget / whole):.2g} would do, or fewer runs"
+    return f"{said}, and neither would all of it", "the target is too small to need a ladder: train it at once"
 
 
 def _rounded_up(share: float) -> float:

@@ -56,7 +56,7 @@ def search(setting: Setting, pins: Layout, spec: BudgetSpec | None = None) -> Fo
     if not len(space.bounds.layouts):
         raise _no_layout(setting, pins, space, spec)
     if not len(space.costed.layouts):
-        raise InfeasibleError(no_memory(setting, pins, space))
+        raise InfeasibleError(*no_memory(setting, pins, space))
     options = [*_ranking(space.costed), *_out_of_memory(setting, space), *_rule_breakers(setting, space)]
     fitting = int((space.bounds.memory_bytes <= usable_memory(setting.machine)).sum())
     counts = (len(space.splits), len(space.bounds.layouts), fitting)
@@ -127,13 +127,15 @@ def _no_layout(setting: Setting, pins: Layout, space: Space, spec: BudgetSpec | 
     count = setting.machine.planned.count
     if not len(space.splits):
         return InfeasibleError(
-            f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers"
+            f"no TP × PP × CP × DP within the layout's pins makes {count} ranks of {setting.model.layers} layers",
+            "let go of one of them",
         )
     one = nearest_to_lawful(setting, pins, space).document(0)
     found = problems(setting, one, spec)
     return InfeasibleError(
         f"no layout of {count} ranks obeys every rule; the nearest, {one.label()}, fails because "
-        f"{' and '.join(problem.message for problem in found)}; {_what_would_divide(setting, pins)}",
+        f"{' and '.join(problem.message for problem in found)}",
+        _what_would_divide(setting, pins),
         tuple(problem for problem in found if spec is not None),
     )
 
@@ -164,7 +166,7 @@ def _what_would_divide(setting: Setting, pins: Layout) -> str:
     return f"change what the layout pins, or take {batch}"
 
 
-def no_memory(setting: Setting, pins: Layout, space: Space) -> str:
+def no_memory(setting: Setting, pins: Layout, space: Space) -> tuple[str, str]:
     """What the leanest layout needs, and on what it would fit."""
     order = np.argsort(space.bounds.memory_bytes, kind="stable")[:_CHUNK]
     variants = lawful(setting, recomputed(setting, pins, space.bounds.layouts.pick(order)))
@@ -174,8 +176,8 @@ def no_memory(setting: Setting, pins: Layout, space: Space) -> str:
     least = f"{memory[i] / 1e9:.1f} GB a rank ({variants.document(i).label()})"
     return (
         f"the model does not fit: the leanest layout of {count} x {setting.machine.planned.accelerator} needs {least}, "
-        f"{room / 1e9:.1f} GB are usable; {_what_would_fit(setting, pins)}"
-    )
+        f"{room / 1e9:.1f} GB are usable"
+    ), _what_would_fit(setting, pins)
 
 
 def _what_would_fit(setting: Setting, pins: Layout) -> str:

@@ -24,7 +24,7 @@ def planned_lora(spec: BudgetSpec, model: Architecture) -> PlannedLora | None:
     sides = [min(matrix.outputs, matrix.inputs) for matrix in adapters.matrices(model)]
     if asked.rank >= min(sides):
         message = f"a rank of {asked.rank} is not low: the narrowest matrix that is adapted has rank {min(sides)}"
-        raise ContradictionError(Problem(_RANK, message, also=(("model",),)))
+        raise ContradictionError(Problem(_RANK, message, f"give at most {min(sides) - 1}", also=(("model",),)))
     return PlannedLora(
         rank=asked.rank,
         alpha=asked.alpha or 2.0 * asked.rank,

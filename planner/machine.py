@@ -46,10 +46,9 @@ def allowed_precisions(spec: BudgetSpec) -> tuple[Precision, ...]:
         fitted = catalog.step_family(accelerator.step_family).matmul
         return tuple(p for p in peaks if p in fitted and (p != "fp32" or automatic == "fp32"))
     if asked not in peaks:
-        message = (
-            f"training.precision is {asked}, for which {spec.accelerators.name} has no peak; it has {', '.join(peaks)}"
-        )
-        raise ContradictionError(Problem(("training", "precision"), message, also=(("cluster", "accelerators"),)))
+        message = f"training.precision is {asked}, for which {spec.accelerators.name} has no peak"
+        also = (("cluster", "accelerators"),)
+        raise ContradictionError(Problem(("training", "precision"), message, f"it has {', '.join(peaks)}", also=also))
     return (asked,)
 
 
@@ -79,20 +78,19 @@ def _calibration(spec: BudgetSpec, precision: Precision) -> Calibration | None:
     found, name = spec.cluster.calibration, spec.accelerators.name
     if found is None:
         return None
-    wrong = ""
+    wrong = do = ""
     if (found.accelerator, found.precision) != (name, precision):
-        wrong = (
-            f"was measured on {found.accelerator} in {found.precision}, and this run is on {name} in {precision}; "
-            "calibrate there, or leave it out"
-        )
+        wrong = f"was measured on {found.accelerator} in {found.precision}, and this run is on {name} in {precision}"
+        do = "calibrate there, or leave it out"
     elif not _fits(found, catalog.step_family(catalog.accelerator(name).step_family)):
         wrong = (
             f"by sixnd {found.sixnd_version} holds constants that this step-time model does not have, or values they "
-            "cannot take; calibrate anew"
+            "cannot take"
         )
+        do = "calibrate anew"
     if wrong:
-        message = f"cluster.calibration {wrong}"
-        raise ContradictionError(Problem(("cluster", "calibration"), message, also=(("cluster", "accelerators"),)))
+        message, also = f"cluster.calibration {wrong}", (("cluster", "accelerators"),)
+        raise ContradictionError(Problem(("cluster", "calibration"), message, do, also=also))
     return found
 
 

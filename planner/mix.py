@@ -167,11 +167,16 @@ def check_epochs(spec: BudgetSpec, data: PlannedData) -> None:
     ]
     most = min(limit * unique / s.weight for _, s, unique, _ in told)
     needed = max(epochs for *_, epochs in over)
-    message = (
-        f"this mix needs more tokens than there are within data.max_epochs {limit:g}:\n" + "\n".join(lines) + "\n"
-        f"Feasible with data.tokens of at most {most:.4g} (a larger model, or a smaller budget), with max_epochs of at "
+    message = f"this mix needs more tokens than there are within data.max_epochs {limit:g}:\n" + "\n".join(lines)
+    do = (
+        f"feasible with data.tokens of at most {most:.4g} (a larger model, or a smaller budget), with max_epochs of at "
         f"least {needed:.4g}, with those unique tokens, or with those shares"
     )
-    problems = [Problem(("data", "max_epochs"), f"at most {limit:g} epochs of each source")]
-    problems += [Problem(("data", "sources", i), f"{s.name} is read {epochs:.3g} times") for i, s, _, epochs in over]
-    raise InfeasibleError(message, tuple(problems))
+    problems = [
+        Problem(("data", "max_epochs"), f"at most {limit:g} epochs of each source", f"raise it to {needed:.4g}")
+    ]
+    problems += [
+        Problem(("data", "sources", i), f"{s.name} is read {epochs:.3g} times", "lower its weight, or add text")
+        for i, s, _, epochs in over
+    ]
+    raise InfeasibleError(message, do, tuple(problems))

@@ -51,7 +51,8 @@ def _within(law: RoutedMoeLaw, params: float, experts: float) -> None:
         raise InfeasibleError(
             f"the law of routed experts was fitted from {low:.3g} to {high:.3g} parameters and up to "
             f"{law.largest_experts:g} experts; {params:.3g} parameters with {experts:g} experts lie outside, where it "
-            "is known to be wrong: ask inside that range"
+            "is known to be wrong",
+            "ask inside that range",
         )
 
 
@@ -59,7 +60,8 @@ def granular_surface(law: GranularMoeLaw, granularity: float) -> Surface:
     """The loss surface over total N and D at one granularity (Krajewski et al. 2024, eq. 9)."""
     if not 1 <= granularity <= law.largest_granularity:
         raise InfeasibleError(
-            f"granularity {granularity:g} lies outside what the law was fitted on (1 to {law.largest_granularity:g})"
+            f"granularity {granularity:g} lies outside what the law was fitted on (1 to {law.largest_granularity:g})",
+            "ask inside that range",
         )
     return Surface(law.c, law.g / granularity**law.gamma + law.a, law.b, law.alpha, law.beta)
 

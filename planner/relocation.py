@@ -78,6 +78,6 @@ def _check_vocabulary(plan: Plan, made: Plan) -> None:
     rows, ranks = plan.model.padded_vocab_size, made.layout.tensor
     if rows % ranks:
         raise InfeasibleError(
-            f"the run's vocabulary is padded to {rows:,} rows, which {ranks} tensor-parallel ranks cannot share; pin "
-            "layout.tensor to a degree that divides it"
+            f"the run's vocabulary is padded to {rows:,} rows, which {ranks} tensor-parallel ranks cannot share",
+            "pin layout.tensor to a degree that divides it",
         )

@@ -50,7 +50,9 @@ def problems(setting: Setting, layout: PlannedLayout, spec: BudgetSpec | None = 
 
 def _problem(rule: Rule, message: str, spec: BudgetSpec | None) -> Problem:
     path = place(rule, spec)
-    return Problem(path, message, also=tuple(other for other in rule.paths if other != path))
+    given = spec is not None and _given(spec, path)
+    do = f"{'leave' if given else 'change'} {'.'.join(map(str, path))}{' to the planner' if given else ''}"
+    return Problem(path, message, do, also=tuple(other for other in rule.paths if other != path))
 
 
 def place(rule: Rule, spec: BudgetSpec | None) -> Path:

@@ -48,7 +48,7 @@ def why_not(facts: Facts, text: str, pins: Layout) -> Explanation:
     if not len(space.bounds.layouts):
         return Explanation(text, "breaks a rule", False, _broken(facts, setting, pins, space))
     if not len(space.costed.layouts):
-        step = Step("memory", no_memory(setting, pins, space), "does not fit", "planner/memory.py")
+        step = Step("memory", "; ".join(no_memory(setting, pins, space)), "does not fit", "planner/memory.py")
         return Explanation(text, "does not fit", False, [_counted(space), step])
     best, chosen = space.costed.pick([0]), facts.plan.layout
     found = best.layouts.document(0)

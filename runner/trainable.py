@@ -10,7 +10,8 @@ def check_trainable(plan: Plan) -> None:
     if reasons:
         raise UntrainablePlanError(
             f"`sixnd run` does not train this plan: {'; '.join(reasons)}. It trains dense models of model.shape in "
-            "FP32, BF16 or FP8; other plans are for paper, or for the program that they were made for"
+            "FP32, BF16 or FP8",
+            "change that in the spec and plan anew; other plans are for paper, or for the program they were made for",
         )
 
 

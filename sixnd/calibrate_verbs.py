@@ -104,8 +104,8 @@ def _machine(spec: "BudgetSpec", plan: "Plan | None", document: Path) -> "Machin
             return machine_of(spec, plan.training.precision)
         allowed = allowed_precisions(spec)
         if len(allowed) > 1:
-            message = f"a calibration is of one precision; set training.precision to one of {', '.join(allowed)}"
-            raise ContradictionError(Problem(("training", "precision"), message))
+            do = f"set training.precision to one of {', '.join(allowed)}"
+            raise ContradictionError(Problem(("training", "precision"), "a calibration is of one precision", do))
         return machine_of(spec)
     except ContradictionError as error:
         raise located(error, document) from error
@@ -162,8 +162,9 @@ def _refuse_open(spec: "BudgetSpec", plan: "Plan", document: Path) -> None:
     still += ["training.global_batch"] if spec.training.global_batch is None else []
     still += ["model.shape or model.family"] if spec.model.shape is None and spec.model.family is None else []
     if still:
-        message = f"a log is of one run, and this spec leaves open {', '.join(still)}; pin that, or give the run's plan"
-        raise located(ContradictionError(Problem(("version",), message)), document)
+        message = f"a log is of one run, and this spec leaves open {', '.join(still)}"
+        problem = Problem(("version",), message, "pin that, or give the run's plan")
+        raise located(ContradictionError(problem), document)
 
 
 def _refuse_other_machine(plan: "Plan", document: Path, machine: "Machine", key: str) -> None:
@@ -174,7 +175,8 @@ def _refuse_other_machine(plan: "Plan", document: Path, machine: "Machine", key:
     there = (plan.cluster.accelerator, plan.training.precision)
     if here != there:
         message = f"ran on {there[0]} in {there[1]}, and what is calibrated is {here[0]} in {here[1]}"
-        raise located(ContradictionError(Problem(("cluster", key), message)), document)
+        problem = Problem(("cluster", key), message, "calibrate each machine and precision of its own")
+        raise located(ContradictionError(problem), document)
 
 
 def _of_run(folder: Path, machine: "Machine") -> "Measurement":
@@ -198,7 +200,8 @@ def _of_run(folder: Path, machine: "Machine") -> "Measurement":
     if not steps:
         of = " of the full batch" if batches.stages else ""
         message = f"no step{of} after the first {_WARM_UP_STEPS} of a start, which are warm-up"
-        raise InvalidDocumentError(str(folder / "record.jsonl"), [Problem((), message)])
+        problem = Problem((), message, "name a run that took more steps")
+        raise InvalidDocumentError(str(folder / "record.jsonl"), [problem])
     hosts = sorted({launch.host for launch in record.of(Launch)})
     return Measurement(plan, f"{folder} ({', '.join(hosts)})", tuple(steps))
 

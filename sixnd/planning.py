@@ -41,7 +41,7 @@ def refuse_edited(plan: Plan, file: Path) -> None:
     except SixndError:
         anew = {}
     if anew != plan.plain():
-        raise StalePlanError(f"{file}: it says other than what its spec leads to; plan the spec anew")
+        raise StalePlanError(f"{file}: it says other than what its spec leads to", "plan the spec anew")
 
 
 def plan_going_on(folder: Path, document: Path, changes: Sequence[str] = ()) -> Plan:
@@ -60,8 +60,8 @@ def plan_going_on(folder: Path, document: Path, changes: Sequence[str] = ()) -> 
     refuse_stale(found, str(document))
     if (found.name, found.fingerprint()) != (before.name, before.fingerprint()):
         raise SixndError(
-            f"{document} plans another model or another training than the run in {folder}; to go on with that run on "
-            "other machines, give a spec of them"
+            f"{document} plans another model or another training than the run in {folder}",
+            "to go on with that run on other machines, give a spec of them",
         )
     return found
 

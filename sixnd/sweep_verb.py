@@ -132,7 +132,7 @@ def _planned(spec: Path, axes: Sequence[tuple[str, list[str]]], changes: Sequenc
             points.append(Point(values, "", {}, str(error).splitlines()[0]))
         except InvalidDocumentError as error:
             mistakes.append(error)
-            points.append(Point(values, "", {}, error.problems[0].message))
+            points.append(Point(values, "", {}, error.problems[0].sentence))
     if len(mistakes) == count:
         raise mistakes[0]
     return points

@@ -19,14 +19,12 @@ def _unread(data: Data) -> list[Problem]:
     """Sources of weight 0 that annealing does not read either, and a main phase without any."""
     weights = [source.weight for source in data.sources]
     if not any(weight is None or weight for weight in weights):
-        message = "every source has weight 0, so the main phase would read nothing; give one a weight"
-        return [Problem(("data", "sources", len(weights) - 1, "weight"), message)]
-    message = (
-        "weight 0 is for a source that annealing alone reads, and it does not read this one; give it a weight, or name "
-        "it in data.anneal.weights"
-    )
+        message = "every source has weight 0, so the main phase would read nothing"
+        return [Problem(("data", "sources", len(weights) - 1, "weight"), message, "give one a weight")]
+    message = "weight 0 is for a source that annealing alone reads, and it does not read this one"
+    do = "give it a weight, or name it in data.anneal.weights"
     return [
-        Problem(("data", "sources", i, "weight"), message, also=(() if data.anneal is None else (_PLACE,)))
+        Problem(("data", "sources", i, "weight"), message, do, also=(() if data.anneal is None else (_PLACE,)))
         for i, source in enumerate(data.sources)
         if source.weight == 0 and not _is_annealed(data, source)
     ]
@@ -48,8 +46,8 @@ def _blend(data: Data) -> list[Problem]:
     if anneal is None:
         return []
     if anneal.mix is not None and anneal.weights is not None:
-        message = "mix and weights both decide the blend of annealing; keep one of them"
-        return [Problem((*_PLACE, "mix"), message, also=((*_PLACE, "weights"),))]
+        message = "mix and weights both decide the blend of annealing"
+        return [Problem((*_PLACE, "mix"), message, "keep one of them", also=((*_PLACE, "weights"),))]
     if anneal.weights is not None:
         return _weights(data, anneal.weights)
     return _mix(data, anneal.mix) if anneal.mix is not None else _default(data)
@@ -61,10 +59,10 @@ def _weights(data: Data, weights: dict[str, float]) -> list[Problem]:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1, 0.4)
             hint = f"did you mean '{near[0]}'?" if near else f"the sources are {', '.join(known)}"
-            problems.append(Problem((*_PLACE, "weights", name), f"no source is named '{name}'; {hint}"))
+            problems.append(Problem((*_PLACE, "weights", name), f"no source is named '{name}'", hint))
     if not sum(weights.values()):
-        message = "these weights sum to 0, so annealing would read nothing; give one source a weight"
-        problems.append(Problem((*_PLACE, "weights"), message))
+        message = "these weights sum to 0, so annealing would read nothing"
+        problems.append(Problem((*_PLACE, "weights"), message, "give one source a weight"))
     return problems
 
 
@@ -73,10 +71,10 @@ def _mix(data: Data, name: str) -> list[Problem]:
     if any(mix.domain_of(source.name, source.kind) is not None for source in data.sources):
         return []
     message = (
-        f"no source is of a kind that mix {name} has ({', '.join(mix.weights())}), so annealing would read nothing; "
-        "say kind at the sources, or give weights"
+        f"no source is of a kind that mix {name} has ({', '.join(mix.weights())}), so annealing would read nothing"
     )
-    return [Problem((*_PLACE, "mix"), message, also=(("data", "sources"),))]
+    do = "say kind at the sources, or give weights"
+    return [Problem((*_PLACE, "mix"), message, do, also=(("data", "sources"),))]
 
 
 def _default(data: Data) -> list[Problem]:
@@ -84,6 +82,7 @@ def _default(data: Data) -> list[Problem]:
         return []
     message = (
         f"without mix and weights annealing reads more of kind {', '.join(UPWEIGHTED_KINDS)}, and no source says that "
-        "it is of one; say kind at the sources, or give annealing a mix or weights"
+        "it is of one"
     )
-    return [Problem(_PLACE, message, also=(("data", "sources"),))]
+    do = "say kind at the sources, or give annealing a mix or weights"
+    return [Problem(_PLACE, message, do, also=(("data", "sources"),))]

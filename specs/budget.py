@@ -12,6 +12,7 @@ from sixnd.specs.checkpoint_policy import Checkpoints
 from sixnd.specs.continual import Continual
 from sixnd.specs.data_stages import Stages, checked, checked_across
 from sixnd.specs.document import Document, Name
+from sixnd.specs.errors import SixndError
 from sixnd.specs.evaluation import Evaluation
 from sixnd.specs.launch import Launch
 from sixnd.specs.laws import LAW_FILES, NamedLaw
@@ -110,7 +111,9 @@ class Cluster(Document):
     @classmethod
     def _calibration_is_a_file(cls, value: object) -> object:
         if isinstance(value, str):
-            raise ValueError("name a file that `sixnd calibrate` wrote, ending in .yaml")
+            raise SixndError(
+                f"'{value}' is no calibration", "name a file that `sixnd calibrate` wrote, ending in .yaml"
+            )
         return value
 
     @field_validator("accelerators")
@@ -282,7 +285,9 @@ class Data(Document):
     @classmethod
     def _prepared_is_a_file(cls, value: object) -> object:
         if isinstance(value, str):
-            raise ValueError("name a file that `sixnd data prepare` wrote, ending in .yaml")
+            raise SixndError(
+                f"'{value}' is no preparation", "name a file that `sixnd data prepare` wrote, ending in .yaml"
+            )
         return value
 
     @field_validator("mix")
@@ -291,7 +296,7 @@ class Data(Document):
         if not isinstance(value, str) or value in MIX_RULES:
             return value
         if value.endswith(LAW_FILES):
-            raise ValueError("name a file that `sixnd fit --mix` wrote")
+            raise SixndError(f"'{value}' is no fitted mix", "name a file that `sixnd fit --mix` wrote")
         return catalog.checked_mix(value)
 
 
@@ -353,21 +358,25 @@ class Training(Document):
     @classmethod
     def _muon_cannot_be_built(cls, value: object) -> object:
         if isinstance(value, str) and value.lower() == "muon":
-            raise ValueError(
+            raise SixndError(
                 "muon is not trained: Megatron-core 0.16.1 builds it on the package emerging-optimizers, whose one "
-                "published version (0.3.0) has other arguments than it passes; take adamw (docs/training.md)"
+                "published version (0.3.0) has other arguments than it passes",
+                "take adamw (docs/training.md)",
             )
         return value
 
     @model_validator(mode="after")
     def _mup_has_its_base(self) -> "Training":
         if self.parametrization == "mup" and (self.mup_base_width is None or self.learning_rate is None):
-            raise ValueError(
-                "parametrization mup carries a tuned learning rate to another width: it needs learning_rate and "
-                "mup_base_width, the width at which it was tuned"
+            raise SixndError(
+                "parametrization mup carries a tuned learning rate to another width",
+                "give learning_rate and mup_base_width, the width at which it was tuned",
             )
         if self.parametrization == "standard" and (self.mup_base_width or self.mup_base_head_dim):
-            raise ValueError("mup_base_width and mup_base_head_dim mean nothing without 'parametrization: mup'")
+            raise SixndError(
+                "mup_base_width and mup_base_head_dim mean nothing without 'parametrization: mup'",
+                "say that, or leave them out",
+            )
         return self
 
 

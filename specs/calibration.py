@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sixnd.specs.document import Document, Name
+from sixnd.specs.errors import SixndError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -80,7 +81,9 @@ class Calibration(Document):
     @model_validator(mode="after")
     def _covariance_fits(self) -> "Calibration":
         if [len(row) for row in self.log_covariance] != list(range(1, len(self.constants) + 1)):
-            raise ValueError("log_covariance must be the lower triangle over constants: rows of 1, 2, 3, … entries")
+            what = "log_covariance is not the lower triangle over constants: rows of 1, 2, 3, … entries"
+            raise SixndError(what, "calibrate anew")
         if any(row[-1] <= 0 for row in self.log_covariance):
-            raise ValueError("log_covariance has a variance (last entry of a row) that is not positive")
+            what = "log_covariance has a variance (last entry of a row) that is not positive"
+            raise SixndError(what, "calibrate anew")
         return self

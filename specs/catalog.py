@@ -66,7 +66,7 @@ class Accelerator(Device):
     @model_validator(mode="after")
     def _goodput_is_known(self) -> "Accelerator":
         if (self.goodput is None) == (self.reliability is None):
-            raise ValueError("an accelerator has either a reliability or a share of goodput")
+            raise SixndError("an accelerator has either a reliability or a share of goodput", "give one of the two")
         return self
 
     @property
@@ -153,7 +153,7 @@ class SourceRecipe(Document):
     def _archive_is_pinned(self) -> Self:
         archive = self.kind not in ("stdlib-code", "installed-docs")
         if archive and not (self.requirement and self.sha256):
-            raise ValueError("an archive needs `requirement` and `sha256`")
+            raise SixndError("an archive needs `requirement` and `sha256`", "give both")
         return self
 
 
@@ -231,7 +231,7 @@ def _checked(kind: str, name: str, known: list[str]) -> str:
         return name
     near = difflib.get_close_matches(name, known, 1, 0.4)
     hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-    raise SixndError(f"'{name}' is not in the catalog of {kind}; {hint}")
+    raise SixndError(f"'{name}' is not in the catalog of {kind}", hint)
 
 
 def _entry(kind: str, name: str) -> Document:
@@ -281,8 +281,8 @@ def planning_law(name: str) -> NamedLaw:
     if not isinstance(found, SurfaceLaw) or not found.gives_intervals:
         lacks = "an interval" if isinstance(found, SurfaceLaw) else "the loss of any N and D with an interval"
         raise SixndError(
-            f"'{name}' does not give {lacks}, which a plan needs; it is compared in the plan's table of laws. "
-            f"Plan by one of {', '.join(planning_laws())}, or by a law of your own (`sixnd fit`)"
+            f"'{name}' does not give {lacks}, which a plan needs; it is compared in the plan's table of laws",
+            f"plan by one of {', '.join(planning_laws())}, or by a law of your own (`sixnd fit`)",
         )
     return NamedLaw(name=name, law=found)
 

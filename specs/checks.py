@@ -42,8 +42,8 @@ def _tokenizer_fits(spec: BudgetSpec) -> list[Problem]:
     trained, entries = spec.data.tokenizer.trained, spec.model.vocab_size
     if trained is None or entries is None or entries == trained.vocab_size:
         return []
-    message = f"vocab_size is {entries:,} here, and the tokenizer has {trained.vocab_size:,} entries; make it auto"
-    return [Problem(("model", "vocab_size"), message, also=(("data", "tokenizer", "file"),))]
+    message = f"vocab_size is {entries:,} here, and the tokenizer has {trained.vocab_size:,} entries"
+    return [Problem(("model", "vocab_size"), message, "make it auto", also=(("data", "tokenizer", "file"),))]
 
 
 def price_usd_per_hour(spec: BudgetSpec) -> float:
@@ -73,15 +73,15 @@ def accelerator_hours_given(spec: BudgetSpec) -> dict[str, float]:
 def _budget_given(spec: BudgetSpec) -> list[Problem]:
     budget = spec.budget
     if budget.money is not None and price_usd_per_hour(spec) <= 0:
-        message = "a budget in money needs a price: set cluster.price_usd_per_accelerator_hour"
-        return [Problem(("budget", "money"), message, also=(("cluster",),))]
+        message, do = "a budget in money needs a price", "set cluster.price_usd_per_accelerator_hour"
+        return [Problem(("budget", "money"), message, do, also=(("cluster",),))]
     given = (budget.compute, budget.accelerator_hours, budget.money, budget.time, budget.loss)
     if all(value is None for value in given):
-        message = "give the budget as one of compute, accelerator_hours, money, time, or ask for a loss"
-        return [Problem(("budget",), message)]
+        do = "give it as one of compute, accelerator_hours, money, time, or ask for a loss"
+        return [Problem(("budget",), "the budget is empty", do)]
     if budget.compute is not None and budget.loss is not None:
-        message = "compute and loss both decide how much is spent; keep one of them"
-        return [Problem(("budget", "loss"), message, also=(("budget", "compute"),))]
+        message = "compute and loss both decide how much is spent"
+        return [Problem(("budget", "loss"), message, "keep one of them", also=(("budget", "compute"),))]
     return []
 
 
@@ -91,15 +91,12 @@ def _contract(spec: BudgetSpec) -> list[Problem]:
     accelerator, name = catalog.accelerator(spec.accelerators.name), spec.accelerators.name
     path: Path = ("cluster", "pricing")
     if cluster.price_usd_per_accelerator_hour is None and accelerator.price.offer(cluster.pricing) is None:
-        message = (
-            f"the catalog has no {cluster.pricing} price of {name}; set cluster.price_usd_per_accelerator_hour, or "
-            "leave pricing out"
-        )
-        problems.append(Problem(path, message))
+        message = f"the catalog has no {cluster.pricing} price of {name}"
+        problems.append(Problem(path, message, "set cluster.price_usd_per_accelerator_hour, or leave pricing out"))
     known = accelerator.reliability is not None and accelerator.reliability.spot_hours_between_interruptions is not None
     if cluster.pricing == "spot" and cluster.goodput is None and not known:
-        message = f"the catalog does not know how often spot {name} is interrupted; set cluster.goodput"
-        problems.append(Problem(path, message))
+        message = f"the catalog does not know how often spot {name} is interrupted"
+        problems.append(Problem(path, message, "set cluster.goodput"))
     return problems
 
 
@@ -113,7 +110,8 @@ def _failures(spec: BudgetSpec) -> list[Problem]:
         return []
     why = "cluster.goodput is set" if known else f"the catalog knows no failures of {spec.accelerators.name}"
     given = [name for name in _FAILURES if getattr(cluster, name)]
-    return [Problem(("cluster", name), f"{name} changes nothing where {why}; leave one of them out") for name in given]
+    do = "leave one of them out" if known else "leave it out, or say what you know as cluster.goodput"
+    return [Problem(("cluster", name), f"{name} changes nothing where {why}", do) for name in given]
 
 
 def _budget_agrees(spec: BudgetSpec) -> list[Problem]:
@@ -123,10 +121,10 @@ def _budget_agrees(spec: BudgetSpec) -> list[Problem]:
         if abs(one - other) > _TOLERANCE * max(one, other):
             message = (
                 f"budget.{name} ({one:,.6g} accelerator-hours) and budget.{other_name} ({other:,.6g} "
-                "accelerator-hours) disagree; keep one of them"
+                "accelerator-hours) disagree"
             )
             also: tuple[Path, ...] = (("budget", name), ("cluster",))
-            problems.append(Problem(("budget", other_name), message, also=also))
+            problems.append(Problem(("budget", other_name), message, "keep one of them", also=also))
     return problems + _compute_is_possible(spec, hours)
 
 
@@ -144,7 +142,8 @@ def _compute_is_possible(spec: BudgetSpec, hours: dict[str, float]) -> list[Prob
         f"budget.compute ({spec.budget.compute:.4g} FLOPs) and budget.{name} ({given:,.6g} accelerator-hours) "
         f"disagree: that needs {spec.budget.compute / possible:.0%} of the peak of {spec.accelerators.name}"
     )
-    return [Problem(("budget", "compute"), message, also=(("budget", name), ("cluster",)))]
+    do = f"keep one of them, or give at most {possible:.3g} FLOPs"
+    return [Problem(("budget", "compute"), message, do, also=(("budget", name), ("cluster",)))]
 
 
 def _model_consistent(spec: BudgetSpec) -> list[Problem]:
@@ -152,9 +151,9 @@ def _model_consistent(spec: BudgetSpec) -> list[Problem]:
     model = spec.model
     deciding = model.decided_by
     if len(deciding) > 1:
-        message = f"{' and '.join(deciding)} each decide the model; keep one of them"
+        message = f"{' and '.join(deciding)} each decide the model"
         others: tuple[Path, ...] = tuple(("model", name) for name in deciding[1:])
-        problems.append(Problem(("model", deciding[0]), message, also=others))
+        problems.append(Problem(("model", deciding[0]), message, "keep one of them", also=others))
     return problems
 
 
@@ -168,13 +167,15 @@ def _shape_divides(spec: BudgetSpec) -> list[Problem]:
         if total % divisor:
             message = f"{whole} ({total}) must be a multiple of {part} ({divisor})"
             path: Path = ("model", "shape", part)
-            problems.append(Problem(path, message, also=(("model", "shape", whole),)))
+            do = f"give a {whole} that is one, e.g. {total - total % divisor or divisor}, or another {part}"
+            problems.append(Problem(path, message, do, also=(("model", "shape", whole),)))
 
     need("hidden", "heads")
     need("heads", "kv_heads")
     if shape.hidden % shape.heads == 0 and (shape.hidden // shape.heads) % 2:
         message = f"hidden / heads is {shape.hidden // shape.heads}; rotary positions need an even head dimension"
-        problems.append(Problem(("model", "shape", "heads"), message, also=(("model", "shape", "hidden"),)))
+        do = "give half as many heads, or twice the hidden"
+        problems.append(Problem(("model", "shape", "heads"), message, do, also=(("model", "shape", "hidden"),)))
     return problems
 
 
@@ -189,20 +190,24 @@ def _layout_fits(spec: BudgetSpec) -> list[Problem]:
     also: tuple[Path, ...] = (*(("layout", name) for name in pinned), ("cluster", "accelerators"))
     path: Path = ("layout", next(iter(pinned), "tensor"))
     if len(pinned) == len(given) and product != count:
-        return [Problem(path, f"{words} makes {product} ranks, but the cluster has {count}", also=also)]
+        message, do = f"{words} makes {product} ranks, but the cluster has {count}", "leave one of them to the planner"
+        return [Problem(path, message, do, also=also)]
     if pinned and count % product:
-        return [Problem(path, f"{words} = {product} does not divide the cluster's {count} ranks", also=also)]
+        message = f"{words} = {product} does not divide the cluster's {count} ranks"
+        return [Problem(path, message, f"give degrees whose product divides {count}", also=also)]
     return _layout_rules(spec)
 
 
 def _layout_rules(spec: BudgetSpec) -> list[Problem]:
     layout, problems = spec.layout, []
     if layout.sequence_parallel and layout.tensor == 1:
-        message = "sequence_parallel needs tensor above 1: it splits the sequence over the tensor-parallel ranks"
-        problems.append(Problem(("layout", "sequence_parallel"), message, also=(("layout", "tensor"),)))
+        message = "sequence_parallel splits the sequence over the tensor-parallel ranks, and tensor is 1"
+        do = "raise tensor, or leave sequence_parallel out"
+        problems.append(Problem(("layout", "sequence_parallel"), message, do, also=(("layout", "tensor"),)))
     if (layout.virtual_pipeline or 1) > 1 and layout.pipeline == 1:
-        message = "virtual_pipeline above 1 needs pipeline above 1: there is no bubble to shrink"
-        problems.append(Problem(("layout", "virtual_pipeline"), message, also=(("layout", "pipeline"),)))
+        message = "virtual_pipeline above 1 shrinks a pipeline's bubble, and pipeline 1 has none"
+        do = "raise pipeline, or leave virtual_pipeline out"
+        problems.append(Problem(("layout", "virtual_pipeline"), message, do, also=(("layout", "pipeline"),)))
     return problems
 
 
@@ -210,11 +215,11 @@ def _sources(spec: BudgetSpec) -> list[Problem]:
     problems, seen = [], dict[str, int]()
     for i, source in enumerate(spec.data.sources):
         if source.recipe and source.path:
-            message = f"source '{source.name}' has both a recipe and a path; keep one of them"
-            problems.append(Problem(("data", "sources", i, "recipe"), message))
+            message = f"source '{source.name}' has both a recipe and a path"
+            problems.append(Problem(("data", "sources", i, "recipe"), message, "keep one of them"))
         if source.name in seen:
             message = f"two sources are named '{source.name}' (the other is number {seen[source.name] + 1})"
-            problems.append(Problem(("data", "sources", i, "name"), message))
+            problems.append(Problem(("data", "sources", i, "name"), message, "give one of them another name"))
         seen.setdefault(source.name, i)
     return problems
 
@@ -223,4 +228,4 @@ def _inference(spec: BudgetSpec) -> list[Problem]:
     served = spec.inference
     if served is None or served.input_tokens is not None or served.output_tokens is not None:
         return []
-    return [Problem(("inference",), "say how much will be served: input_tokens, output_tokens, or both")]
+    return [Problem(("inference",), "how much will be served is not said", "give input_tokens, output_tokens, or both")]

@@ -33,7 +33,7 @@ def _share(value: Any) -> Any:
     try:
         return float(number + rest.strip()) / (100 if "%" in value else 1)
     except ValueError:
-        raise ValueError(f"'{value}' is not a share; write it like '0.38' or '38 %'") from None
+        raise SixndError(f"'{value}' is not a share", "write it like '0.38' or '38 %'") from None
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -95,16 +95,17 @@ class Claim(Document):
     @model_validator(mode="after")
     def _one_accelerator(self) -> "Claim":
         if self.accelerators is not None and self.accelerator not in (None, self.accelerators.name):
-            raise ValueError(
-                f"accelerators ({self.accelerators}) and accelerator ({self.accelerator}) disagree; keep one of them"
+            raise SixndError(
+                f"accelerators ({self.accelerators}) and accelerator ({self.accelerator}) disagree", "keep one of them"
             )
         return self
 
     @model_validator(mode="after")
     def _active_within_total(self) -> "Claim":
         if self.active_params and self.params and self.active_params > self.params:
-            raise ValueError(
-                f"active_params ({self.active_params:.4g}) exceed params ({self.params:.4g}), of which they are part"
+            raise SixndError(
+                f"active_params ({self.active_params:.4g}) exceed params ({self.params:.4g}), of which they are part",
+                "lower one or raise the other",
             )
         return self
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sixnd.specs.document import Document, Name
+from sixnd.specs.errors import SixndError
 from sixnd.specs.lora import Lora, PlannedLora
 
 Count = Annotated[int, Field(ge=1)]
@@ -18,7 +19,7 @@ def _read_percentage(value: Any) -> Any:
     try:
         return float(value.strip()[:-1]) / 100
     except ValueError as error:
-        raise ValueError("expected a share, e.g. `5%` or `0.05`") from error
+        raise SixndError(f"{value!r} is no share", "write one like `5%` or `0.05`") from error
 
 
 Percentage = Annotated[

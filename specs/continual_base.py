@@ -22,7 +22,9 @@ def with_base(marked: Marked) -> list[Problem]:
     try:
         base, folder = read_base(Path(marked.file).parent / asked["base"])
     except (SixndError, OSError) as error:
-        unread = marked.problem(("continual", "base"), f"continual.base: {' '.join(str(error).split())}")
+        said, do = (error.said, error.do) if isinstance(error, SixndError) else (str(error), "")
+        message = f"continual.base: {' '.join(said.split())}"
+        unread = marked.problem(("continual", "base"), message, do or "name another base, or mend this one")
         del marked.data["continual"]  # what is said of a base that was not read cannot be judged
         return [*problems, unread]
     asked["origin"] = base.origin.plain()
@@ -42,8 +44,8 @@ def _decided_otherwise(marked: Marked) -> list[Problem]:
     model, data = marked.data.get("model"), marked.data.get("data")
     paths: list[DocPath] = [("model", name) for name in _OF_THE_BASE if isinstance(model, dict) and name in model]
     paths += [("data", "tokenizer")] if isinstance(data, dict) and "tokenizer" in data else []
-    told = "is that of continual.base; leave it out"
-    return [marked.problem(path, f"{'.'.join(map(str, path))} {told}") for path in paths]
+    told = "is that of continual.base"
+    return [marked.problem(path, f"{'.'.join(map(str, path))} {told}", "leave it out") for path in paths]
 
 
 def _take_model(spec: dict[str, Any], base: Base) -> None:
@@ -63,11 +65,9 @@ def _take_sources(
     problems, taken = [], [source.get("name") for source in sources if isinstance(source, dict)]
     for source in found:
         if source.name in taken:
-            message = (
-                f"source '{source.name}' is one of the base's too; to replay this text in its place, name it under "
-                "continual.general, else give it another name"
-            )
-            problems.append(marked.problem(("data", "sources", taken.index(source.name), "name"), message))
+            message = f"source '{source.name}' is one of the base's too"
+            do = "to replay this text in its place, name it under continual.general, else give it another name"
+            problems.append(marked.problem(("data", "sources", taken.index(source.name), "name"), message, do))
     sources += [{"name": s.name, "weight": s.weight, "unique_tokens": float(s.tokens)} for s in found]
     asked["general"] = [source.name for source in found]
     return problems

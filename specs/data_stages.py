@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from sixnd.specs import catalog
 from sixnd.specs.document import Document
 from sixnd.specs.errors import SixndError
+from sixnd.specs.mistakes import mistake
 from sixnd.specs.text_filters import CorpusStageSettings, Decontaminate, Perplexity, StageSettings
 
 _SETTINGS: TypeAdapter[StageSettings] = TypeAdapter(StageSettings)
@@ -42,9 +43,9 @@ def checked(stages: Stages | None) -> Stages | None:
     """The same stages if they can be resolved and have the files they need; else ``SixndError``."""
     for settings in resolved(stages) if stages is not None else []:
         if isinstance(settings, Decontaminate) and not settings.evaluation:
-            raise SixndError("'decontaminate' needs the evaluation sets: say change: {evaluation: [FILES]}")
+            raise SixndError("'decontaminate' needs the evaluation sets", "say change: {evaluation: [FILES]}")
         if isinstance(settings, Perplexity) and not settings.model:
-            raise SixndError("'perplexity' needs a model of your own: say change: {model: FILE}")
+            raise SixndError("'perplexity' needs a model of your own", "say change: {model: FILE}")
     return stages
 
 
@@ -54,8 +55,9 @@ def checked_across(stages: Stages | None) -> Stages | None:
     for settings in resolved(stages) if stages is not None else []:
         if not isinstance(settings, CorpusStageSettings):
             raise SixndError(
-                f"'{settings.stage}' looks at one document at a time: name it in the sources' own `stages`; across "
-                "sources there are exact-dedup, near-dedup, substring-dedup and decontaminate"
+                f"'{settings.stage}' looks at one document at a time",
+                "name it in the sources' own `stages`; across sources there are exact-dedup, near-dedup, "
+                "substring-dedup and decontaminate",
             )
     return stages
 
@@ -65,14 +67,10 @@ def _with_changes(choice: StageChoice) -> StageSettings:
     unknown = sorted(set(choice.change) - set(type(published).model_fields) | ({"stage"} & set(choice.change)))
     if unknown:
         known = ", ".join(name for name in type(published).model_fields if name != "stage")
-        raise SixndError(f"'{choice.filter}' has no setting '{unknown[0]}'; it has {known}")
+        raise SixndError(f"'{choice.filter}' has no setting '{unknown[0]}'", f"it has {known}")
     try:
         return _SETTINGS.validate_python(published.plain() | choice.change)
     except ValidationError as error:
         first = error.errors()[0]
-        where = [
-            f"'{choice.filter}'",
-            ".".join(str(part) for part in first["loc"][1:]),
-            first["msg"].removeprefix("Value error, "),
-        ]
-        raise SixndError(": ".join(part for part in where if part)) from error
+        what, do = mistake(first, first["loc"][1:])
+        raise SixndError(f"'{choice.filter}': {what}", do) from error

@@ -23,23 +23,35 @@ _SHOWN_COLUMNS = 80
 
 
 class SixndError(ValueError):
-    """A mistake or circumstance that the user can act on; the message says how."""
+    """A mistake or circumstance that the user can act on: ``said`` is what it is, ``do`` what to do about it."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, do: str = "") -> None:
+        self.said, self.do = message, do
+        super().__init__(f"{message}; {do}" if do else message)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a document: where it is and a sentence on what to do."""
+    """One mistake in a document: where it is, what is wrong, and what to do about it."""
 
     path: Path
     message: str
+    """What is wrong."""
+    do: str
+    """What the reader can do next."""
     line: int = 1
     column: int = 1
     also: tuple[Path, ...] = ()
     """Other places the problem depends on (the second of two values that disagree)."""
     file: str = ""
     """Where it stands, if not in the document's own file: in one that is extended, or on the command line."""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do about it."""
+        return f"{self.message}; {self.do}"
 
 
 class InvalidDocumentError(SixndError):
@@ -54,6 +66,7 @@ class InvalidDocumentError(SixndError):
         self.problems = sorted(problems, key=lambda p: (p.file, p.line, p.column))
         self.texts = {**(texts or {}), file: text}
         super().__init__(self.render())
+        self.do = "; ".join(dict.fromkeys(problem.do for problem in self.problems))
 
     def render(self) -> str:
         """Every problem as ``file:line:column: sentence``, with the source line and a caret."""
@@ -63,10 +76,21 @@ class InvalidDocumentError(SixndError):
             lines = self.texts.get(file, "").splitlines()
             # What stands on the command line has no line.
             place = f"{file}:{problem.line}:{problem.column}" if problem.line else file
-            parts.append(f"{place}: {problem.message}")
+            parts.append(f"{place}: {problem.sentence}")
             if 0 < problem.line <= len(lines):
                 parts += _shown(lines[problem.line - 1], problem.column)
         return "\n".join(parts)
+
+
+def unreadable(error: OSError) -> Problem:
+    """A file that is not there, or that cannot be read."""
+    do = {
+        FileNotFoundError: "name a file that is there",
+        IsADirectoryError: "it is a folder; name a file",
+        NotADirectoryError: "a part of the path is a file; name a file in a folder",
+        PermissionError: "let this user read it (chmod, chown)",
+    }.get(type(error), "look whether its disk is mounted and sound")
+    return Problem((), f"cannot be read: {error.strerror}", do)
 
 
 def _shown(line: str, column: int) -> list[str]:
@@ -83,7 +107,7 @@ class ContradictionError(SixndError):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        super().__init__(problem.message)
+        super().__init__(problem.message, problem.do)
 
 
 class UnfitRunsError(SixndError):
@@ -97,6 +121,9 @@ class UntrainablePlanError(SixndError):
 
     exit_code = 3
 
+    def __init__(self, message: str, do: str) -> None:
+        super().__init__(message, do)
+
 
 class InvalidDataError(SixndError):
     """Text, a tokenizer or indexed data that cannot be taken; the message names the file."""
@@ -109,15 +136,21 @@ class InfeasibleError(SixndError):
 
     exit_code = 4
 
-    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+    def __init__(self, message: str, do: str, problems: tuple[Problem, ...] = (), told: str = "") -> None:
+        """``told`` is all of it with files and lines, where those are known."""
         self.problems = problems
-        super().__init__(message)
+        super().__init__(message, do)
+        if told:
+            self.args = (told,)
 
 
 class StalePlanError(SixndError):
     """The plan was made from a spec or catalogs that have changed since."""
 
     exit_code = 5
+
+    def __init__(self, message: str, do: str) -> None:
+        super().__init__(message, do)
 
 
 class RunFailedError(SixndError):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
 from sixnd.specs.quantity import WHOLE, AutoCount, AutoTokens, Tokens
 
 TaskName = Literal["cloze", "choice", "arithmetic", "copying", "induction", "brackets"]
@@ -48,9 +49,9 @@ class Evaluation(Document):
     @model_validator(mode="after")
     def _tasks_and_their_times_agree(self) -> "Evaluation":
         if len(set(self.tasks)) < len(self.tasks):
-            raise ValueError("tasks: each is named once")
+            raise SixndError("a task is named twice", "name each once")
         if self.at and self.every is not None:
-            raise ValueError("give `at` or `every`, not both: both say when the tasks are answered")
+            raise SixndError("`at` and `every` both say when the tasks are answered", "keep one of them")
         if not self.tasks and (self.at or self.every is not None):
-            raise ValueError(f"`at` and `every` mean nothing without tasks; name some of {', '.join(TASK_ROWS)}")
+            raise SixndError("`at` and `every` mean nothing without tasks", f"name some of {', '.join(TASK_ROWS)}")
         return self

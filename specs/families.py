@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -97,11 +98,12 @@ class Architecture(Document):
     @model_validator(mode="after")
     def _complete(self) -> "Architecture":
         if self.latent_attention is None and self.kv_heads is None:
-            raise ValueError("kv_heads is missing: only latent attention has none")
+            raise SixndError("kv_heads is missing: only latent attention has none", "give kv_heads")
         if not self.ffn and (self.experts is None or self.experts.dense_layers):
-            raise ValueError("ffn is missing: this model has dense layers")
+            raise SixndError("ffn is missing: this model has dense layers", "give ffn")
         if self.head_dim is None and self.hidden % self.heads:
-            raise ValueError(f"head_dim is missing: hidden {self.hidden} is no multiple of heads {self.heads}")
+            what = f"head_dim is missing: hidden {self.hidden} is no multiple of heads {self.heads}"
+            raise SixndError(what, "give head_dim, or another number of heads")
         return self
 
 

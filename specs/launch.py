@@ -8,6 +8,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
 from sixnd.specs.quantity import WHOLE, Seconds
 
 
@@ -26,7 +27,7 @@ class _Written:
 
     def _checked(self, value: str) -> str:
         if not re.fullmatch(self.pattern, value):
-            raise ValueError(f"expected {self.words}")
+            raise SixndError(f"{value!r} cannot be taken", f"give {self.words}")
         return value
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from sixnd.specs.document import Document, Name
+from sixnd.specs.errors import SixndError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -24,7 +25,8 @@ Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
 
 def _of_finite_constants(draw: list[float]) -> list[float]:
     if max(draw[:3]) > _LARGEST_DRAWN_LOG:
-        raise ValueError(f"ln A, ln B and ln E are at most {_LARGEST_DRAWN_LOG:g}: above that A, B or E is no number")
+        what = f"ln A, ln B and ln E are at most {_LARGEST_DRAWN_LOG:g}: above that A, B or E is no number"
+        raise SixndError(what, "fit the law anew")
     return draw
 
 

@@ -3,6 +3,7 @@
 import copy
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
@@ -14,9 +15,17 @@ from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.checks import check_budget
 from sixnd.specs.continual_base import with_base
 from sixnd.specs.document import Document
-from sixnd.specs.errors import ContradictionError, InfeasibleError, InvalidDocumentError, Problem, StalePlanError
+from sixnd.specs.errors import (
+    ContradictionError,
+    InfeasibleError,
+    InvalidDocumentError,
+    Problem,
+    StalePlanError,
+    unreadable,
+)
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.laws import LAW_FILES, NamedLaw
+from sixnd.specs.mistakes import mistake
 from sixnd.specs.plan import Plan
 from sixnd.specs.resolve import resolve
 from sixnd.specs.tokenizers import with_header
@@ -97,8 +106,8 @@ def load_document(path: str | Path, changes: Sequence[str] = ()) -> BudgetSpec |
     found = load_any(path, changes)
     if isinstance(found, BudgetSpec | Plan):
         return found
-    kind = type(found).__name__
-    raise InvalidDocumentError(str(path), [Problem((), f"is a {kind}, where a budget spec or a plan is needed")])
+    problem = Problem((), f"is a {type(found).__name__}", "name a budget spec or a plan")
+    raise InvalidDocumentError(str(path), [problem])
 
 
 def load_any(path: str | Path, changes: Sequence[str] = ()) -> Document:
@@ -107,8 +116,9 @@ def load_any(path: str | Path, changes: Sequence[str] = ()) -> Document:
     version = marked.data.get("version") if isinstance(marked.data, dict) else None
     model = _model_of(str(version).partition("/")[0])
     if changes and model is not BudgetSpec:
-        message = f"is a {model.__name__}, in which nothing is decided anew; change the spec that it was made from"
-        raise InvalidDocumentError(str(path), [Problem((), message)])
+        message = f"is a {model.__name__}, in which nothing is decided anew"
+        problem = Problem((), message, "change the spec that it was made from")
+        raise InvalidDocumentError(str(path), [problem])
     return _checked(resolve(marked, changes) if model is BudgetSpec else marked, model)
 
 
@@ -141,10 +151,10 @@ def _model_of(kind: str) -> type[Document]:
 def refuse_stale(plan: Plan, file: str) -> None:
     """Raise ``StalePlanError`` unless the plan's spec and the catalogs are those it was made from."""
     if plan.spec.digest() != plan.spec_sha256:
-        raise StalePlanError(f"{file}: its spec was changed after planning; plan the changed spec anew")
+        raise StalePlanError(f"{file}: its spec was changed after planning", "plan the changed spec anew")
     if catalog.sha256() != plan.catalog_sha256:
         raise StalePlanError(
-            f"{file}: it was planned from other catalogs (by sixnd {plan.sixnd_version}); plan its spec anew"
+            f"{file}: it was planned from other catalogs (by sixnd {plan.sixnd_version})", "plan its spec anew"
         )
 
 
@@ -158,10 +168,10 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InvalidDocumentError(str(path), [Problem((), f"cannot be read: {error.strerror}")]) from error
+        raise InvalidDocumentError(str(path), [unreadable(error)]) from error
     except UnicodeDecodeError as error:
-        message = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        raise InvalidDocumentError(str(path), [Problem((), message)]) from error
+        problem = Problem((), f"is not UTF-8 text (byte {error.start})", "save it as UTF-8")
+        raise InvalidDocumentError(str(path), [problem]) from error
 
 
 def parse(text: str, file: str, model: type[T]) -> T:
@@ -175,7 +185,8 @@ def _checked(marked: Marked, model: type[T]) -> T:
     if model in (BudgetSpec, Plan):
         catalog.names("accelerators")  # a mistake in a catalog of one's own is told as that file's
     if not isinstance(marked.data, dict):
-        problems.append(Problem((), f"expected a mapping that starts with 'version: {_version(model)}'"))
+        do = f"write a mapping that starts with 'version: {_version(model)}'"
+        problems.append(Problem((), "is no mapping of keys and values", do))
         raise marked.refused(problems)
     problems += _files_read(marked) if model is BudgetSpec else []
     document, found = _validate(marked, model)
@@ -224,7 +235,7 @@ def _file_read(marked: Marked, path: DocPath, read: Callable[[Path], Document]) 
         more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
         where = ".".join(str(each) for each in path)
         message = f"{where}: {error.file}:{first.line}:{first.column}: {first.message}{more}"
-        return [marked.problem(path, message)]
+        return [marked.problem(path, message, first.do)]
     return []
 
 
@@ -237,8 +248,10 @@ def located(error: ContradictionError, path: str | Path, changes: Sequence[str] 
 def told_where(error: InfeasibleError, path: str | Path, changes: Sequence[str] = ()) -> InfeasibleError:
     """The same with the lines and columns of the spec's values that stand in the way."""
     marked = read_spec(path, changes)
-    found = marked.refused(_placed(list(error.problems), marked))
-    return InfeasibleError(f"{error}\n{found if error.problems else f'{path}: no plan satisfies it'}")
+    of_all = Problem(("budget",), error.said, error.do)
+    places = str(marked.refused(_placed(list(error.problems) or [of_all], marked)))
+    told = f"{error}\n{places}" if error.problems else places
+    return InfeasibleError(error.said, error.do, error.problems, told)
 
 
 def _version(model: type[Document]) -> str:
@@ -317,7 +330,7 @@ def _placed(problems: list[Problem], marked: Marked) -> list[Problem]:
     placed = []
     for problem in problems:
         line, column = marked.at(problem.path)
-        placed.append(Problem(problem.path, problem.message, line, column, problem.also))
+        placed.append(replace(problem, line=line, column=column))
     return placed
 
 
@@ -326,12 +339,12 @@ def _problem(detail: ErrorDetails, marked: Marked, model: type[BaseModel]) -> Pr
     kind = detail["type"]
     if kind == "extra_forbidden":
         line, column = marked.at(path, key=True)
-        return Problem(path, _unknown_key(path, model), line, column)
+        return Problem(path, f"unknown key '{path[-1]}'", _known_key(path, model), line, column)
     if kind == "missing":
         line, column = marked.at(path[:-1], key=True)
         where = ".".join(str(part) for part in path[:-1]) or "the document"
-        return Problem(path, f"'{path[-1]}' is missing from {where}", line, column)
-    return marked.problem(path, _message(detail, path))
+        return Problem(path, f"'{path[-1]}' is missing from {where}", f"add '{path[-1]}: …'", line, column)
+    return marked.problem(path, *mistake(detail, path))
 
 
 def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
@@ -347,27 +360,12 @@ def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
     return tuple(path)
 
 
-_IN_OUR_WORDS = {
-    "string_pattern_mismatch": "letters, digits, dot, dash and underscore, at most 64, a letter or digit first",
-    "model_type": "expected a mapping of keys and values",
-}
-
-
-def _message(detail: ErrorDetails, path: DocPath) -> str:
-    text = _IN_OUR_WORDS.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
-    given = detail.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) and len(str(given)) < 60 else ""
-    name = ".".join(str(part) for part in path)
-    return f"{name}: {text}" if repr(given) in text or str(given) in text else f"{name}: {text}{shown}"
-
-
-def _unknown_key(path: DocPath, model: type[BaseModel]) -> str:
+def _known_key(path: DocPath, model: type[BaseModel]) -> str:
     parent = _model_at(path[:-1], model)
     known = list(parent.model_fields) if parent else []
     known += ["extends", "environment"] if parent is BudgetSpec else []
     near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
-    return f"unknown key '{path[-1]}'; {hint}"
+    return f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
 
 
 def _model_at(path: DocPath, model: type[BaseModel]) -> type[BaseModel] | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
 from sixnd.specs.quantity import WHOLE, AutoNumber
 
 Target = Literal["attention", "feed-forward"]
@@ -35,7 +36,7 @@ class Lora(Document):
     @classmethod
     def _named_once(cls, value: list[Target]) -> list[Target]:
         if len(set(value)) < len(value):
-            raise ValueError("each target is named once")
+            raise SixndError("a target is named twice", "name each once")
         return value
 
 

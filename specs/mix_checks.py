@@ -33,11 +33,9 @@ def mix_name(data: Data) -> str:
 def _nothing_to_choose(data: Data) -> list[Problem]:
     if data.mix is None:
         return []
-    message = (
-        f"mix {mix_name(data)} chooses the weights of sources that say `weight: auto`, and none does: say so at each "
-        "that it may choose, or leave mix out"
-    )
-    return [Problem(("data", "mix"), message, also=(("data", "sources"),))]
+    message = f"mix {mix_name(data)} chooses the weights of sources that say `weight: auto`, and none does"
+    do = "say so at each that it may choose, or leave mix out"
+    return [Problem(("data", "mix"), message, do, also=(("data", "sources"),))]
 
 
 def _temperature(data: Data) -> list[Problem]:
@@ -45,13 +43,13 @@ def _temperature(data: Data) -> list[Problem]:
     if asked == (data.temperature is not None):
         return []
     if asked:
-        message = (
-            "mix temperature needs a temperature: 1 is proportional to unique tokens, mT5's 3.33 lifts small sources, "
-            "and the larger it is the more alike all weigh"
+        do = (
+            "give data.temperature: 1 is proportional to unique tokens, mT5's 3.33 lifts small sources, and the larger "
+            "it is the more alike all weigh"
         )
-        return [Problem(("data", "mix"), message, also=(("data", "temperature"),))]
-    message = "temperature means nothing without 'mix: temperature'"
-    return [Problem(("data", "temperature"), message, also=(("data", "mix"),))]
+        return [Problem(("data", "mix"), "mix temperature needs a temperature", do, also=(("data", "temperature"),))]
+    message, do = "temperature means nothing without 'mix: temperature'", "say that, or leave temperature out"
+    return [Problem(("data", "temperature"), message, do, also=(("data", "mix"),))]
 
 
 def _chosen(data: Data) -> list[Problem]:
@@ -66,17 +64,20 @@ def _shares_leave_room(data: Data) -> list[Problem]:
         return []
     message = (
         f"beside sources of `weight: auto` a number is the share itself (1 where none is given), and these sum to "
-        f"{total:g}, which leaves nothing to the others; give shares below 1 in all, or make them auto"
+        f"{total:g}, which leaves nothing to the others"
     )
-    return [Problem(_source(given[-1][0], "weight"), message, also=tuple(_source(i, "weight") for i, _ in given[:-1]))]
+    also = tuple(_source(i, "weight") for i, _ in given[:-1])
+    return [
+        Problem(_source(given[-1][0], "weight"), message, "give shares below 1 in all, or make them auto", also=also)
+    ]
 
 
 def _sizes_are_told(data: Data) -> list[Problem]:
     return [
         Problem(
             _source(i, "weight"),
-            f"source '{data.sources[i].name}': mix {mix_name(data)} weighs by unique tokens; say unique_tokens, or "
-            "give a weight",
+            f"source '{data.sources[i].name}': mix {mix_name(data)} weighs by unique tokens",
+            "say unique_tokens, or give a weight",
             also=(_source(i, "unique_tokens"),),
         )
         for i in autos(data)
@@ -94,11 +95,9 @@ def _domains_are_there(data: Data, mix: Mix | MixLaw) -> list[Problem]:
         kinds = ", ".join(name for name, weight in weights.items() if weight > 0)
         of = f"of kind '{source.kind}'" if source.kind else "of no kind"
         lacks = "gives it nothing" if domain is not None else "has no domain for it, so nothing would be read of it"
-        message = (
-            f"source '{source.name}' {of}: mix {mix_name(data)} {lacks}. Its domains are {kinds}; name one as kind, "
-            "give the source a share of its own (e.g. weight: 0.05), or leave it out"
-        )
-        problems.append(Problem(_source(i, "kind"), message, also=(("data", "mix"),)))
+        message = f"source '{source.name}' {of}: mix {mix_name(data)} {lacks}. Its domains are {kinds}"
+        do = "name one as kind, give the source a share of its own (e.g. weight: 0.05), or leave it out"
+        problems.append(Problem(_source(i, "kind"), message, do, also=(("data", "mix"),)))
     return problems
 
 

@@ -52,11 +52,9 @@ def read_mixes(path: Path) -> MixTable:
     columns = list(dict.fromkeys(key for _, row in rows for key in row))
     domains, targets = _named(columns, _WEIGHT), _named(columns, _LOSS)
     if len(domains) < 2 or not targets:
-        message = (
-            f"needs a column weight:NAME for each of two or more domains and loss:NAME for each validation text; its "
-            f"columns are {', '.join(columns) or 'none'}"
-        )
-        raise InvalidDocumentError(str(path), [Problem((), message)])
+        message = "needs a column weight:NAME for each of two or more domains and loss:NAME for each validation text"
+        do = f"name its columns so; they are {', '.join(columns) or 'none'}"
+        raise InvalidDocumentError(str(path), [Problem((), message, do)])
     kept, refused = [], []
     for line, row in rows:
         where = f"{path.name}:{line} {row.get('name') or ''}".strip()

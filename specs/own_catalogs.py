@@ -62,7 +62,7 @@ def read(files: str, shipped: dict[str, dict[str, Any]]) -> dict[str, dict[str, 
 
 def _taken(marked: Marked, known: dict[str, set[str]]) -> list[Problem]:
     return [
-        marked.problem((key, name), f"{key}: there is an entry '{name}' already; choose another name")
+        marked.problem((key, name), f"{key}: there is an entry '{name}' already", "choose another name")
         for key, entries in _given(marked)
         for name in entries
         if name in known[_kind(key)]
@@ -74,7 +74,7 @@ def _unknown_families(marked: Marked, known: dict[str, set[str]]) -> list[Proble
     hint = f"known: {', '.join(sorted(families))}; or add one under step_families"
     return [
         marked.problem(
-            ("accelerators", name, "step_family"), f"accelerators.{name}.step_family: '{entry['step_family']}'; {hint}"
+            ("accelerators", name, "step_family"), f"accelerators.{name}.step_family: '{entry['step_family']}'", hint
         )
         for name, entry in marked.data.get("accelerators", {}).items()
         if entry["step_family"] not in families

@@ -9,6 +9,7 @@ from sixnd.specs.budget import BudgetSpec, Shape
 from sixnd.specs.checkpoint_policy import PlannedCheckpoints
 from sixnd.specs.continual import WHERE_IT_LIES, PlannedContinual
 from sixnd.specs.document import Document, Name, sha256_of
+from sixnd.specs.errors import SixndError
 from sixnd.specs.evaluation import TaskName
 from sixnd.specs.families import Architecture
 from sixnd.specs.mixes import Kind
@@ -313,11 +314,12 @@ class PlannedTraining(Document):
         starts = [1, *(stage.last_step + 1 for stage in self.batch_stages)]
         whole = [stage.first_step for stage in self.batch_stages] == starts[:-1] and starts[-1] == self.steps + 1
         if not whole or self.batch_stages[-1].global_batch != self.global_batch:
-            raise ValueError(
-                "batch_stages must follow each other from step 1 to the last, where the full batch is taken"
+            raise SixndError(
+                "batch_stages do not follow each other from step 1 to the last, where the full batch is taken",
+                "plan the spec anew",
             )
         if any(stage.steps < 1 for stage in self.batch_stages):
-            raise ValueError("a stage of batch_stages ends before it begins")
+            raise SixndError("a stage of batch_stages ends before it begins", "plan the spec anew")
         return self
 
     @property

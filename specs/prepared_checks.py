@@ -64,28 +64,30 @@ def _sources(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
             continue
         told = _source(prepared.source(source.name), settings[source.name])
         place: Path = ("data", "sources", i, "name")
-        problems += [Problem(place, f"source '{source.name}' {told}", also=(("data", "prepared"),))] if told else []
+        if told is not None:
+            wrong, do = told
+            problems.append(Problem(place, f"source '{source.name}' {wrong}", do, also=(("data", "prepared"),)))
     return problems
 
 
-def _source(measured: PreparedSource | None, settings_sha256: str) -> str:
-    """What is wrong with one source; nothing where it is empty."""
+def _source(measured: PreparedSource | None, settings_sha256: str) -> tuple[str, str] | None:
+    """What is wrong with one source, and what to do about it; none where it is as it was."""
     if measured is None:
-        return f"is not in the data that was prepared: {_AGAIN}"
+        return "is not in the data that was prepared", _AGAIN
     if measured.settings_sha256 != settings_sha256:
         since = "its text, its stages or those across sources were changed since its data was prepared"
-        return f"has other settings: {since}. To use the change, {_AGAIN}"
+        return f"has other settings: {since}", f"to use the change, {_AGAIN}"
     if not measured.tokens:
-        return "has no tokens left after its stages: leave it out, or let its stages keep more"
-    return ""
+        return "has no tokens left after its stages", "leave it out, or let its stages keep more"
+    return None
 
 
 def _tokenizer(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
     asked, problems = spec.data.tokenizer, []
     of: tuple[Path, ...] = (("data", "prepared"),)
     if asked.kind != prepared.tokenizer_kind:
-        message = f"the data was prepared with {prepared.tokenizer_kind}, and the spec asks for {asked.kind}: {_AGAIN}"
-        problems.append(Problem(("data", "tokenizer"), message, also=of))
+        message = f"the data was prepared with {prepared.tokenizer_kind}, and the spec asks for {asked.kind}"
+        problems.append(Problem(("data", "tokenizer"), message, _AGAIN, also=of))
     given: dict[Path, int | None] = {
         ("model", "vocab_size"): spec.model.vocab_size,
         ("data", "tokenizer", "file"): None if asked.trained is None else asked.trained.vocab_size,
@@ -94,7 +96,7 @@ def _tokenizer(spec: BudgetSpec, prepared: PreparedData) -> list[Problem]:
         if entries is not None and entries != prepared.vocab_size:
             message = (
                 f"the vocabulary has {entries:,} entries here and {prepared.vocab_size:,} in the data that "
-                f"data.prepared names; leave {path[-1]} out, or {_AGAIN}"
+                "data.prepared names"
             )
-            problems.append(Problem(path, message, also=of))
+            problems.append(Problem(path, message, f"leave {path[-1]} out, or {_AGAIN}", also=of))
     return problems

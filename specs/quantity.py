@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from sixnd.specs.errors import SixndError
+
 _PREFIX = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)"  # 1,000,000 or 1_000_000, but not the decimal 2,5
 _NUMBER = rf"(?:{_DIGITS}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -130,22 +132,23 @@ def parse_quantity(value: Any, dimension: Dimension) -> float:
     """
     number, unit = _split(value, dimension)
     if not unit and not dimension.bare_number:
-        raise ValueError(f"a number without a unit is ambiguous here; write it like '{dimension.example}'")
+        raise SixndError("a number without a unit is ambiguous here", f"write it like '{dimension.example}'")
     factor = 1.0 if not unit else _factor(unit, dimension)
     result = number * factor
     if not math.isfinite(result) or result <= 0:
-        raise ValueError(f"must be a positive, finite {dimension.name}, like '{dimension.example}'")
+        what = f"{value!r} is no positive, finite {dimension.name}"
+        raise SixndError(what, f"write it like '{dimension.example}'")
     return result
 
 
 def _split(value: Any, dimension: Dimension) -> tuple[float, str]:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"expected a {dimension.name} such as '{dimension.example}', not {value!r}")
+        raise SixndError(f"{value!r} is not a {dimension.name}", f"write it like '{dimension.example}'")
     if isinstance(value, int | float):
         return _finite(value), ""
     match = _QUANTITY.fullmatch(value)
     if match is None or (match["currency"] and dimension is not MONEY):
-        raise ValueError(f"'{value}' is not a {dimension.name}; write it like '{dimension.example}'")
+        raise SixndError(f"'{value}' is not a {dimension.name}", f"write it like '{dimension.example}'")
     return float(match["number"].replace(",", "").replace("_", "")), match["unit"] or ""
 
 
@@ -164,12 +167,11 @@ def _factor(unit: str, dimension: Dimension) -> float:
         return dimension.units[compact]
     for other in DIMENSIONS:
         if compact in other.units and compact not in _PREFIX:
-            raise ValueError(
-                f"'{unit}' is a unit of {other.name}, but {dimension.name} is expected here, like '{dimension.example}'"
-            )
+            what = f"'{unit}' is a unit of {other.name}, but {dimension.name} is expected here"
+            raise SixndError(what, f"write it like '{dimension.example}'")
     near = difflib.get_close_matches(compact, dimension.units, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"write it like '{dimension.example}'"
-    raise ValueError(f"unknown unit '{unit}' for {dimension.name}; {hint}")
+    raise SixndError(f"unknown unit '{unit}' for {dimension.name}", hint)
 
 
 def format_quantity(value: float, dimension: Dimension) -> str:
@@ -194,10 +196,10 @@ def parse_accelerators(value: Any) -> AcceleratorCount:
         return value
     match = _ACCELERATORS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"expected a count and an accelerator such as '512 x h100-sxm', not {value!r}")
+        raise SixndError(f"{value!r} is no count of an accelerator", "write it like '512 x h100-sxm'")
     count = int(match["count"].replace(",", "").replace("_", ""))
     if count < 1:
-        raise ValueError("at least one accelerator is needed, as in '8 x h100-sxm'")
+        raise SixndError("at least one accelerator is needed", "write it like '8 x h100-sxm'")
     return AcceleratorCount(count, match["name"])
 
 

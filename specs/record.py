@@ -13,7 +13,7 @@ from sixnd.specs.checkpoint_events import CheckpointFailed, CheckpointSaved, Che
 from sixnd.specs.continual_record import BaseTaken
 from sixnd.specs.data_result import DamageFound, StageResult
 from sixnd.specs.document import Document
-from sixnd.specs.errors import InvalidDocumentError, Problem
+from sixnd.specs.errors import InvalidDocumentError, Problem, unreadable
 from sixnd.specs.evaluation_record import EvaluationEvent, SourceLosses, TaskScores
 from sixnd.specs.notes import Note
 from sixnd.specs.plan import PhaseName
@@ -260,12 +260,12 @@ def read_record(path: Path) -> RunRecord:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise InvalidDocumentError(str(path), [Problem((), f"cannot be read: {error.strerror}")]) from error
+        raise InvalidDocumentError(str(path), [unreadable(error)]) from error
     del lines[-1]  # what follows the last newline: empty, or a line that was never finished
     with _no_collection():
         events, problems = _events(lines)
     if problems:
-        raise InvalidDocumentError(str(path), problems)
+        raise InvalidDocumentError(str(path), problems, b"\n".join(lines).decode("utf-8", "replace"))
     return RunRecord(events=events)
 
 
@@ -280,7 +280,8 @@ def _events(lines: list[bytes]) -> tuple[list[Any], list[Problem]]:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            problems.append(Problem((number,), f"not an event of a run record: {where}: {first['msg']}", number))
+            message = f"not an event of a run record: {where or 'the line'}: {first['msg']}"
+            problems.append(Problem((number,), message, "restore the line from a copy, or remove it", number))
     return events, problems
 
 

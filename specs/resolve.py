@@ -66,15 +66,15 @@ def _extended(own: Marked, chain: tuple[str, ...]) -> Marked:
     file = _file_of(named, own)
     here = os.path.realpath(file)
     if here in chain or len(chain) > _LONGEST_CHAIN:
-        raise _refused(own, ("extends",), f"'{named}' extends this spec in turn; one of them must stand alone")
+        raise _refused(own, ("extends",), f"'{named}' extends this spec in turn", "let one of them stand alone")
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise _refused(own, ("extends",), f"'{named}' cannot be read ({why}); name a spec or a preset") from error
+        raise _refused(own, ("extends",), f"'{named}' cannot be read ({why})", "name a spec or a preset") from error
     base = read_yaml(text, str(file))
     if not isinstance(base.data, dict):
-        raise _refused(own, ("extends",), f"'{named}' is no spec: expected a mapping of keys and values")
+        raise _refused(own, ("extends",), f"'{named}' is no spec", "name a file of keys and values")
     base = _extended(base, (*chain, here))
     _rebase(base, os.path.dirname(own.file))
     return _laid_over(base, own)
@@ -82,18 +82,18 @@ def _extended(own: Marked, chain: tuple[str, ...]) -> Marked:
 
 def _file_of(named: Any, own: Marked) -> Path:
     if not isinstance(named, str) or not named:
-        raise _refused(own, ("extends",), f"name a spec's file, or a preset: {', '.join(presets())}")
+        do = f"name a spec's file, or a preset: {', '.join(presets())}"
+        raise _refused(own, ("extends",), "names nothing to extend", do)
     if named.endswith(LAW_FILES):
         return Path(own.file).parent / named
     if named not in presets():
-        raise _refused(
-            own, ("extends",), f"no preset is called '{named}'; there are {', '.join(presets())}; or a .yaml"
-        )
+        do = f"there are {', '.join(presets())}; or name a file that ends in .yaml"
+        raise _refused(own, ("extends",), f"no preset is called '{named}'", do)
     return EXAMPLES / f"{named}.yaml"
 
 
-def _refused(marked: Marked, path: DocPath, message: str) -> InvalidDocumentError:
-    return marked.refused([*marked.problems, marked.problem(path, f"{'.'.join(map(str, path))}: {message}")])
+def _refused(marked: Marked, path: DocPath, message: str, do: str) -> InvalidDocumentError:
+    return marked.refused([*marked.problems, marked.problem(path, f"{'.'.join(map(str, path))}: {message}", do)])
 
 
 def _rebase(base: Marked, folder: str) -> None:
@@ -162,7 +162,8 @@ def _apply(marked: Marked, change: str) -> None:
     name, equals, text = change.partition("=")
     parts = name.strip().split(".")
     if not equals or not all(parts):
-        raise InvalidDocumentError(origin, [Problem((), "expected path=value, e.g. budget.time='14 days'", 0, 0)])
+        problem = Problem((), "is no change of a value", "write path=value, e.g. budget.time='14 days'", 0, 0)
+        raise InvalidDocumentError(origin, [problem])
     value = read_yaml(text, origin).data
     parent: Any = marked.data
     path: DocPath = ()
@@ -194,10 +195,10 @@ def _key(parent: Any, part: str, origin: str) -> str | int:
             if isinstance(item, dict) and item.get("name") == part:
                 return i
         known = [str(item["name"]) for item in parent if isinstance(item, dict) and "name" in item]
-        hint = f"; there are {', '.join(known)}" if known else ""
-        raise InvalidDocumentError(origin, [Problem((), f"nothing in the list is called '{part}'{hint}", 0, 0)])
+        do = f"there are {', '.join(known)}" if known else f"number one of its {len(parent)}, from 0"
+        raise InvalidDocumentError(origin, [Problem((), f"nothing in the list is called '{part}'", do, 0, 0)])
     message = f"'{part}' would be inside of {parent!r}, which holds nothing"
-    raise InvalidDocumentError(origin, [Problem((), message, 0, 0)])
+    raise InvalidDocumentError(origin, [Problem((), message, f"name a path that ends before '{part}'", 0, 0)])
 
 
 def _paths_in(value: Any, path: DocPath) -> Iterator[DocPath]:
@@ -219,8 +220,9 @@ def _substitute(marked: Marked) -> None:
             return value
         for name in used:
             if name not in variables:
-                message = f"${{{name}}} is not declared; name it under 'environment', with a default or null"
-                marked.problems.append(marked.problem(path, f"{'.'.join(map(str, path))}: {message}"))
+                message = f"{'.'.join(map(str, path))}: ${{{name}}} is not declared"
+                do = "name it under 'environment', with a default or null"
+                marked.problems.append(marked.problem(path, message, do))
                 return value
         marked.variables[path] = tuple(dict.fromkeys(used))
         text = _VARIABLE.sub(lambda found: variables[found[1]], value)
@@ -231,14 +233,16 @@ def _substitute(marked: Marked) -> None:
 
 def _variables(declared: Any, marked: Marked) -> dict[str, str]:
     if not isinstance(declared, dict):
-        raise _refused(marked, ("environment",), "expected names with their defaults, e.g. {SCRATCH: /scratch}")
+        do = "give names with their defaults, e.g. {SCRATCH: /scratch}"
+        raise _refused(marked, ("environment",), "is no mapping", do)
     found: dict[str, str] = {}
     for name, default in declared.items():
         path = ("environment", name)
         if not _NAME.fullmatch(str(name)) or isinstance(default, dict | list):
-            raise _refused(marked, path, "expected the name of a variable, and as its default a word, a number or null")
+            do = "give the name of a variable, and as its default a word, a number or null"
+            raise _refused(marked, path, "declares no variable", do)
         given = os.environ.get(name)
         if given is None and default is None:
-            raise _refused(marked, path, "is not set in the environment, and has no default; set it or give one")
+            raise _refused(marked, path, "is not set in the environment, and has no default", "set it or give one")
         found[name] = given if given is not None else str(default)
     return found

@@ -70,10 +70,12 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in text.split(","):
         key, equals, column = (piece.strip() for piece in part.partition("="))
         if not equals or not column:
-            raise SixndError(f"'{part.strip()}': columns are named like N=params,D=tokens,L=loss")
+            raise SixndError(f"--columns: '{part.strip()}' names no column", "write it like N=params,D=tokens,L=loss")
         if key not in FIELDS:
             near = difflib.get_close_matches(key, FIELDS, 1, 0.0)
-            raise SixndError(f"'{key}' is nothing a run has; did you mean {near[0]}? ({', '.join(FIELDS)})")
+            raise SixndError(
+                f"--columns: '{key}' is nothing a run has ({', '.join(FIELDS)})", f"did you mean {near[0]}?"
+            )
         found[key] = column
     return found
 
@@ -99,7 +101,7 @@ def table_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _csv_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(text.splitlines(keepends=True), skipinitialspace=True)
     if reader.fieldnames is None:
-        raise InvalidDocumentError(str(path), [Problem((), "is empty: the first line names the columns")])
+        raise InvalidDocumentError(str(path), [Problem((), "is empty", "write the names of columns on the first line")])
     for row in reader:
         yield reader.line_num, {key.strip(): value for key, value in row.items() if key is not None}
 
@@ -112,12 +114,12 @@ def _json_lines(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            problems.append(Problem((), f"is not JSON: {error}", number))
+            problems.append(Problem((), f"is not JSON: {error}", "write one JSON object a line", number))
             continue
         if isinstance(row, dict):
             yield number, row
         else:
-            problems.append(Problem((), "is no JSON object with a run's N, D and loss", number))
+            problems.append(Problem((), "is no JSON object", "write an object with a run's N, D and loss", number))
     if problems:
         raise InvalidDocumentError(str(path), problems, text)
 
@@ -126,7 +128,7 @@ def _columns(present: list[str], given: dict[str, str], path: Path, text: str) -
     """Field → column; raises where a named column is absent, or a loss and two of N, D and C cannot be told."""
     known = list(dict.fromkeys(present))
     problems = [
-        Problem((), f"has no column '{column}' for {key}; its columns are {', '.join(known)}")
+        Problem((), f"has no column '{column}' for {key}", f"its columns are {', '.join(known)}")
         for key, column in given.items()
         if column not in known
     ]
@@ -137,8 +139,8 @@ def _columns(present: list[str], given: dict[str, str], path: Path, text: str) -
             found[key] = same[0]
     if not problems and ("L" not in found or sum(key in found for key in "NDC") < 2):
         lacking = "the loss (L)" if "L" not in found else "two of N, D and C"
-        message = f"{lacking} cannot be told from its columns ({', '.join(known)}); name them: --columns N=…,D=…,L=…"
-        problems.append(Problem((), message))
+        message = f"{lacking} cannot be told from its columns ({', '.join(known)})"
+        problems.append(Problem((), message, "name them: --columns N=…,D=…,L=…"))
     if problems:
         raise InvalidDocumentError(str(path), problems, text)
     return found
@@ -204,7 +206,9 @@ def _from_records(folder: Path) -> RunTable:
     """Finished runs below a folder: N and D by their plans, the last validation loss by their records."""
     records = sorted(folder.rglob("record.jsonl"))
     if not records:
-        raise InvalidDocumentError(str(folder), [Problem((), "holds no run: there is no record.jsonl in or below it")])
+        message = "holds no run: there is no record.jsonl in or below it"
+        problem = Problem((), message, "name a folder that `sixnd run --runs-dir` wrote", 0)
+        raise InvalidDocumentError(str(folder), [problem])
     rows, refused, digest = [], [], hashlib.sha256()
     for file in records:
         digest.update(file.read_bytes())
@@ -236,7 +240,10 @@ def _checked(table: RunTable) -> RunTable:
     """The table, or ``InvalidDocumentError`` with everything that keeps a law from being fitted to it."""
     problems = [*_too_few(table), *_mixed(table), *_wrong_units(table)]
     if problems:
-        problems += [Problem((), f"{row.row}: {row.why}") for row in table.refused[:_ROWS_TOLD]]
+        problems += [
+            Problem((), f"{row.row}: {row.why}", "mend the row, or take it out", 0)
+            for row in table.refused[:_ROWS_TOLD]
+        ]
         raise InvalidDocumentError(table.data, problems)
     return RunTable(table.data, table.sha256, table.rows, table.refused, [*table.warnings, *_doubtful(table)])
 
@@ -244,18 +251,15 @@ def _checked(table: RunTable) -> RunTable:
 def _too_few(table: RunTable) -> list[Problem]:
     rows = table.rows
     if len(rows) < 5:
-        message = (
-            f"has {len(rows)} usable run{'s' * (len(rows) != 1)}; five constants need at least five, better twenty"
-        )
-        return [Problem((), message)]
+        message = f"has {len(rows)} usable run{'s' * (len(rows) != 1)}"
+        return [Problem((), message, "five constants need at least five, better twenty", 0)]
     found = []
     for what, values in (("model size N", {r.params for r in rows}), ("number of tokens D", {r.tokens for r in rows})):
         if len(values) == 1:
             message = (
-                f"every run has the same {what} ({next(iter(values)):.4g}): what it does to the loss cannot be told; "
-                "add runs of at least two others"
+                f"every run has the same {what} ({next(iter(values)):.4g}): what it does to the loss cannot be told"
             )
-            found.append(Problem((), message))
+            found.append(Problem((), message, "add runs of at least two others", 0))
     return found
 
 
@@ -263,11 +267,8 @@ def _mixed(table: RunTable) -> list[Problem]:
     names = sorted({row.tokenizer for row in table.rows if row.tokenizer})
     if len(names) < 2:
         return []
-    message = (
-        f"mixes tokenizers ({', '.join(names[:5])}): a loss per token of one is not that of another; fit one "
-        "tokenizer's runs, or convert all losses to nats per byte"
-    )
-    return [Problem((), message)]
+    message = f"mixes tokenizers ({', '.join(names[:5])}): a loss per token of one is not that of another"
+    return [Problem((), message, "fit one tokenizer's runs, or convert all losses to nats per byte", 0)]
 
 
 def _wrong_units(table: RunTable) -> list[Problem]:
@@ -278,9 +279,9 @@ def _wrong_units(table: RunTable) -> list[Problem]:
         return []
     message = (
         f"C is {middle:.3g} times 6ND in the middle run: one of C, N and D is in another unit (a factor 1e9 is "
-        "billions, 8.64e19 is PF-days); write counts and FLOPs out"
+        "billions, 8.64e19 is PF-days)"
     )
-    return [Problem((), message)]
+    return [Problem((), message, "write counts and FLOPs out", 0)]
 
 
 def _doubtful(table: RunTable) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from sixnd.specs.document import Document
+from sixnd.specs.errors import SixndError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -197,9 +198,9 @@ class NearDedup(Document):
         """A curve that misses most pairs at its own threshold is a mistake, not a choice."""
         found = self.candidate_probability(self.threshold)
         if found < 0.5:
-            raise ValueError(
-                f"{self.bands} bands of {self.rows} rows find {found:.0%} of the pairs at Jaccard {self.threshold:g}; "
-                "take more bands or fewer rows"
+            raise SixndError(
+                f"{self.bands} bands of {self.rows} rows find {found:.0%} of the pairs at Jaccard {self.threshold:g}",
+                "take more bands or fewer rows",
             )
         return self
 
@@ -250,7 +251,9 @@ class Decontaminate(Document):
     @model_validator(mode="after")
     def _shorter_than_an_ngram(self) -> Self:
         if self.min_words > self.ngram:
-            raise ValueError(f"min_words ({self.min_words}) is above ngram ({self.ngram})")
+            raise SixndError(
+                f"min_words ({self.min_words}) is above ngram ({self.ngram})", "lower one or raise the other"
+            )
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from sixnd.specs.document import Document
-from sixnd.specs.errors import InvalidDataError, Problem
+from sixnd.specs.errors import InvalidDataError, Problem, SixndError
 from sixnd.specs.yaml_reader import Marked
 
 TRAIN_ANEW = "train it anew with `sixnd tokenizer train`"
@@ -42,7 +42,7 @@ class TokenizerChoice(Document):
     @model_validator(mode="after")
     def _of_a_file(self) -> Self:
         if self.trained is not None and self.file is None:
-            raise ValueError("'trained' is what the file says of itself; name a file, and leave trained out")
+            raise SixndError("'trained' is what the file says of itself", "name a file, and leave trained out")
         return self
 
 
@@ -52,7 +52,7 @@ def read_header(path: Path) -> TokenizerHeader:
         with path.open("rb") as file:
             return parsed_header(file.readline(_LONGEST_HEADER), path)
     except OSError as error:
-        raise InvalidDataError(f"{path}: cannot be read ({error.strerror}); name a tokenizer file") from error
+        raise InvalidDataError(f"{path}: cannot be read ({error.strerror})", "name a tokenizer file") from error
 
 
 def parsed_header(line: bytes, path: Path) -> TokenizerHeader:
@@ -61,7 +61,7 @@ def parsed_header(line: bytes, path: Path) -> TokenizerHeader:
         return TokenizerHeader.model_validate_json(line)
     except ValidationError as error:
         why = error.errors(include_url=False)[0]["msg"]
-        raise InvalidDataError(f"{path}: its first line tells of no tokenizer ({why}); {TRAIN_ANEW}") from error
+        raise InvalidDataError(f"{path}: its first line tells of no tokenizer ({why})", TRAIN_ANEW) from error
 
 
 def with_header(marked: Marked) -> list[Problem]:
@@ -71,16 +71,16 @@ def with_header(marked: Marked) -> list[Problem]:
     if not isinstance(choice, dict) or not isinstance(choice.get("file"), str):
         return []
     if "kind" in choice:
-        return [_problem(marked, "kind", "the file says itself of which kind it is; leave kind out")]
+        return [_problem(marked, "kind", "the file says itself of which kind it is", "leave kind out")]
     try:
         header = read_header(Path(marked.file).parent / choice["file"])
     except InvalidDataError as error:
         choice.pop("file")
-        return [_problem(marked, "file", str(error))]
+        return [_problem(marked, "file", error.said, error.do)]
     choice |= {"kind": header.kind, "trained": header.plain()}
     return []
 
 
-def _problem(marked: Marked, key: str, message: str) -> Problem:
+def _problem(marked: Marked, key: str, message: str, do: str) -> Problem:
     path = ("data", "tokenizer", key)
-    return marked.problem(path, f"data.tokenizer.{key}: {message}")
+    return marked.problem(path, f"data.tokenizer.{key}: {message}", do)

@@ -12,9 +12,9 @@ def training_problems(asked: Training) -> list[Problem]:
 def _schedule(asked: Training) -> list[Problem]:
     problems = []
     if asked.warmup_fraction + asked.decay_fraction > 1 and asked.schedule != "cosine":
-        message = "warmup_fraction + decay_fraction is above 1; lower one of them"
-        problems.append(Problem(("training", "decay_fraction"), message, also=(("training", "warmup_fraction"),)))
+        message, also = "warmup_fraction + decay_fraction is above 1", (("training", "warmup_fraction"),)
+        problems.append(Problem(("training", "decay_fraction"), message, "lower one of them", also=also))
     if asked.schedule == "inverse-square-root" and not asked.warmup_fraction:
-        message = "an inverse square root is counted in warm-ups: give a warmup_fraction above 0"
-        problems.append(Problem(("training", "warmup_fraction"), message, also=(("training", "schedule"),)))
+        message, do = "an inverse square root is counted in warm-ups", "give a warmup_fraction above 0"
+        problems.append(Problem(("training", "warmup_fraction"), message, do, also=(("training", "schedule"),)))
     return problems

@@ -68,7 +68,8 @@ def read_training_log(path: Path, global_batch: int | None = None, smaller: Sequ
     problems = [one for one in read if isinstance(one, Problem)]
     if not found and not problems:
         message = "no line gives an iteration and its 'elapsed time per iteration (ms)' or 'train_step_timing in s'"
-        problems.append(Problem((), f"is no training log: {message}"))
+        do = "name a log of Megatron-LM, Megatron-Bridge or NeMo that reached a step"
+        problems.append(Problem((), f"is no training log: {message}", do))
     if problems:
         raise InvalidDocumentError(str(path), problems, text)
     used = _without_warm_up(found)
@@ -87,10 +88,11 @@ def _read(line: str, number: int, global_batch: int | None) -> Iterator[LogLine 
     seconds, column = _number(time[4]), time.start(4) + 1
     batch = _BATCH.search(line)
     if seconds is None:
-        yield Problem((number,), f"'{time[4]}' is no step time: expected a positive number", number, column)
+        do = "give a positive number, or take the line out"
+        yield Problem((number,), f"'{time[4]}' is no step time", do, number, column)
     elif batch and global_batch is not None and int(batch[1]) != global_batch:
-        message = f"global batch size is {batch[1]} here and {global_batch} in the plan; give the plan of this run"
-        yield Problem((number,), message, number, batch.start(1) + 1)
+        message = f"global batch size is {batch[1]} here and {global_batch} in the plan"
+        yield Problem((number,), message, "give the plan of this run", number, batch.start(1) + 1)
     else:
         unit = 1e-3 if time[2] == "ms" else 1.0
         yield LogLine(number, int(iteration[1]), seconds * unit, int(batch[1]) if batch else None)

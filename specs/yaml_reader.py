@@ -93,9 +93,9 @@ class Marked:
                 return replace(problem, file=problem.file or self.files.get(prefix, ""))
         return problem
 
-    def problem(self, path: Path, message: str) -> Problem:
+    def problem(self, path: Path, message: str, do: str) -> Problem:
         """A mistake at ``path``."""
-        return Problem(path, message, *self.at(path))
+        return Problem(path, message, do, *self.at(path))
 
     def refused(self, problems: Sequence[Problem]) -> InvalidDocumentError:
         """The document with what is wrong in it, each mistake in the file that it stands in."""
@@ -125,13 +125,14 @@ def _syntax_problem(error: yaml.YAMLError | UnicodeEncodeError, text: str) -> Pr
     if not isinstance(error, yaml.MarkedYAMLError):  # a character that YAML does not allow
         code = int(ord(text[error.start]) if isinstance(error, UnicodeEncodeError) else getattr(error, "character", 0))
         before = text[: max(text.find(chr(code)), 0)]
-        message = f"not valid YAML: the character U+{code:04X} is not allowed; remove it"
-        return Problem((), message, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        message = f"not valid YAML: the character U+{code:04X} is not allowed"
+        return Problem((), message, "remove it", before.count("\n") + 1, len(before) - before.rfind("\n"))
     marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
     inside = [mark for mark in marks if mark.line < len(text.splitlines())] or marks
     line, column = (inside[0].line + 1, inside[0].column + 1) if inside else (1, 1)
     message = " ".join(part for part in (error.context, error.problem) if part)
-    return Problem((), f"not valid YAML: {message}", line, column)
+    do = "look at indentation, quotes and brackets here and in the lines above"
+    return Problem((), f"not valid YAML: {message}", do, line, column)
 
 
 def _construct(node: yaml.Node, path: Path, marked: Marked) -> Any:
@@ -140,10 +141,11 @@ def _construct(node: yaml.Node, path: Path, marked: Marked) -> Any:
     marked.nodes += 1
     if len(path) > _DEPTH_LIMIT or marked.nodes > _NODE_LIMIT:
         too_big = f"nested deeper than {_DEPTH_LIMIT} levels or larger than {_NODE_LIMIT} values"
-        raise InvalidDocumentError(marked.file, [Problem(path, too_big, line, column)], marked.text)
+        problem = Problem(path, too_big, "no document of sixnd is; write less, or name other files", line, column)
+        raise InvalidDocumentError(marked.file, [problem], marked.text)
     if node.tag not in (_PLAIN, _QUOTED):
-        message = f"the tag '{node.tag}' is not allowed here; remove it"
-        marked.problems.append(Problem(path, message, line, column))
+        message = f"the tag '{node.tag}' is not allowed here"
+        marked.problems.append(Problem(path, message, "remove it", line, column))
     if isinstance(node, yaml.ScalarNode):
         return read_scalar(str(node.value)) if node.tag == _PLAIN else str(node.value)
     if isinstance(node, yaml.SequenceNode):
@@ -157,16 +159,16 @@ def _mapping(node: yaml.MappingNode, path: Path, marked: Marked) -> dict[str, An
     for key_node, value_node in node.value:
         line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            marked.problems.append(Problem(path, "a key must be a plain word", line, column))
+            marked.problems.append(Problem(path, "a key is no plain word", "write `key: value`", line, column))
             continue
         key = str(key_node.value)
         if key == "<<" and key_node.tag == _PLAIN:
-            marked.problems.append(Problem(path, "merge keys (<<) are not YAML 1.2; write it out", line, column))
+            marked.problems.append(Problem(path, "merge keys (<<) are not YAML 1.2", "write it out", line, column))
             continue
         if key in result:
             first = marked.keys[(*path, key)][0]
-            message = f"duplicate key '{key}' (first given on line {first}); keep one of them"
-            marked.problems.append(Problem((*path, key), message, line, column))
+            message = f"duplicate key '{key}' (first given on line {first})"
+            marked.problems.append(Problem((*path, key), message, "keep one of them", line, column))
             continue
         marked.keys[(*path, key)] = (line, column)
         result[key] = _construct(value_node, (*path, key), marked)

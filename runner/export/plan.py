@@ -38,7 +38,9 @@ def refuse(plan: Plan, *more: str) -> None:
     if plan.training.precision not in ("bf16", "fp32"):
         reasons.append(f"its precision is {plan.training.precision}; only bf16 and fp32 are exported")
     if reasons:
-        raise UntrainablePlanError(f"this plan cannot be exported: {'; '.join(reasons)}")
+        raise UntrainablePlanError(
+            f"this plan cannot be exported: {'; '.join(reasons)}", "plan without it, or use `sixnd run`"
+        )
 
 
 def blends(folder: JobFolder) -> tuple[list[str], list[str]]:

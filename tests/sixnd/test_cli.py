@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,21 +133,25 @@ def test_an_interrupted_write_leaves_the_old_plan_whole(spec, tmp_path, monkeypa
 
 def test_a_contradiction_that_planning_shows_is_told_with_the_spec_s_line(spec, monkeypatch, capsys):
     def contradict(_):
-        raise ContradictionError(Problem(("layout", "tensor"), "tensor 2 and the rest disagree"))
+        raise ContradictionError(Problem(("layout", "tensor"), "tensor 2 and the rest disagree", "keep one"))
 
     monkeypatch.setattr("sixnd.planner.plan.make_plan", contradict)
     assert main(["plan", str(spec)]) == 3
-    assert capsys.readouterr().err.startswith(f"{spec}:16:11: tensor 2 and the rest disagree\n      tensor: 2\n")
+    assert capsys.readouterr().err.startswith(
+        f"{spec}:16:11: tensor 2 and the rest disagree; keep one\n      tensor: 2\n"
+    )
 
 
 def test_an_infeasible_spec_exits_with_4(spec, monkeypatch, capsys):
     def refuse(_):
-        raise InfeasibleError("no layout fits; take 128 accelerators")
+        raise InfeasibleError("no layout fits", "take 128 accelerators")
 
     monkeypatch.setattr("sixnd.planner.plan.make_plan", refuse)
     assert main(["plan", str(spec)]) == 4
-    told = f"sixnd: no layout fits; take 128 accelerators\n{spec}: no plan satisfies it\n"
-    assert capsys.readouterr().err == told
+    told, line, caret = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(rf"sixnd: {re.escape(str(spec))}:\d+:\d+: no layout fits; take 128 accelerators", told)
+    assert spec.read_text().splitlines()[int(told.split(":")[2]) - 1] == line.removeprefix("    ")
+    assert caret.strip() == "^"
 
 
 @pytest.mark.parametrize(

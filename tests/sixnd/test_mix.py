@@ -85,7 +85,7 @@ def test_more_epochs_than_the_spec_allows_end_with_what_would_do(tmp_path, capsy
     spec = spec_by(tmp_path, "proportional", sources="  max_epochs: 0.1\n  sources:")
     assert main(["plan", spec]) == 4
     told = capsys.readouterr().err
-    assert "Feasible with data.tokens of at most" in told
+    assert "feasible with data.tokens of at most" in told
     assert "spec.yaml:7:15" in told
 
 

@@ -101,7 +101,7 @@ def test_a_contradiction_is_told_once_and_names_both_sides(change, path, both):
     (problem,) = problems(change)
     assert problem.path == path
     for part in both:
-        assert part in problem.message
+        assert part in problem.sentence
 
 
 def test_a_budget_in_money_without_a_price_says_which_field_to_set():
@@ -109,7 +109,7 @@ def test_a_budget_in_money_without_a_price_says_which_field_to_set():
     if not free:
         pytest.skip("every accelerator of the catalog has a price")
     (problem,) = problems(budget("money: 10 USD"), ("64 x h100-sxm", f"64 x {free[0]}"))
-    assert "cluster.price_usd_per_accelerator_hour" in problem.message
+    assert "cluster.price_usd_per_accelerator_hour" in problem.do
 
 
 def test_two_ways_to_say_one_budget_may_differ_by_rounding():

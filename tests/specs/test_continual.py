@@ -186,7 +186,7 @@ def test_what_the_base_decides_is_not_decided_again(tmp_path: Path) -> None:
     ("change", "line", "told"),
     [
         (("  base:", "  replay: 100%\n  base:"), 6, "less than 1"),
-        (("  base:", "  replay: five%\n  base:"), 6, "expected a share, e.g. `5%` or `0.05`"),
+        (("  base:", "  replay: five%\n  base:"), 6, "is no share; write one like `5%` or `0.05`"),
         (("  base:", "  general: [pros]\n  base:"), 6, "no source is named 'pros'"),
         (("  base:", "  general: [code]\n  base:"), 6, "every source is general text"),
         (("  base:", "  general: []\n  base:"), 5, "name sources that stand for it under continual.general"),
@@ -251,7 +251,7 @@ def test_a_spec_that_was_not_read_from_its_file_is_refused() -> None:
     )
     from sixnd.specs.checks import check_budget
 
-    assert any("load the spec from its file" in problem.message for problem in check_budget(spec))
+    assert any("load the spec from its file" in problem.sentence for problem in check_budget(spec))
 
 
 @pytest.mark.parametrize(("written", "read"), [("5%", 0.05), ("12.5 %", 0.125), (0.25, 0.25), (0, 0.0)])

@@ -18,9 +18,9 @@ from sixnd.specs.errors import (
     [
         (SixndError("x"), 1),
         (InvalidDocumentError("f", []), 3),
-        (ContradictionError(Problem((), "x")), 3),
-        (InfeasibleError("x"), 4),
-        (StalePlanError("x"), 5),
+        (ContradictionError(Problem((), "x", "y")), 3),
+        (InfeasibleError("x", "y"), 4),
+        (StalePlanError("x", "y"), 5),
         (RunFailedError("x"), 6),
     ],
     ids=lambda value: type(value).__name__,
@@ -32,18 +32,18 @@ def test_every_error_is_a_value_error_with_the_exit_code_that_the_help_names(err
 
 def test_problems_are_told_in_the_order_of_the_file():
     error = InvalidDocumentError(
-        "f", [Problem((), "third", 3, 1), Problem((), "first", 1, 9), Problem((), "second", 2, 1)]
+        "f", [Problem((), "third", "do", 3, 1), Problem((), "first", "do", 1, 9), Problem((), "second", "do", 2, 1)]
     )
-    assert [line.split(": ")[-1] for line in str(error).splitlines()] == ["first", "second", "third"]
+    assert [line.split(": ")[-1] for line in str(error).splitlines()] == ["first; do", "second; do", "third; do"]
 
 
 def test_the_caret_stands_under_the_place_even_after_tabs():
-    error = InvalidDocumentError("f", [Problem((), "here", 1, 4)], "a:\tb")
-    assert str(error).splitlines() == ["f:1:4: here", "    a:\tb", "      \t^"]
+    error = InvalidDocumentError("f", [Problem((), "here", "go", 1, 4)], "a:\tb")
+    assert str(error).splitlines() == ["f:1:4: here; go", "    a:\tb", "      \t^"]
 
 
 def test_of_a_long_line_the_part_around_the_place_is_shown():
     text = "x" * 500 + "!" + "y" * 500
-    _, shown, caret = str(InvalidDocumentError("f", [Problem((), "here", 1, 501)], text)).splitlines()
+    _, shown, caret = str(InvalidDocumentError("f", [Problem((), "here", "go", 1, 501)], text)).splitlines()
     assert len(shown) < 200
     assert shown[caret.index("^")] == "!"

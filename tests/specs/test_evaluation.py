@@ -24,10 +24,10 @@ def test_every_task_has_its_rows() -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"tasks": ["cloze"], "at": ["1M tokens"], "every": "1M tokens"}, "not both"),
+        ({"tasks": ["cloze"], "at": ["1M tokens"], "every": "1M tokens"}, "both say when"),
         ({"every": "1M tokens"}, "mean nothing without tasks"),
         ({"at": ["1M tokens"]}, "mean nothing without tasks"),
-        ({"tasks": ["cloze", "cloze"]}, "named once"),
+        ({"tasks": ["cloze", "cloze"]}, "named twice"),
         ({"tasks": ["clozes"]}, "cloze"),
         ({"tasks": ["cloze"], "items": 3}, "greater than or equal to 10"),
     ],

@@ -20,7 +20,7 @@ def mistakes(text: str) -> list[tuple[int, int, str]]:
     """Line, column and sentence of every mistake in a budget spec."""
     with pytest.raises(InvalidDocumentError) as caught:
         parse(text, "f.yaml", BudgetSpec)
-    return [(p.line, p.column, p.message) for p in caught.value.problems]
+    return [(p.line, p.column, p.sentence) for p in caught.value.problems]
 
 
 def places(text: str) -> list[tuple[int, int]]:
@@ -64,7 +64,10 @@ def test_cross_field_mistakes_are_told_beside_field_mistakes():
     found = mistakes(text)
     assert [(line, column) for line, column, _ in found] == [(1, 1), (2, 1), (6, 17), (10, 14), (17, 22)]
     assert "two sources are named 'code'" in found[3][2]
-    assert "sequence_parallel needs tensor above 1" in found[4][2]
+    assert (
+        "sequence_parallel splits the sequence over the tensor-parallel ranks, and tensor is 1; raise tensor"
+        in found[4][2]
+    )
 
 
 def test_a_check_that_looks_at_a_broken_field_is_not_made():
@@ -82,9 +85,9 @@ def test_a_broken_list_item_does_not_hide_the_others():
 @pytest.mark.parametrize(
     ("text", "place", "sentence"),
     [
-        ("", (1, 1), "expected a mapping that starts with 'version: budget/1'"),
-        ("- 1", (1, 1), "expected a mapping"),
-        ("just words", (1, 1), "expected a mapping"),
+        ("", (1, 1), "write a mapping that starts with 'version: budget/1'"),
+        ("- 1", (1, 1), "is no mapping of keys and values; write"),
+        ("just words", (1, 1), "is no mapping of keys and values; write"),
         ("version: budget/1", (1, 1), "'name' is missing from the document"),
         (spec_with(("version: budget/1", "version: budget/9")), (1, 10), "'budget/1'"),
         (spec_with(("accelerators:", "acelerators:")), (5, 1), "'accelerators' is missing from cluster"),
@@ -151,8 +154,8 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_loads(tmp_path):
 def test_a_contradiction_found_while_planning_is_told_with_the_spec_s_line(tmp_path):
     file = tmp_path / "spec.yaml"
     file.write_text(SPEC)
-    error = located(ContradictionError(Problem(("layout", "tensor"), "disagrees")), file)
-    assert str(error).startswith(f"{file}:16:11: disagrees")
+    error = located(ContradictionError(Problem(("layout", "tensor"), "disagrees", "keep one")), file)
+    assert str(error).startswith(f"{file}:16:11: disagrees; keep one")
 
 
 def test_the_version_tells_a_plan_from_a_spec(tmp_path):
@@ -223,7 +226,7 @@ def test_a_spoilt_spec_loads_or_is_refused_with_places_and_never_breaks(data):
     except InvalidDocumentError as error:
         lines = text.count("\n") + 1
         assert error.problems
-        assert all(1 <= p.line <= lines and p.column >= 1 and p.message for p in error.problems)
+        assert all(1 <= p.line <= lines and p.column >= 1 and p.message and p.do for p in error.problems)
 
 
 @settings(max_examples=200)

@@ -27,10 +27,10 @@ def test_sound_ones_are_read(ramp: str) -> None:
 @pytest.mark.parametrize(
     ("ramp", "said"),
     [
-        ("{}", "a ramp needs stages, or start"),
-        ("{tokens: 10M tokens}", "a ramp needs stages, or start"),
-        ("{start: 32k tokens}", "by one of tokens and fraction"),
-        ("{start: 32k tokens, tokens: 10M tokens, fraction: 0.1}", "by one of tokens and fraction"),
+        ("{}", "a ramp does not say how it begins; give stages, or start"),
+        ("{tokens: 10M tokens}", "a ramp does not say how it begins; give stages, or start"),
+        ("{start: 32k tokens}", "give one of tokens and fraction"),
+        ("{start: 32k tokens, tokens: 10M tokens, fraction: 0.1}", "give one of tokens and fraction"),
         ("{start: 10 tokens, fraction: 0.1}", "less than one sequence of 4,096"),
         ("{start: 32k tokens, fraction: 1}", "less than 1"),
         ("{stages: []}", "at least 1 item"),

@@ -85,7 +85,7 @@ def test_a_preset_is_an_example_by_its_name(tmp_path: Path):
         ("quikstart", "no preset is called 'quikstart'; there are corpus, "),
         ("own.yaml", "'own.yaml' extends this spec in turn"),
         ("list.yaml", "'list.yaml' is no spec"),
-        ("3", "name a spec's file, or a preset"),
+        ("3", "names nothing to extend; name a spec's file, or a preset"),
     ],
 )
 def test_what_cannot_be_extended_is_refused_at_its_line(tmp_path: Path, named: str, told: str):
@@ -104,7 +104,7 @@ def test_mistakes_are_told_in_the_file_they_stand_in(tmp_path: Path):
     )
     told = refused(own, "training.clip_grad_norm=none", "cluster.pricing=free")
     base = tmp_path / "base.yaml"
-    assert f"{base}:12:18: training.seed: Input should be greater than or equal to 1" in told
+    assert f"{base}:12:18: training.seed: -7 cannot be taken; it should be greater than or equal to 1" in told
     assert "    training: {seed: -7, schedule: wsd}\n                     ^" in told
     assert f"{own}:2:9: unknown key 'parms'; did you mean 'params'?" in told
     assert "\n--set training.clip_grad_norm=none: training.clip_grad_norm: " in told
@@ -136,8 +136,8 @@ def test_a_change_on_the_command_line_stands_over_everything(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("training.seed", "expected path=value"),
-        ("training..seed=1", "expected path=value"),
+        ("training.seed", "is no change of a value; write path=value"),
+        ("training..seed=1", "is no change of a value; write path=value"),
         ("data.sources.books.weight=1", "nothing in the list is called 'books'; there are web, code"),
         ("name.first=1", "'first' would be inside of 'base', which holds nothing"),
         ("training.sed=1", "unknown key 'sed'; did you mean 'seed'?"),
@@ -179,8 +179,8 @@ def test_without_a_declaration_a_dollar_is_a_dollar(tmp_path: Path, monkeypatch:
     ("declared", "told"),
     [
         ("{SIXND_TEXT: null}", "environment.SIXND_TEXT: is not set in the environment, and has no default"),
-        ("[SIXND_TEXT]", "environment: expected names with their defaults"),
-        ("{A-B: 1}", "environment.A-B: expected the name of a variable"),
+        ("[SIXND_TEXT]", "environment: is no mapping; give names with their defaults"),
+        ("{A-B: 1}", "environment.A-B: declares no variable; give the name of a variable"),
         ("{OTHER: 1}", "data.sources.0.path: ${SIXND_TEXT} is not declared"),
     ],
 )

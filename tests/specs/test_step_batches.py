@@ -50,8 +50,8 @@ def test_without_stages_every_step_has_the_full_batch() -> None:
     ("stages", "said"),
     [
         ([(1, 3, 2), (4, 6, 4)], "the full batch is taken"),
-        ([(1, 3, 2), (5, 6, 8)], "must follow each other"),
-        ([(2, 6, 8)], "must follow each other"),
+        ([(1, 3, 2), (5, 6, 8)], "do not follow each other"),
+        ([(2, 6, 8)], "do not follow each other"),
         ([(1, 4, 2), (5, 5, 8)], "to the last"),
         ([(1, 3, 2), (4, 2, 4), (3, 6, 8)], "ends before it begins"),
     ],

@@ -29,7 +29,7 @@ def test_times_carry_their_units_and_a_factor_may_be_none() -> None:
     [
         ("{non_finite: ignore}", "non_finite"),
         ("{budget_factor: 0.9}", "greater than 1"),
-        ("{time_limit: 0 s}", "must be a positive, finite time"),
+        ("{time_limit: 0 s}", "is no positive, finite time; write it like"),
         ("{heartbeat: 5}", "a number without a unit"),
         ("{window: 4}", "greater than or equal to 8"),
         ("{throughput_share: 1.2}", "less than 1"),

@@ -20,7 +20,7 @@ ROOT = {"schedule": "inverse-square-root"}
 def test_a_schedule_that_cannot_be_is_told_at_its_field(asked, field, told):
     [problem] = training_problems(Training.model_validate(asked))
     assert problem.path == ("training", field)
-    assert told in problem.message
+    assert told in problem.sentence
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def sleep(folder: Path, step: str, task: int, helpers: int) -> None:
 
 _FAILURES = {
     "sentence": SixndError("the input is not to be had; get it"),
-    "document": InvalidDocumentError("spec.yaml", [Problem(("data",), "no such source")]),
+    "document": InvalidDocumentError("spec.yaml", [Problem(("data",), "no such source", "name one that is there")]),
     "defect": ZeroDivisionError("division by zero"),
     "memory": MemoryError(),
     "disk": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
