@@ -1,4 +1,4 @@
-"""What a comparison of two plans or two runs knows, before it is drawn."""
+"""What a comparison of plans or runs knows, before it is drawn. The first of them is the one the others are held to."""
 
 from typing import Literal
 
@@ -6,62 +6,60 @@ from sixnd.reports.documents import Figure, Series
 from sixnd.specs.document import Document
 
 
-class NumberPair(Document):
-    """One number of both."""
+class NumberRow(Document):
+    """One number of all."""
 
     key: str
     label: str
-    first: Figure | None
-    """None where the first has no such number, or it was not measured."""
-    second: Figure | None
-    change: str
-    """From the first to the second, e.g. `+12.5 %`; empty where one is missing."""
-    apart: bool | None
-    """Whether the 80 % intervals of two estimates do not even touch; none where there are none."""
+    values: list[Figure | None]
+    """None where one has no such number, or it was not measured."""
+    changes: list[str]
+    """From the first to each of the others, e.g. `+12.5 %`; empty where one of the two is missing."""
+    apart: list[bool | None]
+    """Of each of the others: whether its 80 % interval and the first's do not even touch; none where there are none."""
 
 
-class ChoicePair(Document):
-    """A decision that the two plans make differently."""
+class ChoiceRow(Document):
+    """A decision that the plans do not all make alike."""
 
     what: str
-    first: str
-    second: str
+    values: list[str]
     reason: str
-    """Why the second is as it is; where only the first decides it, why that is."""
+    """Why the last that decides it decides so."""
 
 
-class FieldPair(Document):
-    """A field of the spec that differs, as it would be written."""
+class FieldRow(Document):
+    """A field of the specs that differs, as it would be written."""
 
     path: str
-    first: str
-    second: str
+    values: list[str]
 
 
 class Curves(Document):
-    """One quantity over both runs."""
+    """One quantity over all runs."""
 
     key: str
     label: str
     unit: str
-    first: Series
-    second: Series
+    series: list[Series]
 
 
 class Difference(Document):
     """Everything that a comparison shows."""
 
-    version: Literal["difference-facts/1"] = "difference-facts/1"
+    version: Literal["difference-facts/2"] = "difference-facts/2"
     kind: Literal["plans", "runs"]
     name: str
-    first: str
-    second: str
+    names: list[str]
+    """Of the plans or runs, in the order of every list here."""
     verdict: str
     state: str
-    measured: list[NumberPair]
+    measured: list[NumberRow]
     """What the runs became; empty for plans."""
-    planned: list[NumberPair]
-    fields: list[FieldPair]
-    choices: list[ChoicePair]
+    planned: list[NumberRow]
+    fields: list[FieldRow]
+    choices: list[ChoiceRow]
     curves: list[Curves]
+    flops_per_token: list[float]
+    """Of each, counted exactly."""
     warnings: list[str]

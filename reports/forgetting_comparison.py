@@ -31,7 +31,10 @@ def _measured(plan: Plan, record: RunRecord) -> ForgettingFacts:
     facts = None if plan.continual is None else forgetting_facts(plan, record)
     if facts is None:
         why = "started from new weights" if plan.continual is None else "has not measured its base yet"
-        raise SixndError(f"{plan.name} {why}; several runs are compared by what they forgot of a base")
+        raise SixndError(
+            f"{plan.name} {why}; several runs are reported by what they forgot of a base, and "
+            "`sixnd diff` holds any runs side by side"
+        )
     return facts
 
 

@@ -1,4 +1,4 @@
-"""`sixnd diff`: two specs, plans or runs, as text and as files."""
+"""`sixnd diff`: specs, plans or runs, as text and as files."""
 
 import json
 from pathlib import Path
@@ -50,11 +50,19 @@ def test_two_run_folders_are_compared_by_what_became_of_them(run_folders, tmp_pa
     assert main(["diff", first, second, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["kind"] == "runs"
-    assert {pair["change"] for pair in facts["measured"]} == {"the same", ""}
+    assert {change for row in facts["measured"] for change in row["changes"]} == {"the same", ""}
     for suffix in (".html", ".md"):
         file = tmp_path / f"diff{suffix}"
         assert main(["diff", first, second, "-o", str(file)]) == 0
         assert "What became of them" in file.read_text("utf-8")
+
+
+def test_three_runs_are_one_comparison_and_three_documents_are_not_changed_at_once(run_folders, capsys):
+    folders = [str(folder) for folder in (*run_folders, run_folders[0])]
+    assert main(["diff", *folders, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["names"]) == 3
+    assert main(["diff", *folders, "--set", "training.seed=2"]) == 2
+    assert "sixnd sweep" in capsys.readouterr().err
 
 
 def test_a_run_and_a_spec_are_compared_by_their_plans(run_folders, spec, capsys):
