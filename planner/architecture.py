@@ -58,15 +58,19 @@ def lattice() -> tuple[Shape, ...]:
 
 
 def _widths() -> list[int]:
-    """Widths whose head count splits over tensor-parallel ranks: by 8 from 4096 on, by 4 from 2048 on, by 2 below."""
-    steps = ((64, 512, 32), (512, 2048, 128), (2048, 4096, 512), (4096, 12_288, 1024), (12_288, 32_769, 2048))
-    return [hidden for low, high, step in steps for hidden in range(low, high, step)]
+    """Widths whose head count splits over tensor-parallel ranks: by 8 from 4096 on, by 4 from 2048, by 2 below.
+
+    The narrowest are those of a ladder on a CPU, and closer together: or it had three sizes.
+    """
+    narrow = ((48, 128, 16), (128, 512, 32), (512, 2048, 128))
+    wide = ((2048, 4096, 512), (4096, 12_288, 1024), (12_288, 32_769, 2048))
+    return [hidden for low, high, step in (*narrow, *wide) for hidden in range(low, high, step)]
 
 
 def _heads_and_ffn(hidden: int) -> tuple[int, int, int]:
     head_dim = (32 if hidden % 64 == 0 else 16) if hidden < 512 else 64 if hidden < 2048 else 128
-    heads = hidden // head_dim
-    multiple = 64 if hidden < 1024 else 128 if hidden < GQA_HIDDEN else 256
+    heads = hidden // head_dim if hidden % 32 == 0 else 2
+    multiple = 16 if hidden < 128 else 64 if hidden < 1024 else 128 if hidden < GQA_HIDDEN else 256
     return heads, 8 if hidden >= GQA_HIDDEN else heads, padded(-(-8 * hidden // 3), multiple)
 
 

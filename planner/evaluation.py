@@ -17,9 +17,16 @@ def validation_steps(spec: BudgetSpec, steps: int) -> int:
     return spec.evaluation.every_steps or math.ceil(steps / _ABOUT)
 
 
-def source_batches(spec: BudgetSpec) -> int:
+def validation_batches(spec: BudgetSpec, read: StepBatches, length: int) -> int:
+    """Full global batches of one validation: the spec's, or as many as hold its tokens."""
+    asked = spec.evaluation
+    return asked.batches if asked.tokens is None else math.ceil(asked.tokens / (read.full * length))
+
+
+def source_batches(spec: BudgetSpec, read: StepBatches, length: int) -> int:
     """Global batches of each source: the spec's, or over all sources about as many as of the blend."""
-    return spec.evaluation.source_batches or math.ceil(spec.evaluation.batches / len(spec.data.sources))
+    blend = validation_batches(spec, read, length)
+    return spec.evaluation.source_batches or math.ceil(blend / len(spec.data.sources))
 
 
 def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, length: int) -> PlannedEvaluation:
@@ -31,8 +38,8 @@ def measured(spec: BudgetSpec, every_steps: int, steps: int, read: StepBatches, 
     found = task_steps(spec, every_steps, steps, read, length) if asked.tasks else []
     return PlannedEvaluation(
         every_steps=every_steps,
-        batches=asked.batches,
-        source_batches=source_batches(spec),
+        batches=validation_batches(spec, read, length),
+        source_batches=source_batches(spec, read, length),
         tasks=asked.tasks,
         task_steps=found,
         items=asked.items if asked.tasks else 0,

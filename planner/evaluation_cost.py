@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
-from sixnd.planner.evaluation import answerings, source_batches, validation_steps
+from sixnd.planner.evaluation import answerings, source_batches, validation_batches, validation_steps
 from sixnd.planner.goodput import WallClock
 from sixnd.planner.intervals import checkpoint_steps
 from sixnd.planner.transformer import Transformer
@@ -30,9 +30,10 @@ def readings(clock: WallClock, read: StepBatches, length: int) -> list[Reading]:
     times, sources = math.ceil(steps / every), len(spec.data.sources)
     base = 1 if spec.continual else 0  # a base is measured before it is trained on
     rows = asked.items * sum(TASK_ROWS[task] for task in asked.tasks)
+    validations = times + base + _before_checkpoints(clock, every)
     found = [
-        Reading("validations", times + base + _before_checkpoints(clock, every), asked.batches),
-        Reading("losses by source", times + base, source_batches(spec) * sources),
+        Reading("validations", validations, validation_batches(spec, read, length)),
+        Reading("losses by source", times + base, source_batches(spec, read, length) * sources),
         Reading(
             "answerings of the tasks",
             answerings(spec, every, steps, read, length),

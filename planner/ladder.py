@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import NormalDist
+from typing import Any
 
 from sixnd.planner import laws
 from sixnd.planner.design import Designer, Limits, Points
@@ -17,11 +18,14 @@ from sixnd.planner.plan import make_plan
 from sixnd.planner.rungs import Relocate, RungPlan, rung_plans, template
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.errors import ContradictionError, InfeasibleError, Problem
+from sixnd.specs.evaluation import Evaluation
 from sixnd.specs.ladder import DesignName, DesignOption, Expected, Ladder, LadderTarget, Rung
 from sixnd.specs.laws import NamedLaw
 from sixnd.specs.plan import Estimate, Plan
 
 RUNS, FEWEST_RUNS = 16, 6
+LAW_FILE = "law.yaml"
+"""Where the law that is fitted to the rungs is looked for, beside their specs."""
 RATIOS = (5.0, 200.0)
 """Tokens per parameter that a rung may have."""
 
@@ -41,10 +45,12 @@ class Request:
 
 @dataclass(frozen=True)
 class MadeLadder:
-    """A ladder, and the specs of its rungs in its order."""
+    """A ladder, the specs of its rungs in its order, and the target's."""
 
     ladder: Ladder
     specs: list[BudgetSpec]
+    target: dict[str, Any]
+    """The target's spec as a file beside theirs writes it: by the law that the ladder will give, on their text."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
     asked, whole = _Question(target, before, noise_sd), _counted_flops(target)
     field = Field(template(spec, target.model.vocab_size, relocate), request.ratios)
     designs = _designs(field, asked, Limits(request.share * whole, request.runs), whole)
-    chosen = rung_plans(field.shared, field.models(designs[request.design]))
+    chosen = rung_plans(field.shared, field.models(designs[request.design]), target)
     options = [_option(name, points, asked, field) for name, points in designs.items()]
     after = next(option.expected for option in options if option.design == request.design)
     prior = asked.expected(designs[request.design].take([]), prior_only=True)
@@ -107,7 +113,22 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
         rungs=[_rung(rung) for rung in chosen],
         notes=_notes(asked, spec, chosen, prior, after),
     )
-    return MadeLadder(ladder, [rung.spec for rung in chosen])
+    specs = [rung.spec for rung in chosen]
+    return MadeLadder(ladder, specs, _by_its_law(spec, spec_file, specs[0]))
+
+
+def _by_its_law(spec: BudgetSpec, spec_file: str, rung: BudgetSpec) -> dict[str, Any]:
+    """The target over its own spec: the law to come, and the rungs' held-out text, so that losses can be compared."""
+    evaluation: dict[str, Any] = {"tokens": rung.evaluation.plain()["tokens"]}
+    if spec.evaluation.batches != Evaluation().batches:
+        evaluation["batches"] = None  # taken back: tokens stand in their place
+    return {
+        "version": spec.version,
+        "extends": spec_file,
+        "law": LAW_FILE,
+        "data": {"validation_fraction": rung.data.validation_fraction},
+        "evaluation": evaluation,
+    }
 
 
 def _designs(field: Field, asked: _Question, limits: Limits, whole: float) -> dict[DesignName, Points]:

@@ -83,17 +83,19 @@ def batch_tokens(shared: BudgetSpec, candidate: Candidate, tokens: float, loss: 
     return global_batch(shared, point).sequences * shared.model.sequence_length
 
 
-def rung_plans(shared: BudgetSpec, wanted: list[tuple[Candidate, float]]) -> list[RungPlan]:
+def rung_plans(shared: BudgetSpec, wanted: list[tuple[Candidate, float]], target: Plan) -> list[RungPlan]:
     """Each wanted model on so many tokens, planned, in rising order of compute; equal ones differ in their seed.
 
-    All are validated on the same held-out text, once, at their end.
+    All are validated on the same held-out text, once, at their end; on which the target can be, too.
     """
     drafted = [_on_its_cluster(shared, candidate.shape, tokens) for candidate, tokens in wanted]
     drafted.sort(key=lambda spec: spec.budget.compute or 0.0)
     named = [_named(spec, drafted[:i], i + 1) for i, spec in enumerate(drafted)]
     plans = [make_plan(spec) for spec in named]
-    sequences = _validation_sequences([plan.training.global_batch for plan in plans])
-    specs = [_validated(spec, plan, sequences, plans) for spec, plan in zip(named, plans, strict=True)]
+    validated = _validation_sequences(plans, target) * target.model.sequence_length
+    most = max(plan.data.tokens for plan in (*plans, target))
+    fraction = min(shared.data.validation_fraction, validated / most)
+    specs = [_validated(spec, plan, validated, fraction) for spec, plan in zip(named, plans, strict=True)]
     return [RungPlan(spec, make_plan(spec)) for spec in specs]
 
 
@@ -158,17 +160,16 @@ def _named(spec: BudgetSpec, before: list[BudgetSpec], number: int) -> BudgetSpe
     return spec.model_copy(update={"name": f"{spec.name[:_NAME_LENGTH]}-r{number:02d}", "training": training})
 
 
-def _validation_sequences(batches: list[int]) -> int:
-    """Sequences that are whole batches of every rung, at least as many as the largest one's usual validation."""
-    whole = math.lcm(*batches)
-    return whole * math.ceil(Evaluation().batches * max(batches) / whole)
+def _validation_sequences(plans: list[Plan], target: Plan) -> int:
+    """Sequences that are whole batches of every rung: the target's own, or the usual validation of the largest rung."""
+    batches = [plan.training.global_batch for plan in plans]
+    whole, asked = math.lcm(*batches), target.spec.evaluation.tokens
+    least = Evaluation().batches * max(batches) if asked is None else asked / target.model.sequence_length
+    return whole * math.ceil(least / whole)
 
 
-def _validated(spec: BudgetSpec, plan: Plan, sequences: int, plans: list[Plan]) -> BudgetSpec:
+def _validated(spec: BudgetSpec, plan: Plan, validated: int, fraction: float) -> BudgetSpec:
     """Held out is exactly what is validated on: the same first documents of every source, whatever the tokens."""
-    most = max(other.data.tokens for other in plans)
-    fraction = min(spec.data.validation_fraction, sequences * plan.model.sequence_length / most)
-    batches = sequences // plan.training.global_batch
-    evaluation = Evaluation(every_steps=plan.training.steps, batches=batches, source_batches=1)
+    evaluation = Evaluation(every_steps=plan.training.steps, tokens=validated, source_batches=1)
     data = spec.data.model_copy(update={"validation_fraction": fraction})
     return spec.model_copy(update={"data": data, "evaluation": evaluation})

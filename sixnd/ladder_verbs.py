@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 _LADDER_FILE = "ladder.yaml"
+_TARGET_FILE = "target.yaml"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
 
@@ -122,16 +123,19 @@ def _refuse_filled(output: Path | None) -> None:
 
 
 def _write(made: "MadeLadder", output: Path) -> None:
+    from sixnd.planner.ladder import LAW_FILE
     from sixnd.specs.yaml_reader import dump_yaml
 
     output.mkdir(parents=True, exist_ok=True)
     for rung, spec in zip(made.ladder.rungs, made.specs, strict=True):
         write_text(output / rung.spec, dump_yaml(spec.model_dump(mode="json", exclude_defaults=True)))
+    write_text(output / _TARGET_FILE, dump_yaml(made.target))
     write_text(output / _LADDER_FILE, made.ladder.to_yaml())  # last: a folder with this file is complete
     tell(f"wrote {output / _LADDER_FILE} and {len(made.specs)} specs; next:")
     tell(f"  sixnd ladder {output} --run")
-    tell(f"  sixnd ladder {output} --collect runs -o runs.csv")
-    tell("  sixnd fit runs.csv")
+    tell(f"  sixnd ladder {output} --collect runs -o {output / 'runs.csv'}")
+    tell(f"  sixnd fit {output / 'runs.csv'} -o {output / LAW_FILE}")
+    tell(f"  sixnd plan {output / _TARGET_FILE}")
 
 
 def _read(folder: Path) -> "Ladder":
@@ -153,6 +157,7 @@ def _show(found: "Ladder", as_json: bool) -> int:
 
 def _collect(folder: Path, runs_dir: Path, output: Path | None, as_json: bool) -> int:
     from sixnd.ladder_runs import as_csv, rows_of, rung_states
+    from sixnd.planner.ladder import LAW_FILE
     from sixnd.specs.errors import SixndError
 
     states = rung_states(_read(folder), folder, runs_dir)
@@ -164,7 +169,7 @@ def _collect(folder: Path, runs_dir: Path, output: Path | None, as_json: bool) -
         raise SixndError(f"no rung of {folder} is finished in {runs_dir}: there is nothing to collect")
     if output is not None:
         write_text(output, as_csv(states))
-        tell(f"wrote {output}; next: sixnd fit {output}")
+        tell(f"wrote {output}; next: sixnd fit {output} -o {folder / LAW_FILE}")
     if as_json:
         print_json(
             {"rows": rows_of(states), "missing": [{"name": each.name, "why_not": each.why_not} for each in missing]}
@@ -195,7 +200,7 @@ def _run(folder: Path, runs_dir: Path, as_json: bool) -> int:
     if as_json:
         print_json(outcome)
     tell(f"{len(outcome) - len(failed)} of {len(outcome)} rungs are finished")
-    tell(f"next: sixnd ladder {folder} --collect {runs_dir} -o runs.csv")
+    tell(f"next: sixnd ladder {folder} --collect {runs_dir} -o {folder / 'runs.csv'}")
     return RunFailedError.exit_code if failed else 0
 
 

@@ -18,6 +18,7 @@ TASK_ROWS: dict[str, int] = {
     "brackets": 3,
 }
 """Sequences that one item of each task is: one a choice."""
+_BATCHES = 8
 ITEM_TOKENS = 128
 """Tokens of an item at most; less where the model's sequences are shorter."""
 MOST_TASK_STEPS = 1000
@@ -28,8 +29,11 @@ class Evaluation(Document):
 
     every_steps: AutoCount = None
     """Steps between validations; `auto` measures about ten times."""
-    batches: Annotated[int, Field(ge=1), WHOLE] = 8
+    batches: Annotated[int, Field(ge=1), WHOLE] = _BATCHES
     """Global batches in one validation."""
+    tokens: AutoTokens = None
+    """Tokens of one validation in place of `batches`, rounded up to whole global batches: runs whose batches differ are
+    then validated on as much of the same text."""
     source_batches: AutoCount = None
     """Global batches of each source's own held-out text, at most, whose loss and bits per byte are measured at every
     validation; `auto`: over all sources about as many as `batches`."""
@@ -50,6 +54,8 @@ class Evaluation(Document):
     def _tasks_and_their_times_agree(self) -> "Evaluation":
         if len(set(self.tasks)) < len(self.tasks):
             raise SixndError("a task is named twice", "name each once")
+        if self.tokens is not None and self.batches != _BATCHES:
+            raise SixndError("`tokens` and `batches` both say on how much is validated", "keep one of them")
         if self.at and self.every is not None:
             raise SixndError("`at` and `every` both say when the tasks are answered", "keep one of them")
         if not self.tasks and (self.at or self.every is not None):

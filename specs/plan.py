@@ -1,5 +1,6 @@
 """Plan: complete. Nothing is `auto` any more; every decision carries its reason, every estimate its interval."""
 
+from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -41,6 +42,13 @@ class Estimate(Document):
     """Law, catalog entry or rule behind the value and behind the interval."""
     extrapolated: bool = False
     """Whether it lies beyond the range the law or model was fitted on: the interval is then only a guide."""
+
+    def ends(self, level: float) -> tuple[float, float]:
+        """The interval at another level than 80 %, as of a normal distribution of its logarithm, each side its own."""
+        if self.value <= 0:
+            return self.low, self.high
+        wider = NormalDist().inv_cdf((1 + level) / 2) / NormalDist().inv_cdf(0.9)
+        return self.value * (self.low / self.value) ** wider, self.value * (self.high / self.value) ** wider
 
 
 class Decision(Document):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
 from sixnd.planner.evaluation_cost import readings
 from sixnd.planner.explanation import Facts
@@ -34,6 +35,17 @@ def plan(**evaluation: object) -> Plan:
             | parts
         )
     )
+
+
+def test_a_validation_of_so_many_tokens_has_the_batches_that_hold_them():
+    for batch in ("1M tokens", "600k tokens"):
+        made = plan(tokens="5M tokens", training={"global_batch": batch})
+        assert 0 <= made.evaluation.batches * step_tokens(made) - 5e6 < step_tokens(made)
+
+
+def test_batches_and_tokens_of_a_validation_are_not_both_given():
+    with pytest.raises(ValidationError, match="`tokens` and `batches` both say"):
+        plan(tokens="5M tokens", batches=4)
 
 
 def step_tokens(made: Plan) -> int:

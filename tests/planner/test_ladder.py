@@ -92,6 +92,25 @@ def test_losses_of_all_rungs_can_be_compared(made, plans):
     assert all(p.data.validation_fraction * p.data.tokens <= 2048 * held_out.pop() + 1 for p in plans[-1:])
 
 
+def test_the_target_is_validated_on_the_rungs_text_by_the_file_that_its_ladder_gives(made, plans):
+    by_its_law = dict(made.target)
+    assert by_its_law.pop("law") == "law.yaml"
+    changes = {"data": {"validation_fraction"}, "evaluation": {"tokens"}}
+    assert {part: set(by_its_law[part]) for part in changes} == changes
+    fraction = by_its_law["data"]["validation_fraction"]
+    assert {plan.data.validation_fraction for plan in plans} == {fraction}
+    held_out = plans[0].evaluation.batches * plans[0].training.global_batch * plans[0].model.sequence_length
+    assert by_its_law["evaluation"]["tokens"] == f"{held_out} tokens"
+    assert fraction * make_plan(target()).data.tokens <= held_out + 1
+
+
+def test_rungs_are_validated_on_as_much_text_as_the_target_asks_for():
+    spec = target()
+    asked = spec.model_copy(update={"evaluation": spec.evaluation.model_copy(update={"tokens": 5e8})})
+    for rung in make_ladder(asked, Request(0.05, 8), "target.yaml").specs:
+        assert 5e8 <= rung.evaluation.tokens < 6e8
+
+
 def test_rungs_at_one_point_differ_in_their_seed(made):
     points = [(rung.params, rung.tokens, rung.seed) for rung in made.ladder.rungs]
     assert len(set(points)) == len(points)

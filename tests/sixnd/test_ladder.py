@@ -76,7 +76,8 @@ def test_what_it_costs_and_tells_is_printed_and_the_next_steps_too(made, tmp_pat
     for part in ("Its cost, of 5.0 % allowed", "before", "after a fit", "uniform grid", "isoFLOP curves", "target-r08"):
         assert part in out
     assert f"sixnd ladder {tmp_path / 'again'} --run" in err
-    assert "sixnd fit runs.csv" in err
+    assert f"sixnd fit {tmp_path / 'again' / 'runs.csv'} -o {tmp_path / 'again' / 'law.yaml'}" in err
+    assert f"sixnd plan {tmp_path / 'again' / 'target.yaml'}" in err
     assert main(["ladder", str(tmp_path / "again")]) == 0
     assert capsys.readouterr().out == out
 
@@ -142,6 +143,22 @@ def test_finished_rungs_are_collected_into_a_table_that_a_fit_reads_and_the_othe
     assert [(row.params, row.tokens) for row in rows] == [(p.model.params, p.data.tokens) for p in plans[:5]]
     assert [row.loss for row in rows] == pytest.approx([3.5, 3.4, 3.3, 3.2, 3.1])
     assert all(row.compute == pytest.approx(6 * row.params * row.tokens) for row in rows)
+
+
+def test_the_fitted_law_plans_the_target_by_the_file_that_the_ladder_wrote(made, tmp_path, capsys):
+    runs, folder = tmp_path / "runs", made / "ladder"
+    for plan in rungs(made):
+        record(plan, runs, loss=1.8 + 480 * plan.model.params**-0.35 + 2100 * plan.data.tokens**-0.37)
+    assert main(["ladder", str(folder), "--collect", str(runs), "-o", str(tmp_path / "runs.csv")]) == 0
+    law = folder / "law.yaml"
+    assert main(["fit", str(tmp_path / "runs.csv"), "-o", str(law), "--name", "from-its-ladder", "--draws", "400"]) == 0
+    capsys.readouterr()
+    assert main(["plan", str(folder / "target.yaml"), "--json"]) == 0
+    law.unlink()
+    plan = Plan.model_validate(json.loads(capsys.readouterr().out))
+    assert plan.law == "from-its-ladder"
+    assert plan.name == "target"
+    assert (folder / plan.data.sources[0].path).resolve() == (made / "specs" / "texts" / "*.txt").resolve()
 
 
 def test_a_collection_is_printed_where_no_file_is_named(made, tmp_path, capsys):
