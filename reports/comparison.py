@@ -1,16 +1,19 @@
 """The table of a run report: planned, actual, difference, status."""
 
 import math
-import statistics
-from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sixnd.reports import format as fmt
-from sixnd.reports.attempts import WallTime, wall_time
+from sixnd.reports.attempts import Span, wall_time
 from sixnd.reports.documents import Figure, Row, State, Status
 from sixnd.reports.figures import NOT_PREDICTED, estimated, exact
+from sixnd.reports.run_documents import TimeFacts
+from sixnd.reports.step_table import StepTable
 from sixnd.specs.plan import Estimate, Plan
-from sixnd.specs.record import RunRecord, Step
+from sixnd.specs.record import RunRecord
 
 _HERO = {"loss", "tokens", "tokens_per_s", "wall_time", "money"}
 
@@ -48,20 +51,26 @@ def judge_count(planned: float, actual: float | None) -> Verdict:
     return Verdict("outside", "above" if actual > planned else "below")
 
 
-def steady(steps: list[Step]) -> list[Step]:
-    """The steps without each attempt's first, which also loads, compiles and allocates."""
-    first: dict[int, int] = {}
-    for step in steps:
-        first[step.attempt] = min(step.step, first.get(step.attempt, step.step))
-    return [step for step in steps if step.step != first[step.attempt]]
+def steady(steps: StepTable) -> NDArray[np.intp]:
+    """Places of the steps as they stand, without each attempt's first, which also loads, compiles and allocates."""
+    attempt, step = steps.attempt[steps.current], steps.step[steps.current]
+    kept = np.ones(step.size, dtype=np.bool_)
+    for number in np.unique(attempt):
+        kept &= ~((attempt == number) & (step == step[attempt == number].min()))
+    return steps.current[kept]
 
 
-def comparison(plan: Plan, record: RunRecord, state: State) -> list[Row]:
-    """Every row of the table, measured or not."""
-    return [_loss(plan, record), *_counts(plan, record, state), *_speed(plan, record), *_totals(plan, record, state)]
+def comparison(plan: Plan, record: RunRecord, steps: StepTable, time: TimeFacts | None, state: State) -> list[Row]:
+    """Every row of the table, measured or not; ``record`` tells what is still true of the evaluations."""
+    return [
+        _loss(plan, record, state),
+        *_counts(plan, steps, state),
+        *_speed(plan, steps),
+        *_totals(plan, record, steps, time, state),
+    ]
 
 
-def _loss(plan: Plan, record: RunRecord) -> Row:
+def _loss(plan: Plan, record: RunRecord, state: State) -> Row:
     validations, planned = record.validations(), plan.estimates.loss
     last = validations[-1] if validations else None
     final = last is not None and last.step >= plan.training.steps
@@ -70,19 +79,22 @@ def _loss(plan: Plan, record: RunRecord) -> Row:
     if plan.continual is not None:
         row = _row("loss", "Validation loss at the end", "nats", planned, actual, Verdict("not predicted"), note)
         return row.model_copy(update={"planned": NOT_PREDICTED, "difference": ""})
-    return _row("loss", "Validation loss at the end", "nats", planned, actual, judge(planned, actual), note)
+    row = _row("loss", "Validation loss at the end", "nats", planned, actual, judge(planned, actual), note)
+    if actual is not None or state in ("finished", "not started"):
+        return row
+    return row.model_copy(update={"status": "so far", "status_text": f"open until step {plan.training.steps:,}"})
 
 
-def _counts(plan: Plan, record: RunRecord, state: State) -> list[Row]:
-    steps = record.steps()
-    repeated = len(record.of(Step)) - len(steps)
+def _counts(plan: Plan, steps: StepTable, state: State) -> list[Row]:
+    repeated = steps.step.size - steps.current.size
     note = f"{repeated:,} steps more were repeated after a resume" if repeated else ""
-    tokens = float(steps[-1].tokens) if steps else None
+    tokens = float(steps.tokens[steps.current[-1]]) if steps.current.size else None
+    reached = float(steps.reached) if steps.current.size else None
     per_token = plan.model.flops_per_token
     rows: list[tuple[str, str, str, float, float | None, str]] = [
         ("tokens", "Tokens", "count", plan.data.tokens, tokens, ""),
         ("flops", "Model FLOPs", "flops", per_token * plan.data.tokens, _times(tokens, per_token), note),
-        ("steps", "Steps", "integer", plan.training.steps, float(steps[-1].step) if steps else None, note),
+        ("steps", "Steps", "integer", plan.training.steps, reached, note),
     ]
     return [
         _row(key, label, kind, planned, actual, _total(judge_count(planned, actual), state), text)
@@ -90,16 +102,18 @@ def _counts(plan: Plan, record: RunRecord, state: State) -> list[Row]:
     ]
 
 
-def _speed(plan: Plan, record: RunRecord) -> list[Row]:
+def _speed(plan: Plan, steps: StepTable) -> list[Row]:
     e, batches = plan.estimates, plan.training.batches
-    steps = [step for step in steady(record.steps()) if batches.of_step(step.step) == batches.full]
+    places = steady(steps)
+    if batches.stages:
+        places = places[steps.step[places] >= batches.stages[-1].first_step]
     full = "steps of the full batch" if batches.stages else ""
-    peak = max((float(step.memory_bytes) for step in record.of(Step)), default=None)
+    peak = float(steps.memory_bytes.max()) if steps.step.size else None
     limit = exact("memory", plan.cluster.memory_bytes).text
     rows: list[tuple[str, str, str, Estimate, float | None, str]] = [
-        ("step_time", "Step time", "duration", e.step_time_s, _median(steps, lambda s: s.step_time_s), full),
-        ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, _median(steps, lambda s: s.tokens_per_s), full),
-        ("mfu", "MFU", "percent", e.mfu, _median(steps, lambda s: s.mfu), full),
+        ("step_time", "Step time", "duration", e.step_time_s, _median(steps.step_time_s[places]), full),
+        ("tokens_per_s", "Tokens/s", "rate", e.tokens_per_s, _median(steps.tokens_per_s[places]), full),
+        ("mfu", "MFU", "percent", e.mfu, _median(steps.mfu[places]), full),
         ("memory", "Peak memory, fullest rank", "memory", e.memory_bytes, peak, f"of {limit}"),
     ]
     return [
@@ -108,9 +122,9 @@ def _speed(plan: Plan, record: RunRecord) -> list[Row]:
     ]
 
 
-def _totals(plan: Plan, record: RunRecord, state: State) -> list[Row]:
-    e, steps = plan.estimates, record.steps()
-    training = sum(step.step_time_s for step in steps) if steps else None
+def _totals(plan: Plan, record: RunRecord, steps: StepTable, time: TimeFacts | None, state: State) -> list[Row]:
+    e = plan.estimates
+    training = float(steps.step_time_s[steps.current].sum()) if steps.current.size else None
     figures: list[tuple[str, str, str, Estimate, float | None, str]] = [
         ("train_time", "Training time", "duration", e.train_time_s, training, "each step counted once"),
         ("energy", "Energy", "energy", e.energy_kwh, None, "no meter in the record"),
@@ -119,10 +133,30 @@ def _totals(plan: Plan, record: RunRecord, state: State) -> list[Row]:
         _row(key, label, kind, planned, actual, _total(judge(planned, actual), state), note)
         for key, label, kind, planned, actual, note in figures
     )
-    return [first, *_spent(plan, wall_time(record), state), last]
+    return [first, _goodput(plan, time), *_spent(plan, wall_time(record, steps), state), last]
 
 
-def _spent(plan: Plan, wall: WallTime | None, state: State) -> list[Row]:
+def _goodput(plan: Plan, time: TimeFacts | None) -> Row:
+    """The measured share against the one that failures predict, or that the spec or the catalog gave."""
+    measured, planned = None if time is None else time.goodput, plan.estimates.goodput
+    actual = None if measured is None else measured.value
+    given = next((d.value for d in plan.decisions if d.what == "cluster.goodput"), None)
+    note = "steps that count and evaluations, of the wall time"
+    if planned is not None:
+        row = _row("goodput", "Goodput", "percent", planned, actual, judge(planned, actual), note)
+    elif given is not None:
+        verdict = Verdict("not measured" if actual is None else "not predicted")
+        row = _row(
+            "goodput", "Goodput", "percent", float(given), actual, verdict, f"{note}; planned with a given share"
+        )
+    else:
+        verdict = Verdict("not measured" if actual is None else "not predicted")
+        row = _row("goodput", "Goodput", "percent", math.nan, actual, verdict, note)
+        row = row.model_copy(update={"planned": NOT_PREDICTED})
+    return row if measured is None else row.model_copy(update={"actual": measured})
+
+
+def _spent(plan: Plan, wall: Span | None, state: State) -> list[Row]:
     """What follows from the wall time: accelerator-hours by their number, money by the plan's price."""
     e = plan.estimates
     seconds = None if wall is None else wall.seconds
@@ -142,10 +176,12 @@ def _spent(plan: Plan, wall: WallTime | None, state: State) -> list[Row]:
 
 
 def _lower_bound(row: Row) -> Row:
-    """An attempt without an end counts only by its steps: the total is a lower bound and cannot be ``within``."""
+    """An attempt without an end counts by what its events tell: the total is a lower bound and cannot be ``within``."""
     assert row.actual is not None
+    if not row.actual.value:
+        return row
     text = f"≥ {row.actual.text}"
-    note = "; ".join(part for part in (row.note, "an attempt left no end, so only its steps count") if part)
+    note = "; ".join(part for part in (row.note, "an attempt without an end counts by what its events tell") if part)
     changes = {"actual": row.actual.model_copy(update={"text": text, "full": text}), "note": note}
     open_ended = row.status == "within" or row.status_text == "outside, below"
     verdict = {"status": "so far", "status_text": "so far"} if open_ended else {}
@@ -184,8 +220,8 @@ def _difference(kind: str, planned: Figure, actual: float | None) -> str:
     return fmt.relative(actual, planned.value)
 
 
-def _median(steps: list[Step], value: Callable[[Step], float]) -> float | None:
-    return statistics.median(value(step) for step in steps) if steps else None
+def _median(values: NDArray[np.float64]) -> float | None:
+    return float(np.median(values)) if values.size else None
 
 
 def _times(value: float | None, factor: float) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sixnd.reports.charts import ChartSpec, require_altair, run_charts
+from sixnd.reports.charts import ChartSpec, require_altair
 from sixnd.reports.difference_charts import difference_charts
 from sixnd.reports.difference_documents import Difference
 from sixnd.reports.difference_tables import difference_tables
@@ -28,6 +28,7 @@ from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_charts import plan_charts
 from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.plan_tables import left_out, plan_tables
+from sixnd.reports.run_charts import run_charts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
 from sixnd.specs.law_document import LawDocument

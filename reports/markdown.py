@@ -37,7 +37,7 @@ def run_markdown(plan: Plan, record: RunRecord) -> str:
     """What happened against what was planned, as Markdown; then why the plan was as it was."""
     facts = run_facts(plan, record)
     parts = [*_head(facts.name, facts.verdict, facts.state_text), *_warnings(facts.warnings)]
-    *tables, provenance = run_tables(facts)
+    *tables, provenance = run_tables(facts, bars=True)
     for table in tables:
         parts += [_drawn(table), *(_examples(facts.data) if table.key == "removals" else [])]
     parts += ["## Samples", *(_sample(sample) for sample in facts.samples)] if facts.samples else []

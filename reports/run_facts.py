@@ -1,7 +1,7 @@
 """A run as facts: what was planned, what happened, and how the two stand to each other."""
 
-from sixnd.reports.alarms import alarm_lines
-from sixnd.reports.attempts import attempts, end_of
+from sixnd.reports.alarms import alarm_lines, alarm_marks, alarm_rows
+from sixnd.reports.attempts import attempts, clock, end_of
 from sixnd.reports.checkpoint_lines import checkpoint_lines
 from sixnd.reports.comparison import comparison
 from sixnd.reports.data_facts import data_facts, run_accounts
@@ -18,12 +18,16 @@ from sixnd.reports.evaluation_facts import evaluation_facts
 from sixnd.reports.figures import exact
 from sixnd.reports.forgetting_documents import ForgettingFacts
 from sixnd.reports.forgetting_facts import forgetting_facts
+from sixnd.reports.interruptions import interruptions
 from sixnd.reports.phases import phase_rows
 from sixnd.reports.plan_documents import PlanFacts
 from sixnd.reports.plan_facts import plan_facts
-from sixnd.reports.run_documents import RunFacts
+from sixnd.reports.progress_facts import progress_facts
+from sixnd.reports.run_documents import LawRange, ProgressFacts, RunFacts
 from sixnd.reports.run_log import run_log
 from sixnd.reports.series import all_series
+from sixnd.reports.step_table import step_table, without_steps
+from sixnd.reports.time_facts import time_facts
 from sixnd.specs.checkpoint_events import CheckpointSaved
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import DataPrepared, Launch, Mix, RunRecord, Sample, SourceData
@@ -37,13 +41,16 @@ _STEADY = "Step time, tokens/s and MFU are medians over steps, without each atte
 
 def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
     """Everything a report of a run shows. A record that is still growing, or ended badly, gives fewer facts."""
-    planned, state = plan_facts(plan), run_state(record)
-    rows, baseline = comparison(plan, record, state), _baseline(record)
-    forgetting = forgetting_facts(plan, record)
+    steps = step_table(record)
+    record = without_steps(record, steps.reached)
+    planned, state, time = plan_facts(plan), run_state(record), time_facts(record, steps)
+    rows, baseline = comparison(plan, record, steps, time, state), _baseline(record)
+    forgetting, alarms = forgetting_facts(plan, record), alarm_rows(record, steps)
+    progress = progress_facts(plan, record, steps)
     return RunFacts(
         name=plan.name,
         state=state,
-        state_text=_state_text(plan, record, state),
+        state_text=_state_text(plan, record, steps.reached, state, progress),
         verdict=_verdict(rows, baseline, forgetting, state),
         rows=rows,
         baseline=baseline,
@@ -52,17 +59,23 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         data=data_facts(run_accounts(plan, record)),
         evaluation=evaluation_facts(plan, record),
         forgetting=forgetting,
-        attempts=attempts(record),
+        progress=progress,
+        time=time,
+        interruptions=interruptions(record, steps),
+        alarms=alarms,
+        alarm_marks=alarm_marks(record),
+        law_range=_law_range(plan, planned),
+        attempts=attempts(record, steps),
         checkpoints=[
             Checkpoint(step=saved.step, path=saved.path, seconds=exact("duration", saved.seconds))
             for saved in record.of(CheckpointSaved)
         ],
         log=run_log(record),
         samples=[TextSample(**sample.model_dump(exclude={"kind", "seconds"})) for sample in record.of(Sample)],
-        series=all_series(plan, record),
+        series=all_series(plan, record, steps),
         provenance=_provenance(plan, record) + planned.provenance[1:],
         notes=[_OWN_TEXT, _STEADY] if plan.continual is None else [_STEADY],
-        warnings=_mismatch(plan, record) + alarm_lines(record) + checkpoint_lines(record) + planned.warnings,
+        warnings=_mismatch(plan, record) + alarm_lines(alarms) + checkpoint_lines(record) + planned.warnings,
         plan=planned,
     )
 
@@ -79,17 +92,32 @@ def run_state(record: RunRecord) -> State:
     return status
 
 
-def _state_text(plan: Plan, record: RunRecord, state: State) -> str:
+def _state_text(plan: Plan, record: RunRecord, step: int, state: State, progress: ProgressFacts | None) -> str:
     if state == "not started":
         return "Not started: the record holds no launch."
-    steps = record.steps()
-    reached = f"{steps[-1].step if steps else 0:,} of {plan.training.steps:,} steps"
+    reached = f"{step:,} of {plan.training.steps:,} steps"
     launch = record.last(Launch)
     end = end_of(record, launch.attempt)
     if end is None:
-        return f"Running, or killed without a word: attempt {launch.attempt} has no end in the record ({reached})."
+        began = f"attempt {launch.attempt}, of {clock(launch.time)}, has no end in the record"
+        return f"Running, or killed without a word: {began} ({reached}){_left(progress)}."
     tail = f": {end.message}" if end.message and state != "finished" else ""
     return f"{state.capitalize()} after {reached}{tail}{'' if tail.endswith('.') else '.'}"
+
+
+def _left(progress: ProgressFacts | None) -> str:
+    if progress is None:
+        return ""
+    return f": {progress.share.text} of the tokens done, about {progress.left.text} left at the present pace"
+
+
+def _law_range(plan: Plan, planned: PlanFacts) -> LawRange | None:
+    """As the law counts compute, C = 6 N D, for the plan's N."""
+    low, high = planned.curve.fitted_low_flops, planned.curve.fitted_high_flops
+    if low is None or high is None or plan.continual is not None:
+        return None
+    per_token = 6 * plan.model.active_params
+    return LawRange(low_tokens=low / per_token, high_tokens=high / per_token, all_tokens=plan.data.tokens)
 
 
 def _verdict(rows: list[Row], baseline: Baseline | None, forgetting: ForgettingFacts | None, state: State) -> str:

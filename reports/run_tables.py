@@ -1,17 +1,30 @@
 """The tables of a run's report, in order, as terminal, Markdown and HTML all show them."""
 
+from dataclasses import replace
+
 from sixnd.reports.data_tables import data_tables
 from sixnd.reports.documents import LogEntry, Row
 from sixnd.reports.evaluation_tables import evaluation_tables
 from sixnd.reports.forgetting_tables import forgetting_table
 from sixnd.reports.run_documents import RunFacts
+from sixnd.reports.run_time_tables import alarms_table, interruptions_table, progress_table, time_table
 from sixnd.reports.tables import NONE, Line, Table, figure_text, pairs_table, phases_table, sources_table, titled
 
+_LAST = 100
+"""Rows shown of the log, of attempts and of checkpoints."""
 
-def run_tables(facts: RunFacts) -> list[Table]:
-    """Every table of a run's report that has a row; the plan's own tables are not repeated."""
+
+def run_tables(facts: RunFacts, *, bars: bool = False) -> list[Table]:
+    """Every table of a run's report that has a row; the plan's own tables are not repeated.
+
+    ``bars`` draws shares of time as bars of text, for where there is no chart beside the table.
+    """
     tables = [
         _rows(facts.rows, facts.notes),
+        progress_table(facts.progress),
+        time_table(facts.time, bars=bars),
+        interruptions_table(facts.interruptions),
+        alarms_table(facts.alarms),
         forgetting_table(facts.forgetting),
         _baseline(facts),
         *evaluation_tables(facts.evaluation),
@@ -32,7 +45,7 @@ def _rows(rows: list[Row], notes: list[str]) -> Table:
             (
                 row.label,
                 row.planned.full,
-                figure_text(row.actual, "not measured"),
+                figure_text(row.actual, unmeasured(row)),
                 row.difference or NONE,
                 row.status_text,
             ),
@@ -43,6 +56,11 @@ def _rows(rows: list[Row], notes: list[str]) -> Table:
     remarks = [f"{row.label}: {row.note}." for row in rows if row.note]
     columns = "Quantity|#Planned|#Actual|#Difference|Status"
     return titled("rows", "Planned and actual", columns, lines, *notes, *remarks)
+
+
+def unmeasured(row: Row) -> str:
+    """What stands where a row has no actual: it may still come."""
+    return "not yet" if row.status == "so far" else "not measured"
 
 
 def _baseline(facts: RunFacts) -> Table:
@@ -60,7 +78,7 @@ def _log(entries: list[LogEntry]) -> Table:
     """Empty where all that happened is starts and ends: the attempts tell of these."""
     told = any(entry.time == "" or entry.what == "note" for entry in entries)
     lines = [Line((entry.time or NONE, f"{entry.step:,}", entry.what, entry.text)) for entry in entries if told]
-    return titled("log", "Log", "Time|#Step|What|Text", lines, "`sixnd note RUN TEXT` adds to it.")
+    return latest(titled("log", "Log", "Time|#Step|What|Text", lines, "`sixnd note RUN TEXT` adds to it."))
 
 
 def _attempts(facts: RunFacts) -> Table:
@@ -81,9 +99,17 @@ def _attempts(facts: RunFacts) -> Table:
     ]
     columns = "Attempt|Started|#Wall time|#From step|#To step|End" + ("|Where" if len(places) > 1 else "")
     notes = [f"{place}." for place in places] if len(places) == 1 else []
-    return titled("attempts", "Attempts", columns, lines, *notes)
+    return latest(titled("attempts", "Attempts", columns, lines, *notes))
 
 
 def _checkpoints(facts: RunFacts) -> Table:
     lines = [Line((f"{c.step:,}", c.seconds.text, c.path)) for c in facts.checkpoints]
-    return titled("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines)
+    return latest(titled("checkpoints", "Checkpoints", "Step|#Time to save|Path", lines))
+
+
+def latest(table: Table) -> Table:
+    """The last rows of a table that grows with a run, so that a page of a long one stays light."""
+    if len(table.lines) <= _LAST:
+        return table
+    note = f"The last {_LAST} of {len(table.lines):,}; the others are in the record."
+    return replace(table, lines=table.lines[-_LAST:], notes=(*table.notes, note))

@@ -1,52 +1,53 @@
 """The curves of a run, thinned so that their spikes stay."""
 
 import math
-from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sixnd.reports.decimate import keep
 from sixnd.reports.documents import Series
+from sixnd.reports.step_table import StepTable
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import RunRecord, Step
+from sixnd.specs.record import RunRecord
 
-_OF_STEPS: list[tuple[str, str, str, Callable[[Step], float]]] = [
-    ("loss", "Training loss", "nats per token", lambda step: step.loss),
-    ("grad_norm", "Gradient norm", "before clipping", lambda step: step.grad_norm),
-    ("learning_rate", "Learning rate", "", lambda step: step.learning_rate),
-    ("tokens_per_s", "Tokens per second", "tokens/s", lambda step: step.tokens_per_s),
+_OF_STEPS = [
+    ("loss", "Training loss", "nats per token"),
+    ("grad_norm", "Gradient norm", "before clipping"),
+    ("learning_rate", "Learning rate", ""),
+    ("tokens_per_s", "Tokens per second", "tokens/s"),
+    ("mfu", "MFU", "share of peak"),
 ]
 
 
-def all_series(plan: Plan, record: RunRecord) -> list[Series]:
-    """Training loss, gradient norm, learning rate, tokens/s and validation loss against steps and tokens."""
-    steps = record.steps()
-    numbers, tokens = [step.step for step in steps], [step.tokens for step in steps]
+def all_series(plan: Plan, record: RunRecord, steps: StepTable) -> list[Series]:
+    """Loss, gradient norm, learning rate, tokens/s, MFU and validation loss against steps and tokens."""
+    numbers, tokens = steps.step[steps.current], steps.tokens[steps.current]
     curves = [
-        _series(key, label, unit, numbers, tokens, [value(step) for step in steps])
-        for key, label, unit, value in _OF_STEPS
+        _series(key, label, unit, numbers, tokens, getattr(steps, key)[steps.current]) for key, label, unit in _OF_STEPS
     ]
-    return [*curves, _validation(plan, record, dict(zip(numbers, tokens, strict=True)))]
+    return [*curves, _validation(plan, record)]
 
 
-def _validation(plan: Plan, record: RunRecord, tokens_at: dict[int, int]) -> Series:
+def _validation(plan: Plan, record: RunRecord) -> Series:
     validations = record.validations()
-    return _series(
-        "validation_loss",
-        "Validation loss",
-        "nats per token",
-        [validation.step for validation in validations],
-        [tokens_at.get(validation.step, plan.tokens_after(validation.step)) for validation in validations],
-        [validation.loss for validation in validations],
-    )
+    steps = np.array([validation.step for validation in validations], dtype=np.int64)
+    tokens = np.array([plan.tokens_after(validation.step) for validation in validations], dtype=np.int64)
+    losses = [validation.loss for validation in validations]
+    return _series("validation_loss", "Validation loss", "nats per token", steps, tokens, losses)
 
 
-def _series(key: str, label: str, unit: str, steps: list[int], tokens: list[int], values: list[float]) -> Series:
-    kept = [int(index) for index in keep(values)]
+def _series(
+    key: str, label: str, unit: str, steps: NDArray[np.int64], tokens: NDArray[np.int64], values: ArrayLike
+) -> Series:
+    all_values = np.asarray(values, dtype=np.float64)
+    kept = keep(all_values)
     return Series(
         key=key,
         label=label,
         unit=unit,
-        steps=[steps[i] for i in kept],
-        tokens=[tokens[i] for i in kept],
-        values=[values[i] if math.isfinite(values[i]) else None for i in kept],
-        recorded=len(values),
+        steps=steps[kept].tolist(),
+        tokens=tokens[kept].tolist(),
+        values=[value if math.isfinite(value) else None for value in all_values[kept].tolist()],
+        recorded=all_values.size,
     )

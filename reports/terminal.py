@@ -59,7 +59,7 @@ def tables_text(tables: list[Table], width: int = 80, *, color: bool = False) ->
 def run_text(plan: Plan, record: RunRecord, width: int = 80, *, color: bool = False) -> str:
     """What happened against what was planned, ``width`` columns wide."""
     facts = run_facts(plan, record)
-    tables = [_shortened(table) for table in run_tables(facts) if table.key not in _IN_FILES_ONLY]
+    tables = [_shortened(table) for table in run_tables(facts, bars=True) if table.key not in _IN_FILES_ONLY]
     samples = [part for sample in facts.samples for part in _sample(sample)]
     head = _head(facts.name, facts.verdict, facts.state_text)
     body = [*_tables(tables[:-1], width), *samples, *_tables(tables[-1:], width)]

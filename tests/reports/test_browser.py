@@ -102,7 +102,7 @@ def test_a_run_page_draws_its_charts_and_fits_its_window(
     small_plan: Plan, resumed: RunRecord, tmp_path: Path, width: int
 ) -> None:
     seen = _look(run_html(small_plan, resumed), tmp_path, width)
-    _assert_sound(seen, width, charts=5)
+    _assert_sound(seen, width, charts=7)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -110,7 +110,7 @@ def test_a_page_of_evaluations_draws_a_pair_of_charts_a_task_and_fits_its_window
     small_plan: Plan, resumed: RunRecord, tmp_path: Path, width: int
 ) -> None:
     page = run_html(small_plan, with_evaluations(small_plan, resumed))
-    _assert_sound(_look(page, tmp_path, width), width, charts=5 + 1 + 2 * 2)
+    _assert_sound(_look(page, tmp_path, width), width, charts=7 + 1 + 2 * 2)
 
 
 def test_a_plan_page_draws_its_charts_and_fits_a_phone(big_plan: Plan, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_hostile_text_runs_nothing_and_fits_a_phone(small_plan: Plan, tmp_path: 
     page = run_html(build.hostile_plan(small_plan), build.hostile_run(small_plan))
     seen = _look(page, tmp_path, 390)
     assert seen["breached"] == "no"
-    _assert_sound(seen, 390, charts=5)
+    _assert_sound(seen, 390, charts=7)
 
 
 def test_page_and_charts_follow_the_theme(big_plan: Plan, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_every_chart_of_the_page_has_its_spec(pages: dict[str, str], which: str)
             "time-chart",
             "pipeline-chart",
         },
-        "run": {"losses", "grad_norm", "learning_rate", "tokens_per_s", "mix"},
+        "run": {"losses", "grad_norm", "learning_rate", "tokens_per_s", "mfu", "mix", "time-chart"},
         "law": {"isoflops", "frontier-params", "frontier-tokens", "frontier-loss", "residuals-chart", "left-out"},
     }
     assert keys == expected[which]
