@@ -129,7 +129,7 @@ class _Page:
         quantity = _quantity(node)
         if quantity is not None:
             yield from (["`auto`"] if {"const": "auto"} in node.get("anyOf", []) else [])
-            yield quantity
+            yield self._unit(quantity)
             return
         for option in node.get("anyOf", node.get("oneOf", [node])):
             if option.get("type") != "null":
@@ -161,8 +161,17 @@ class _Page:
         if kind in ("integer", "number"):
             return f"{'whole number' if kind == 'integer' else 'number'}{_bounds(node)}"
         if kind == "string":
-            return "file (`.yaml`)" if node.get("pattern", "").startswith("\\.ya") else _string(node)
+            return self._string(str(node.get("pattern", "")))
         return {"boolean": "`true` or `false`"}.get(str(kind), "anything")
+
+    def _string(self, pattern: str) -> str:
+        if pattern == ACCELERATORS_PATTERN:
+            return self._unit("accelerators")
+        return "file (`.yaml`)" if pattern.startswith("\\.ya") else _STRINGS.get(pattern, "text")
+
+    def _unit(self, quantity: str) -> str:
+        """A link to the table of quantities, which stands on the spec's page."""
+        return f"[{quantity}]({SPEC_PAGE if self.spec else ''}#{_slug(quantity)})"
 
 
 def _spec_page(spec: _Page) -> str:
@@ -187,7 +196,8 @@ def _quantities() -> str:
         f"{one.base if one.bare_number else 'refused'} |"
         for one in DIMENSIONS
     ]
-    rows.append("| accelerators | `512 x h100-sxm` | a count, `x`, a name of `sixnd catalog accelerators` | refused |")
+    accelerators = "a count, `x`, a name of `sixnd catalog accelerators`"
+    rows.append(f'| <a id="accelerators"></a>accelerators | `512 x h100-sxm` | {accelerators} | refused |')
     return "\n".join(["| quantity | write it like | units | a bare number is |", "|---|---|---|---|", *rows])
 
 
@@ -240,7 +250,7 @@ def _quantity(node: dict[str, Any]) -> str | None:
     patterns = [option.get("pattern") for option in node.get("anyOf", [])]
     for one in DIMENSIONS:
         if one.pattern in patterns:
-            return f"[{one.name}](#{_slug(one.name)})"
+            return one.name
     return None
 
 
@@ -251,12 +261,6 @@ def _names(values: list[Any]) -> str:
             rules = [f"`{rule}`" for rule in MIX_RULES if rule in values]
             return " or ".join([*rules, f"a name of `sixnd catalog {kind}`"])
     return " · ".join(f"`{_plain(value)}`" for value in values)
-
-
-def _string(node: dict[str, Any]) -> str:
-    if node.get("pattern") == ACCELERATORS_PATTERN:
-        return "[accelerators](#quantities)"
-    return _STRINGS.get(node.get("pattern", ""), "text")
 
 
 def _bounds(node: dict[str, Any]) -> str:
