@@ -21,7 +21,7 @@ from sixnd.runner.determinism import determinism_variables
 from sixnd.runner.launchers.nodes import Node, rendezvous
 from sixnd.runner.lock import exclusive
 from sixnd.specs.document import Document
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import SixndError, next_step
 from sixnd.specs.files import write_atomically
 from sixnd.specs.load import load, load_plan
 from sixnd.specs.plan import Plan
@@ -102,7 +102,7 @@ class JobFolder:
         try:
             yield
         except OSError as error:
-            raise SixndError(f"cannot write the run folder {self.path}: {error.strerror}") from error
+            raise SixndError(f"cannot write the run folder {self.path}: {error.strerror}", next_step(error)) from error
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[int]:

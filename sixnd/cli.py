@@ -1,7 +1,7 @@
 """The command line. Every verb imports the rooms it needs inside itself, so that `--help` stays instant.
 
-Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document, 4 infeasible, 5 stale plan, 6 the run failed, 7 it
-paused.
+Exit codes: 0 done, 1 failed, 2 wrong call, 3 invalid document or file, 4 infeasible, 5 stale plan, 6 the run failed,
+7 it paused.
 """
 
 import signal
@@ -50,7 +50,7 @@ Exit codes:
   0  done                    4  infeasible; says what would make it feasible
   1  failed                  5  stale plan: its spec or catalogs have changed
   2  wrong call              6  the run failed; the same command resumes it
-  3  invalid document        7  the run paused; the same command goes on
+  3  invalid document, file  7  the run paused; the same command goes on
 """
 _FILE = click.Path(path_type=Path)
 _WIDTH = click.IntRange(min=40)

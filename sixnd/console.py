@@ -1,6 +1,8 @@
 """Where the front door meets the terminal: width, colour, files, and how errors are told. Imports nothing heavy."""
 
+import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -109,7 +111,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.write_bytes(data)
         return
     if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     from sixnd.specs.files import replaced_atomically
 
     with replaced_atomically(path) as temporary:
@@ -165,7 +167,7 @@ def guarded(act: Callable[[], int | None]) -> int:
         code = act()
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (`| head`) has enough; nothing is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except click.ClickException as error:
         error.show()
@@ -178,8 +180,14 @@ def guarded(act: Callable[[], int | None]) -> int:
     return code or 0
 
 
+def _drop_output() -> None:
+    """What is still to be written has no reader: else Python tells of it again when it ends."""
+    with contextlib.suppress(io.UnsupportedOperation):  # standard output of a test is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _told(error: Exception) -> int:
-    from sixnd.specs.errors import SixndError
+    from sixnd.specs.errors import InvalidDocumentError, SixndError, next_step
 
     if isinstance(error, SixndError):
         tell(f"{error}" if error.exit_code == 3 else f"sixnd: {error}")
@@ -187,9 +195,12 @@ def _told(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError) and (extra := _EXTRA_OF.get((error.name or "").partition(".")[0])):
         tell(f"sixnd: '{error.name}' is not installed, and this verb needs it: pip install 'sixnd[{extra}]'")
         return 1
-    if isinstance(error, OSError) and error.filename is not None:
-        tell(f"sixnd: {error.filename}: {error.strerror}")
-        return 1
+    if isinstance(error, OSError):
+        if error.filename is None:
+            _drop_output()  # it may be standard output that cannot be written
+        where = "" if error.filename is None else f"{error.filename}: "
+        tell(f"sixnd: {where}{error.strerror or error}; {next_step(error)}")
+        return InvalidDocumentError.exit_code
     import traceback
 
     sys.stdout.flush()

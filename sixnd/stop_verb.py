@@ -28,7 +28,7 @@ def stop(folder: Path, no_wait: bool, as_json: bool) -> int:
 
     read_run(folder)  # refuses what is no run
     if not is_running(folder):
-        tell(f"sixnd: {folder} is not running")
+        tell(f"sixnd: {folder} is not running; `sixnd status {folder}` tells how it ended")
         return 1
     request_stop(folder, "`sixnd stop` asked for it")
     if not no_wait:

@@ -11,6 +11,7 @@ SixndError
 └── RunFailedError         exit 6: the training run ended without finishing
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -82,15 +83,32 @@ class InvalidDocumentError(SixndError):
         return "\n".join(parts)
 
 
+_NEXT_STEPS = {
+    errno.ENOENT: "name one that is there, or make it",
+    errno.EISDIR: "it is a folder; name a file",
+    errno.ENOTDIR: "a part of the path is a file; name a file in a folder",
+    errno.EEXIST: "name a new one, or move it away",
+    errno.ENOTEMPTY: "name a new one, or move it away",
+    errno.EACCES: "let this user do that (chmod, chown), or name another place",
+    errno.EPERM: "let this user do that (chmod, chown), or name another place",
+    errno.EROFS: "its disk is mounted for reading alone; name another place",
+    errno.ENOSPC: "make room on its disk, or name another place",
+    errno.EDQUOT: "make room within this user's share of its disk, or name another place",
+    errno.EFBIG: "its disk holds no file so large; name another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "its links lead back to themselves; name the file itself",
+    errno.EMFILE: "raise how many files a process may have open (ulimit -n)",
+}
+
+
+def next_step(error: OSError) -> str:
+    """What the reader can do about a file that cannot be read or written."""
+    return _NEXT_STEPS.get(error.errno or 0, "look whether its disk is mounted and sound, and give the command again")
+
+
 def unreadable(error: OSError) -> Problem:
     """A file that is not there, or that cannot be read."""
-    do = {
-        FileNotFoundError: "name a file that is there",
-        IsADirectoryError: "it is a folder; name a file",
-        NotADirectoryError: "a part of the path is a file; name a file in a folder",
-        PermissionError: "let this user read it (chmod, chown)",
-    }.get(type(error), "look whether its disk is mounted and sound")
-    return Problem((), f"cannot be read: {error.strerror}", do)
+    return Problem((), f"cannot be read: {error.strerror}", next_step(error))
 
 
 def _shown(line: str, column: int) -> list[str]:

@@ -25,14 +25,24 @@ def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
 
 @contextlib.contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """A temporary path beside ``path`` that takes its place when the block ends without an error.
+
+    An ``OSError`` of the temporary file names ``path``.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     os.close(handle)
     temporary = Path(name)
     try:
         temporary.chmod(plain_mode())
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (None, name):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

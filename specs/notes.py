@@ -30,5 +30,7 @@ def append_note(folder: Path, note: Note) -> None:
     descriptor = os.open(folder / NOTES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         os.write(descriptor, line)
+    except OSError as error:  # which file it was, `write` does not say
+        raise OSError(error.errno, error.strerror, str(folder / NOTES)) from error
     finally:
         os.close(descriptor)

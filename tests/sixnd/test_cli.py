@@ -113,8 +113,9 @@ def test_piped_output_is_plain(spec, capsys):
 
 
 def test_a_plan_that_is_written_into_no_folder_is_told_in_one_line(spec, tmp_path, capsys):
-    assert main(["plan", str(spec), "-o", str(tmp_path / "nowhere" / "plan.yaml")]) == 1
-    assert capsys.readouterr().err == f"sixnd: {tmp_path / 'nowhere'}: no such folder\n"
+    assert main(["plan", str(spec), "-o", str(tmp_path / "nowhere" / "plan.yaml")]) == 3
+    told = f"sixnd: {tmp_path / 'nowhere'}: there is no such folder; name one that is there, or make it\n"
+    assert capsys.readouterr().err == told
 
 
 def test_an_interrupted_write_leaves_the_old_plan_whole(spec, tmp_path, monkeypatch, capsys):
@@ -325,7 +326,7 @@ def test_a_report_without_a_file_is_printed(run_folder, capsys):
 
 def test_a_folder_without_a_run_is_told(tmp_path, capsys):
     for verb in ("report", "status"):
-        assert main([verb, str(tmp_path)]) == 1
+        assert main([verb, str(tmp_path)]) == 3
         assert "holds no run" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Whatever is in a file, a command ends by a sentence that names the file: never by a traceback."""
+"""Whatever is in a file, a command ends by sentences that name file, line and a next step: never by a traceback."""
 
 import contextlib
 import copy
@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sixnd import console
 from sixnd.cli import main
 from sixnd.planning import planned
+from sixnd.specs.errors import SixndError
 from sixnd.specs.load import load_budget
 from sixnd.specs.notes import NOTES, Note
 from sixnd.specs.record import RunRecord, event_line
@@ -249,6 +252,13 @@ _OF_PLANS = [["report", "FILE", "-o", f"out{suffix}"] for suffix in (".json", ".
 ]
 _OF_LAWS = [["validate"], *_OF_PLANS[:3]]
 _OF_RUNS = [*_OF_PLANS, ["status"], ["status", "--json"], ["note", "FILE", "a remark"], ["diff", "FILE", "FILE"]]
+_OF_RUNS += [["stop", "--no-wait"], ["export", "FILE", "--to", "megatron-lm", "-o", "out.sh"]]
+_OF_RUNS += [["run", "OTHER", "-q", "--resume-from", "FILE", "--launcher", "slurm", "--dry-run"]]
+_BESIDE = [
+    f"{_RUN}/{name}"
+    for name in ("heartbeats/rank-00000.json", "lock", "stop-request", "job.yaml", "data/manifest.json")
+]
+"""What else a run folder holds: nothing that a reader of a run may stumble over."""
 _SET = st.one_of(
     st.sampled_from(
         ["", "=", "x=1", "budget=", "budget.time=", "data.sources.9.name=x", "name.x=1", "extends=x", "a=["]
@@ -265,9 +275,14 @@ def rooms(draw: st.DrawFn) -> Room:
     kind = draw(st.sampled_from(["spec", "spec", "spec", "plan", "plan", "run", "run", "law"]))
     files: dict[str, bytes | None]
     if kind == "run":
-        which = draw(st.sampled_from([f"{_RUN}/{_PLAN}", _RECORD, _RECORD, _NOTES]))
+        which = draw(st.sampled_from([f"{_RUN}/{_PLAN}", _RECORD, _RECORD, _NOTES, *_BESIDE]))
         contents = {f"{_RUN}/{_PLAN}": _PLAN, _RECORD: _RECORD, _NOTES: _NOTES}
         files = {path: draw(_file(name, changed=path == which)) for path, name in contents.items()}
+        if which in _BESIDE:
+            files[which] = draw(
+                st.sampled_from([None, b"", b"\x00\xff", b"{}", b"[1", *(line.encode() for line in _LINES)])
+            )
+        files[_SPEC] = _sound()[_SPEC][0].encode()
         read, verbs = _RUN, _OF_RUNS
     else:
         read = which = {"spec": _SPEC, "plan": _PLAN, "law": _LAW}[kind]
@@ -278,7 +293,7 @@ def rooms(draw: st.DrawFn) -> Room:
         verbs = {"spec": [*_OF_SPECS, *_OF_BOTH], "plan": [*_OF_BOTH, *_OF_PLANS], "law": _OF_LAWS}[kind]
     match draw(st.sampled_from([*["as it is"] * 20, "missing", "folder", "empty"])):
         case "missing":
-            del files[which]
+            files.pop(which)
         case "folder":
             files[which] = None
         case "empty":
@@ -291,36 +306,68 @@ def rooms(draw: st.DrawFn) -> Room:
 def _lay_out(room: Room, folder: Path) -> None:
     (folder / _RUN).mkdir()
     for path, content in room.files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
         if content is None:
             (folder / path).mkdir()
         else:
             (folder / path).write_bytes(content)
 
 
-def _told(command: list[str]) -> tuple[int, str]:
-    """Exit code and standard error; the output must be text that a terminal or pipe takes."""
+class Told(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    err: str
+    error: Exception | None
+    """What was raised, if anything."""
+
+
+def _told(command: list[str]) -> Told:
+    """The output must be text that a terminal or pipe takes."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors=mode) for mode in ("strict", "backslashreplace"))
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    raised: list[Exception] = []
+
+    def told(error: Exception, tell: Callable[[Exception], int] = console._told) -> int:
+        raised.append(error)
+        return tell(error)
+
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(console, "_told", told):
         code = main(command)
         out.flush()
         err.flush()
-    return code, err.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return Told(code, err.buffer.getvalue().decode(), raised[0] if raised else None)  # type: ignore[attr-defined]
+
+
+def _assert_says_what_to_do(told: Told, folder: Path) -> None:
+    """Every mistake has its place and a next step: as parts of the error, and in what is printed."""
+    error = told.error
+    if isinstance(error, SixndError):
+        assert error.do, error
+    for problem in getattr(error, "problems", ()):
+        assert problem.message, error
+        assert problem.do, error
+        assert problem.sentence in told.err, told.err
+    for line in told.err.splitlines():
+        place = re.match(rf"(?:sixnd: )?{re.escape(str(folder))}/(?P<file>[^:\s]+?)(?P<at>:\d+:\d+)?: ", line)
+        if place and told.code in (3, 4, 5):
+            assert "; " in line[place.end() :], line
+            assert place["at"] or told.code == 5 or not (folder / place["file"]).is_file(), line
 
 
 def _assert_told_in_a_sentence(room: Room) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _lay_out(room, folder)
-        words = {"FILE": str(folder / room.read)} | {
+        words = {"FILE": str(folder / room.read), "OTHER": str(folder / _SPEC)} | {
             f"out{s}": str(folder / f"out{s}") for s in (".json", ".md", ".sh")
         }
-        code, err = _told([words.get(word, word) for word in room.command])
+        told = _told([words.get(word, word) for word in room.command])
+        code, err = told.code, told.err
         assert "Traceback" not in err, err
         assert code in _CODES
         if code not in (0, 2):
             assert str(folder) in err or "--set" in err, err
-        if code == 3:
-            assert re.search(r":\d+:\d+: |cannot be read|UTF-8|--set|holds no run", err), err
+        _assert_says_what_to_do(told, folder)
 
 
 _HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

@@ -78,5 +78,5 @@ def test_hostile_text_stays_text(folder, capsys):
 
 def test_an_empty_note_and_a_folder_without_a_run_are_refused(folder, tmp_path_factory, capsys):
     assert main(["note", str(folder), "  "]) == 2
-    assert main(["note", str(tmp_path_factory.mktemp("none")), "x"]) == 1
+    assert main(["note", str(tmp_path_factory.mktemp("none")), "x"]) == 3
     assert "holds no run" in capsys.readouterr().err

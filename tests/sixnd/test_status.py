@@ -133,7 +133,7 @@ def test_a_run_that_does_not_run_is_not_asked_to_stop(tmp_path, capsys):
     assert main(["stop", str(tmp_path)]) == 1
     assert "is not running" in capsys.readouterr().err
     assert stop_request(tmp_path) is None
-    assert main(["stop", str(tmp_path / "nowhere")]) == 1
+    assert main(["stop", str(tmp_path / "nowhere")]) == 3
 
 
 def test_a_run_whose_lock_is_held_is_asked_by_a_file(tmp_path, capsys):
