@@ -22,6 +22,8 @@ EXAMPLES = Path(__file__).parent / "examples"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_CHAIN = 16
+_VARIABLES = ("environment",)
+"""Where `null` is no default to be taken back to, but a variable that must be set."""
 _FILES: tuple[tuple[str, ...], ...] = (
     ("law",),
     ("cluster", "calibration"),
@@ -137,11 +139,12 @@ def _lay(made: Marked, own: Marked, path: DocPath) -> None:
     _take_place(made, own, path)
     for key, value in over.items():
         child = (*path, key)
-        if isinstance(value, dict) and isinstance(under.get(key), dict):
+        if isinstance(value, dict) and isinstance(under.get(key, {}), dict):
+            under.setdefault(key, {})
             _lay(made, own, child)
-        elif value is None and key in under:
+        elif value is None and path != _VARIABLES:
             made.forget(child)
-            del under[key]
+            under.pop(key, None)
         else:
             made.forget(child)
             under[key] = copy.deepcopy(value)

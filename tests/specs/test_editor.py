@@ -110,6 +110,26 @@ def test_nothing_is_marked_in_an_example(editor: Editor, file: Path) -> None:
     assert editor.open(file, file.read_text("utf-8")) == []
 
 
+CATALOGS = sorted((SPECS / "catalogs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", CATALOGS, ids=lambda file: file.stem)
+def test_nothing_is_marked_in_a_catalog(editor: Editor, file: Path) -> None:
+    assert editor.open(file, file.read_text("utf-8")) == []
+
+
+def test_an_entry_of_one_s_own_is_checked_and_explained(editor: Editor, tmp_path: Path) -> None:
+    modeline = f"# yaml-language-server: $schema={(SPECS / 'schema' / 'catalog.json').as_uri()}\n"
+    file, text = tmp_path / "chips.yaml", modeline + "version: catalog/1\naccelerators:\n  ours:\n    pue: 0.5\n"
+    found = editor.open(file, text)
+    assert any("peak_flops" in each["message"] for each in found), found
+    assert [
+        each["range"]["start"]["line"] for each in found if "0.5" in each["message"] or "minimum" in each["message"]
+    ]
+    hovered = json.dumps(editor.at("hover", file, text, "    pu"))
+    assert "Power usage effectiveness" in hovered
+
+
 def _marked(editor: Editor, tmp_path: Path, name: str, text: str) -> list[tuple[int, str]]:
     """Line (from 1) and sentence of everything that is marked."""
     found = editor.open(tmp_path / f"{name}.yaml", MODELINE + text)

@@ -51,6 +51,15 @@ def test_what_a_spec_gives_itself_stands_over_what_it_extends(tmp_path: Path):
     assert spec.model == base.model
 
 
+def test_null_takes_a_key_back_to_its_default_whether_or_not_it_was_given(tmp_path: Path):
+    text = (
+        "extends: base.yaml\nname: own\nlayout: {recompute: null}\ncluster: {pricing: null, spares: null}\nlaw: null\n"
+    )
+    own, plain = load_budget(written(tmp_path, base=BASE, own=text)), load_budget(tmp_path / "base.yaml")
+    assert own.cluster.pricing == "on-demand"
+    assert (own.cluster.spares, own.layout, own.law) == (plain.cluster.spares, plain.layout, plain.law)
+
+
 def test_a_list_is_replaced_whole(tmp_path: Path):
     own = written(tmp_path, base=BASE, own="extends: base.yaml\ndata: {sources: [{name: books, path: b.txt}]}\n")
     assert [source.name for source in load_budget(own).data.sources] == ["books"]
