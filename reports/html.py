@@ -22,6 +22,9 @@ from sixnd.reports.evaluation_charts import evaluation_charts, task_chart_keys
 from sixnd.reports.forgetting_charts import COMPARISON_CHARTS, FORGETTING_CHARTS, comparison_charts, forgetting_charts
 from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
 from sixnd.reports.forgetting_tables import comparison_tables
+from sixnd.reports.ladder_charts import ladder_charts
+from sixnd.reports.ladder_facts import ladder_facts
+from sixnd.reports.ladder_tables import ladder_tables
 from sixnd.reports.law_charts import law_charts
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
@@ -31,6 +34,7 @@ from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_charts import run_charts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
+from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.reasoning import Reasoning
@@ -81,6 +85,13 @@ def difference_html(facts: Difference) -> str:
     require_altair()
     tables = {table.key: table for table in difference_tables(facts)}
     return _page("difference.html.jinja", difference_charts(facts), facts=facts, tables=tables)
+
+
+def ladder_html(ladder: Ladder) -> str:
+    """The small runs and what they would tell, as a page. Raises ``SixndError`` without the ``report`` extra."""
+    facts = ladder_facts(ladder)
+    tables = {table.key: table for table in ladder_tables(facts)}
+    return _page("ladder.html.jinja", ladder_charts(facts), facts=facts, tables=tables)
 
 
 def law_html(document: LawDocument) -> str:

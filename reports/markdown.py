@@ -10,6 +10,8 @@ from sixnd.reports.difference_tables import difference_tables
 from sixnd.reports.documents import TextSample
 from sixnd.reports.forgetting_comparison import Run, forgetting_comparison
 from sixnd.reports.forgetting_tables import comparison_tables
+from sixnd.reports.ladder_facts import ladder_facts
+from sixnd.reports.ladder_tables import ladder_tables
 from sixnd.reports.law_facts import law_facts
 from sixnd.reports.law_tables import law_tables
 from sixnd.reports.plan_facts import plan_facts
@@ -17,6 +19,7 @@ from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
 from sixnd.reports.tables import Column, Line, Table
+from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
 from sixnd.specs.reasoning import Reasoning
@@ -57,6 +60,14 @@ def difference_markdown(facts: Difference) -> str:
     """Two plans or runs side by side, as Markdown."""
     parts = [*_head(facts.name, facts.verdict, facts.state), *_warnings(facts.warnings)]
     return _joined(parts + [_drawn(table) for table in difference_tables(facts)])
+
+
+def ladder_markdown(ladder: Ladder) -> str:
+    """The small runs and what they would tell, as Markdown."""
+    facts = ladder_facts(ladder)
+    *tables, _ = ladder_tables(facts)
+    notes = "\n".join(["## Notes", "", *(f"- {_inline(note)}" for note in facts.notes)])
+    return _joined([*_head(facts.name, facts.verdict, facts.state), *map(_drawn, tables), notes])
 
 
 def law_markdown(document: LawDocument) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sixnd.reports.difference_documents import Difference
+    from sixnd.specs.ladder import Ladder
     from sixnd.specs.law_document import Frontier, LawDocument
 
 _PLAN_TABLES = ("numbers", "laws", "options", "pareto", "sensitivity", "memory", "time", "data", "phases", "text")
@@ -80,6 +81,15 @@ def difference_text(facts: "Difference", width: int = 80, *, color: bool = False
     head = _head(facts.name, facts.verdict, facts.state)
     tables = [_shortened(table) for table in difference_tables(facts)]
     return _render([*head, *_tables(tables, width), *_warnings(facts.warnings)], width, color)
+
+
+def ladder_text(ladder: "Ladder", width: int = 80, *, color: bool = False) -> str:
+    """The small runs and what they would tell, ``width`` columns wide."""
+    from sixnd.reports.ladder_facts import ladder_facts
+    from sixnd.reports.ladder_tables import ladder_tables
+
+    facts = ladder_facts(ladder)
+    return _render([*_head(facts.name, facts.verdict, facts.state), *_tables(ladder_tables(facts), width)], width, color)
 
 
 def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:

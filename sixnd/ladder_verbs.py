@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sixnd.console import print_json, print_result, tell, text_width, write_text
+from sixnd.console import print_json, print_result, tell, text_width, use_color, write_text
 
 if TYPE_CHECKING:
     from sixnd.planner.ladder import MadeLadder, Request
     from sixnd.specs.ladder import Ladder, Rung
 
 _FILE = click.Path(path_type=Path)
-_LADDER_FILE = "ladder.yaml"
+LADDER_FILE = "ladder.yaml"
 _TARGET_FILE = "target.yaml"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count it
 
@@ -74,7 +74,7 @@ def ladder(
     """
     if run_all and collect is not None:
         raise click.UsageError("--run and --collect are two steps; give one of them")
-    if subject.is_dir() or subject.name == _LADDER_FILE:
+    if subject.is_dir() or subject.name == LADDER_FILE:
         if share is not None:
             raise click.UsageError(f"{subject} is a ladder already; --share designs one from a budget spec")
         folder = subject if subject.is_dir() else subject.parent
@@ -118,7 +118,7 @@ def _design(spec_file: Path, request: "Request", output: Path | None, as_json: b
 def _refuse_filled(output: Path | None) -> None:
     from sixnd.specs.errors import SixndError
 
-    if output is not None and (output / _LADDER_FILE).exists():
+    if output is not None and (output / LADDER_FILE).exists():
         raise SixndError(f"{output} holds a ladder already; move it away, or write to another folder")
 
 
@@ -130,8 +130,8 @@ def _write(made: "MadeLadder", output: Path) -> None:
     for rung, spec in zip(made.ladder.rungs, made.specs, strict=True):
         write_text(output / rung.spec, dump_yaml(spec.model_dump(mode="json", exclude_defaults=True)))
     write_text(output / _TARGET_FILE, dump_yaml(made.target))
-    write_text(output / _LADDER_FILE, made.ladder.to_yaml())  # last: a folder with this file is complete
-    tell(f"wrote {output / _LADDER_FILE} and {len(made.specs)} specs; next:")
+    write_text(output / LADDER_FILE, made.ladder.to_yaml())  # last: a folder with this file is complete
+    tell(f"wrote {output / LADDER_FILE} and {len(made.specs)} specs; next:")
     tell(f"  sixnd ladder {output} --run")
     tell(f"  sixnd ladder {output} --collect runs -o {output / 'runs.csv'}")
     tell(f"  sixnd fit {output / 'runs.csv'} -o {output / LAW_FILE}")
@@ -142,16 +142,16 @@ def _read(folder: Path) -> "Ladder":
     from sixnd.specs.ladder import Ladder
     from sixnd.specs.load import load
 
-    return load(folder / _LADDER_FILE, Ladder)
+    return load(folder / LADDER_FILE, Ladder)
 
 
 def _show(found: "Ladder", as_json: bool) -> int:
-    from sixnd.ladder_text import ladder_text
+    from sixnd.reporting import report_text
 
     if as_json:
         print_json(found.plain())
     else:
-        print_result(ladder_text(found, text_width()))
+        print_result(report_text(found, text_width(), use_color()))
     return 0
 
 
