@@ -89,7 +89,9 @@ def ladder_text(ladder: "Ladder", width: int = 80, *, color: bool = False) -> st
     from sixnd.reports.ladder_tables import ladder_tables
 
     facts = ladder_facts(ladder)
-    return _render([*_head(facts.name, facts.verdict, facts.state), *_tables(ladder_tables(facts), width)], width, color)
+    return _render(
+        [*_head(facts.name, facts.verdict, facts.state), *_tables(ladder_tables(facts), width)], width, color
+    )
 
 
 def law_text(document: "LawDocument", at: "Sequence[Frontier]" = (), width: int = 80, *, color: bool = False) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sixnd.ladder_verbs import LADDER_FILE
 from sixnd.reports.difference_documents import Difference
-from sixnd.specs.errors import SixndError, StalePlanError
+from sixnd.specs.errors import InvalidDocumentError, Problem, StalePlanError
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.load import load, load_law, load_plan, read_text, refuse_stale
@@ -23,13 +23,28 @@ Subject = Plan | Ladder | LawDocument | Run | list[Run] | Difference
 
 
 def read_run(folder: Path) -> Run:
-    """The plan, and the record with what was noted, of the run in ``folder``; raises ``SixndError`` where no run is."""
+    """The plan, and the record with what was noted, of the run in ``folder``.
+
+    Raises ``InvalidDocumentError`` where no run is, or one that cannot be read.
+    """
     if not (folder / "record.jsonl").is_file():
-        raise SixndError(f"{folder} holds no run: there is no record.jsonl in it")
+        problem = Problem((), "holds no run: there is no record.jsonl in it", _run_near(folder), 0)
+        raise InvalidDocumentError(str(folder), [problem])
     record, notes = read_record(folder / "record.jsonl"), folder / NOTES
     if notes.is_file():
         record = RunRecord(events=[*record.events, *read_record(notes).events])
     return load_plan(folder / "plan.yaml"), record
+
+
+def _run_near(folder: Path) -> str:
+    """What to name in place of a folder without a record: a run below it, if there is one."""
+    below = [record for depth in ("*", "*/*") for record in folder.glob(f"{depth}/record.jsonl")]
+    newest = max(below, key=lambda record: record.stat().st_mtime, default=None)
+    if newest is not None:
+        return f"did you mean {newest.parent}?"
+    if (folder / "plan.yaml").is_file():
+        return "its data is still prepared, or it was cut off there: wait, or give the same `sixnd run` again"
+    return "name a folder that `sixnd run` wrote: runs/NAME/FINGERPRINT"
 
 
 def read_subject(path: Path, *more: Path) -> Subject:
