@@ -88,6 +88,11 @@ def test_an_ellipsis_stands_for_lines_and_within_a_line():
     assert is_as_shown((), PRINTED)
 
 
+def test_a_table_may_be_drawn_wider():
+    assert is_as_shown(("N   7B", "──────"), "N        7B\n───────────\n")
+    assert not is_as_shown(("N   7B", "──────"), "N        8B\n───────────\n")
+
+
 @pytest.mark.parametrize("printed", ["", "first\n", PRINTED.replace("7", "8"), PRINTED + "more\n"])
 def test_what_is_not_shown_so_is_found(printed):
     assert not is_as_shown(SHOWN, printed)
