@@ -141,7 +141,7 @@ def _field(name: str, known: dict[str, list[str]]) -> str:
     names = {field.removeprefix("estimates."): field for field in known}
     names |= {one: field for field, short in known.items() for one in (field, *short)}
     lower = {one.lower(): field for one, field in reversed(list(names.items()))}
-    found = names.get(name) or lower.get(name.lower())
+    found = names.get(name) or lower.get(name.lower().replace(" ", "_"))
     if found is not None:
         return found
     near = difflib.get_close_matches(name.lower(), lower, 1, 0.5)

@@ -1,5 +1,6 @@
 """A plan as facts."""
 
+import re
 from collections.abc import Sequence
 
 from sixnd.reports import format as fmt
@@ -15,6 +16,8 @@ from sixnd.reports.plan_risks import risks
 from sixnd.specs.plan import Estimate, MemoryBreakdown, Plan, PlannedSource, PlannedTraining, TimeBreakdown
 from sixnd.specs.reasoning import Reasoning
 from sixnd.specs.text_filters import StageSettings
+
+_SECONDS = re.compile(r"\b([0-9.e+]+) seconds\b")
 
 MEMORY_LABELS = {
     "parameters": "Parameters",
@@ -46,7 +49,7 @@ def plan_facts(plan: Plan, reasoning: Reasoning | None = None) -> PlanFacts:
     return PlanFacts(
         name=plan.name,
         verdict=_verdict(plan, numbers),
-        budget=plan.budget.given,
+        budget=_SECONDS.sub(lambda found: fmt.duration(float(found[1])), plan.budget.given),
         key_numbers=numbers,
         model=_model(plan),
         training=_training(plan),

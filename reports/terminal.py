@@ -14,6 +14,7 @@ from sixnd.reports.plan_tables import plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
 from sixnd.reports.tables import Table
+from sixnd.specs.errors import visible
 from sixnd.specs.plan import Plan
 from sixnd.specs.record import RunRecord
 
@@ -194,11 +195,4 @@ def _line(text: str, style: str = "") -> Any:
 
 def safe_text(text: str) -> str:
     """Control characters as pictures (␛ for ESC), so that a sample cannot drive the terminal."""
-    return "".join(_visible(character) for character in text.expandtabs(4))
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if code < 0x20 and character != "\n":
-        return chr(0x2400 + code)
-    return "�" if 0x7F <= code < 0xA0 or code in range(0x2028, 0x202F) else character
+    return visible(text.expandtabs(4), keep="\n")

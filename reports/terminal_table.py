@@ -3,6 +3,7 @@
 Widths are cells of a terminal, in which an East Asian character takes two.
 """
 
+import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -12,9 +13,12 @@ from rich.text import Text
 _GAP = 2
 _PROSE_FROM = 24
 """A last column with a longer cell than this is prose: reasons and notes."""
-_PROSE_BESIDE = 30
+_PROSE_BESIDE = 32
 """Prose that would get fewer cells beside its row stands below it."""
 _INDENT = 4
+_HARD = "\ue000"  # a space that is no space: rich ends lines at a no-break space too
+_INSIDE = re.compile(r"(?<!→) (?![(→])")
+"""A space in a cell of numbers where no line may end: none before an interval in brackets, none at an arrow."""
 _NOTHING = ("", "–")
 _CONSOLE = Console(width=10_000, no_color=True, _environ={})
 """What `Text.wrap` asks for; nothing is printed on it."""
@@ -24,9 +28,11 @@ def table_lines(
     header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int
 ) -> list[tuple[str, int | None]]:
     """The table's lines, each with the row that it belongs to: ``None`` for header and rule, which stand first."""
-    cells = [header, *rows]
+    cells = [header, *(_kept(row, numeric) for row in rows)]
+    if sum(_least(cells)) + _GAP * (len(header) - 1) > width:
+        cells = [header, *rows]
     natural = [max(max(map(cell_len, cell.split("\n"))) for cell in column) for column in zip(*cells, strict=True)]
-    least = [max(map(_longest_word, column)) for column in zip(*cells, strict=True)]
+    least = _least(cells)
     is_prose = len(natural) > 1 and not numeric[-1] and natural[-1] > _PROSE_FROM
     if is_prose and _room(least, natural, width) < min(_PROSE_BESIDE, natural[-1]):
         return _prose_below(cells, numeric, _fitted(natural[:-1], least[:-1], width), width)
@@ -34,8 +40,17 @@ def table_lines(
     widths = _tightened(cells, fitted, natural[-1], width)
     return [
         *_head(header, widths, numeric),
-        *((line, i) for i, row in enumerate(rows) for line in _row(row, widths, numeric)),
+        *((line, i) for i, row in enumerate(cells[1:]) for line in _row(row, widths, numeric)),
     ]
+
+
+def _kept(row: Sequence[str], numeric: Sequence[bool]) -> list[str]:
+    """The row with numbers kept on a line with their units, and intervals in one piece."""
+    return [_INSIDE.sub(_HARD, cell) if is_number else cell for cell, is_number in zip(row, numeric, strict=True)]
+
+
+def _least(cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(_longest_word, column)) for column in zip(*cells, strict=True)]
 
 
 def _room(least: list[int], natural: list[int], width: int) -> int:
@@ -98,7 +113,9 @@ def _aligned(text: str, width: int, to_the_right: bool) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return [line.plain.strip() for line in Text(text).wrap(_CONSOLE, width, overflow="fold")] or [""]
+    return [line.plain.strip().replace(_HARD, " ") for line in Text(text).wrap(_CONSOLE, width, overflow="fold")] or [
+        ""
+    ]
 
 
 def _longest_word(text: str) -> int:

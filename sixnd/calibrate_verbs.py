@@ -43,7 +43,7 @@ _WARM_UP_STEPS = 3
 )
 @click.option("-o", "--output", type=_FILE, help="Write the calibration here; a spec's `cluster.calibration` names it.")
 @click.option("--name", default="my-machine", show_default=True, callback=checked_name, help="Name of the calibration.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed text.")
+@click.option("--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Columns of the printed text.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def calibrate(
     document: Path,

@@ -15,6 +15,6 @@ def set_option(verb: F) -> F:
         "changes",
         multiple=True,
         metavar="PATH=VALUE",
-        help="Change one value of the spec, e.g. budget.time='7 days' or data.sources.web.weight=2.",
+        help="Change one value of the spec, e.g. budget.time='7 days' or data.sources.web.weight=2; null takes it out.",
     )
     return option(verb)

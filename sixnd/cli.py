@@ -115,7 +115,7 @@ def validate(files: tuple[Path, ...], as_json: bool) -> int:
 @app.command()
 @click.argument("spec", type=_FILE)
 @click.option("-o", "--output", type=_FILE, help="Write the plan here, as YAML that `run` takes.")
-@click.option("--width", type=_WIDTH, help="Columns of the printed plan (default: the terminal's).")
+@click.option("--width", type=_WIDTH, metavar="COLUMNS", help="Columns of the printed plan (default: the terminal's).")
 @_json_option
 @set_option
 def plan(spec: Path, output: Path | None, width: int | None, as_json: bool, changes: tuple[str, ...]) -> None:
@@ -196,7 +196,9 @@ def run(
 @click.argument("file", metavar="PLAN_OR_LAW_OR_RUN_FOLDER", type=_FILE)
 @click.argument("more", metavar="[RUN_FOLDER]...", nargs=-1, type=_FILE)
 @click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json (a law: .png too) instead of printing.")
-@click.option("--width", type=_WIDTH, help="Columns of the printed report (default: the terminal's).")
+@click.option(
+    "--width", type=_WIDTH, metavar="COLUMNS", help="Columns of the printed report (default: the terminal's)."
+)
 @_json_option
 def report(file: Path, more: tuple[Path, ...], output: Path | None, width: int | None, as_json: bool) -> None:
     """Report a plan, a fitted law, or what became of a run.
@@ -295,6 +297,7 @@ def _report_run(folder: Path) -> None:
         print_result(reporting.report_text(subject, text_width(), use_color()))
         for file in (folder / "report.md", folder / "report.html"):
             write_report(file, subject)
+        tell(f"its charts, that of the loss first, are in {folder / 'report.html'}: open it in a browser")
     except SixndError as error:
         tell(f"sixnd: no report: {error}")
 

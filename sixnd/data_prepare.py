@@ -22,7 +22,12 @@ _FILE = click.Path(path_type=Path)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine (default: one a core).")
 @click.option("--on", type=click.Choice(PLACES), default="local", help="Where the tasks run (default: this machine).")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of Slurm or Ray, e.g. partition=cpu.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed tables (default: the terminal's).")
+@click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed tables (default: the terminal's).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def prepare(
     spec: Path,

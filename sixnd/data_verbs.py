@@ -18,7 +18,12 @@ def data() -> None:
 
 @data.command()
 @click.argument("subject", metavar="FOLDER_OR_RUN_OR_PREPARED_YAML", type=_FILE)
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed tables (default: the terminal's).")
+@click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed tables (default: the terminal's).",
+)
 @_json_option
 def stats(subject: Path, width: int | None, as_json: bool) -> None:
     """Documents and text by source and stage, and why what went.
@@ -84,7 +89,12 @@ def sample(
 
 @data.command()
 @click.argument("folder", metavar="FOLDER_OR_PREPARED_YAML", type=_FILE)
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed tables (default: the terminal's).")
+@click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed tables (default: the terminal's).",
+)
 @_json_option
 def audit(folder: Path, width: int | None, as_json: bool) -> None:
     """Say what is left that may not belong there.

@@ -17,7 +17,12 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("subjects", metavar="FIRST [SECOND]...", type=_FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json instead of printing.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed text (default: the terminal's).")
+@click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed text (default: the terminal's).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @set_option
 def diff(

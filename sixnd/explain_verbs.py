@@ -13,7 +13,9 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("document", metavar="SPEC_OR_PLAN", type=_FILE)
 @click.argument("name", required=False)
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the text (default: the terminal's).")
+@click.option(
+    "--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Columns of the text (default: the terminal's)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @set_option
 def explain(document: Path, name: str | None, width: int | None, as_json: bool, changes: tuple[str, ...]) -> None:

@@ -54,9 +54,10 @@ def export(source: Path, target: str, output: Path, step: int | None) -> None:
 def sample(
     folder: Path, prompt: str, tokens: int, temperature: float, top_p: float, seed: int, step: int | None
 ) -> None:
-    """Let a trained model go on from a prompt, and print what it writes.
+    """Let a trained model go on from a prompt.
 
-    Takes a run folder, or a folder that `sixnd export --to huggingface` wrote (with the extra `export`).
+    Prints what it writes. Takes a run folder, or a folder that `sixnd export --to huggingface` wrote (with the extra
+    `export`).
     """
     with _quiet():
         from sixnd.runner.sample import Sampling

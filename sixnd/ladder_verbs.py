@@ -37,7 +37,13 @@ def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | 
 @click.argument("subject", metavar="SPEC_OR_LADDER_FOLDER", type=_FILE)
 @click.option("--share", callback=_share, metavar="SHARE", help="Share of the target's compute to spend, e.g. 5%.")
 @click.option("--runs", type=click.IntRange(min=6, max=99), default=16, show_default=True, help="Number of runs.")
-@click.option("--design", type=click.Choice(["optimal", "isoflop", "grid"]), default="optimal", show_default=True)
+@click.option(
+    "--design",
+    type=click.Choice(["optimal", "isoflop", "grid"]),
+    default="optimal",
+    show_default=True,
+    help="Runs that tell most, isoFLOP curves, or a grid of N and D.",
+)
 @click.option(
     "--noise", type=click.FloatRange(0, 0.5, min_open=True), help="Spread of log loss among seeds, e.g. 0.003."
 )
@@ -45,6 +51,7 @@ def _share(_: click.Context, __: click.Parameter, value: str | None) -> float | 
     "--tokens-per-param",
     "ratios",
     type=(click.FloatRange(0.1), click.FloatRange(0.1)),
+    metavar="LEAST MOST",
     default=(5.0, 200.0),
     show_default=True,
     help="Smallest and largest D/N of a rung.",

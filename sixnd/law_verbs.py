@@ -56,16 +56,41 @@ def _is_number(word: str) -> bool:
     show_default=True,
     help="Loss surface; with alpha = beta; with the worth of repetition (column U); with a task's error (metric).",
 )
-@click.option("--approach", type=click.Choice(["1", "2", "3"]), default="3", show_default=True)
-@click.option("--estimator", type=click.Choice(["huber", "likelihood"]), default="huber", show_default=True)
-@click.option("--delta", type=click.FloatRange(min=0, min_open=True), default=1e-3, show_default=True)
+@click.option(
+    "--approach",
+    type=click.Choice(["1", "2", "3"]),
+    default="3",
+    show_default=True,
+    help="Of Hoffmann 2022: envelope of curves, isoFLOP parabolas, loss surface.",
+)
+@click.option(
+    "--estimator",
+    type=click.Choice(["huber", "likelihood"]),
+    default="huber",
+    show_default=True,
+    help="Least Huber loss, or most likely by a density of that form whose scale is free.",
+)
+@click.option(
+    "--delta",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="LOG_LOSS",
+    default=1e-3,
+    show_default=True,
+    help="From which residual on Huber's loss grows linearly.",
+)
+@click.option(
+    "--near",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SHARE",
+    help="Only runs whose loss is within this share of the least at their compute, e.g. 0.01: far ones bend the fit.",
+)
 @click.option("--draws", type=click.IntRange(min=400), default=4000, show_default=True, help="Draws behind intervals.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same.")
 @click.option("--against", multiple=True, metavar="LAW", help="Say whether the runs agree with this law (repeatable).")
 @click.option("--mix", is_flag=True, help="RUNS differ in their data mix (weight:NAME, loss:NAME): find the best mix.")
 @click.option("--target", metavar="NAME=PART,…", help="With --mix: what each loss counts, e.g. web=1,code=2.")
 @click.option("--skip-refused", is_flag=True, help="Fit without the rows that are no runs, and count that as done.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the printed report.")
+@click.option("--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Columns of the printed report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def fit(
     runs: Path,
@@ -118,7 +143,7 @@ def _fit_mix(runs: Path, options: dict[str, Any], target: str | None, *how: Any)
 
     given = click.get_current_context().get_parameter_source
     output, skip_refused, width, as_json = how
-    for name in ("columns", "at", "form", "approach", "estimator", "delta", "draws", "against"):
+    for name in ("columns", "at", "form", "approach", "estimator", "delta", "near", "draws", "against"):
         if given(name) == click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} means nothing with --mix")
     return fit_mix_file(

@@ -13,6 +13,7 @@ from sixnd.runner.evaluation.told import last_evaluations
 from sixnd.runner.supervision.heartbeat import read_beats
 from sixnd.runner.supervision.limits import limits, spent_so_far
 from sixnd.runner.supervision.slowness import slowness
+from sixnd.specs.errors import visible
 from sixnd.specs.record import End, Launch, RunRecord, Step
 from sixnd.specs.run_events import Alarm
 from sixnd.specs.step_batches import StepBatches
@@ -108,7 +109,7 @@ class Status:
         rows += [("spent", self._spent_text())] if self.state in ("running", "silent") and self.spent else []
         rows += [("ranks", self._ranks_text())] if self.ranks else []
         rows += [("alarm", alarm) for alarm in self.alarms]
-        lines = [self.line(), *(f"  {name}  {text}" for name, text in rows)]
+        lines = [visible(line) for line in (self.line(), *(f"  {name}  {text}" for name, text in rows))]
         return "\n".join(lines if columns is None else (part for line in lines for part in _wrapped(line, columns)))
 
     def _spent_text(self) -> str:

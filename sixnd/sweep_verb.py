@@ -56,7 +56,9 @@ _NUMBERS = (
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.argument("fields", nargs=-1, required=True, metavar="PATH=VALUE,VALUE…")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the table here, as .csv.")
-@click.option("--width", type=click.IntRange(min=40), help="Columns of the table (default: the terminal's).")
+@click.option(
+    "--width", type=click.IntRange(min=40), metavar="COLUMNS", help="Columns of the table (default: the terminal's)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @set_option
 def sweep(

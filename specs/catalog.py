@@ -229,8 +229,9 @@ def checked_mix(name: str) -> str:
 def _checked(kind: str, name: str, known: list[str]) -> str:
     if name in known:
         return name
-    near = difflib.get_close_matches(name, known, 1, 0.4)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    near = [one for one in known if one.startswith(name.lower())] if name else []  # `a100` is no misspelt `h100-sxm`
+    near = near or difflib.get_close_matches(name, known, 1, 0.4)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known)}"
     raise SixndError(f"'{name}' is not in the catalog of {kind}", hint)
 
 

@@ -21,6 +21,7 @@ Path = tuple[str | int, ...]
 
 
 _SHOWN_COLUMNS = 80
+_TAB = "\t"
 
 
 class SixndError(ValueError):
@@ -51,8 +52,8 @@ class Problem:
 
     @property
     def sentence(self) -> str:
-        """What is wrong, and what to do about it."""
-        return f"{self.message}; {self.do}"
+        """What is wrong, and what to do about it, on one line."""
+        return visible(f"{self.message}; {self.do}")
 
 
 class InvalidDocumentError(SixndError):
@@ -115,7 +116,19 @@ def _shown(line: str, column: int) -> list[str]:
     """The line with a caret under ``column`` (from 1); of a long line, the part around it."""
     start = max(0, column - _SHOWN_COLUMNS)
     before = "".join("\t" if character == "\t" else " " for character in line[start : column - 1])
-    return [f"    {line[start : start + 2 * _SHOWN_COLUMNS]}", f"    {before}^"]
+    return [f"    {visible(line[start : start + 2 * _SHOWN_COLUMNS], keep=_TAB)}", f"    {before}^"]
+
+
+def visible(text: str, keep: str = "") -> str:
+    """Control characters as pictures (␛ for ESC) but those to ``keep``: what is in a file cannot drive a terminal."""
+    return "".join(character if character in keep else _picture(character) for character in text)
+
+
+def _picture(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "�" if 0x7F <= code < 0xA0 or code in range(0x2028, 0x202F) else character
 
 
 class ContradictionError(SixndError):

@@ -364,8 +364,15 @@ def _known_key(path: DocPath, model: type[BaseModel]) -> str:
     parent = _model_at(path[:-1], model)
     known = list(parent.model_fields) if parent else []
     known += ["extends", "environment"] if parent is BudgetSpec else []
-    near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5)
+    near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5) or _elsewhere(str(path[-1]), parent)
     return f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
+
+
+def _elsewhere(key: str, parent: type[BaseModel] | None) -> list[str]:
+    """The key with the section of ``parent`` that has it."""
+    fields = parent.model_fields if parent else {}
+    sections = {name: _model_in(field.annotation) for name, field in fields.items()}
+    return [f"{name}.{key}" for name, section in sections.items() if section and key in section.model_fields]
 
 
 def _model_at(path: DocPath, model: type[BaseModel]) -> type[BaseModel] | None:

@@ -148,7 +148,7 @@ def _split(value: Any, dimension: Dimension) -> tuple[float, str]:
         return _finite(value), ""
     match = _QUANTITY.fullmatch(value)
     if match is None or (match["currency"] and dimension is not MONEY):
-        raise SixndError(f"'{value}' is not a {dimension.name}", f"write it like '{dimension.example}'")
+        raise SixndError(f"{value!r} is not a {dimension.name}", f"write it like '{dimension.example}'")
     return float(match["number"].replace(",", "").replace("_", "")), match["unit"] or ""
 
 

@@ -42,6 +42,12 @@ def test_the_caret_stands_under_the_place_even_after_tabs():
     assert str(error).splitlines() == ["f:1:4: here; go", "    a:\tb", "      \t^"]
 
 
+def test_what_is_in_a_file_neither_drives_the_terminal_nor_ends_a_line():
+    text = "a: \x1b[31mred\tb"
+    told = str(InvalidDocumentError("f", [Problem((), "'a\nb\x9b' is none", "go", 1, 4)], text)).splitlines()
+    assert told == ["f:1:4: 'a␊b�' is none; go", "    a: ␛[31mred\tb", "       ^"]
+
+
 def test_of_a_long_line_the_part_around_the_place_is_shown():
     text = "x" * 500 + "!" + "y" * 500
     _, shown, caret = str(InvalidDocumentError("f", [Problem((), "here", "go", 1, 501)], text)).splitlines()

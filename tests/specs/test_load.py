@@ -75,6 +75,17 @@ def test_a_check_that_looks_at_a_broken_field_is_not_made():
     assert places(text) == [(6, 17)]
 
 
+def test_a_key_of_another_section_is_told_with_its_section():
+    assert (
+        "unknown key 'accelerators'; did you mean 'cluster.accelerators'?" in mistakes(f"accelerators: 8\n{SPEC}")[0][2]
+    )
+
+
+def test_the_first_letters_of_an_accelerator_lead_to_those_that_begin_so():
+    sentence = mistakes(spec_with(("h100-sxm", "A100")))[0][2]
+    assert sentence.endswith("did you mean 'a100-sxm-80gb'?")
+
+
 def test_a_broken_list_item_does_not_hide_the_others():
     text = spec_with(
         ("{name: prose, recipe: installed-docs}", "5\n    - {name: code, path: '*.txt', recipe: python-stdlib}")
