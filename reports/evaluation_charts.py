@@ -39,7 +39,7 @@ def _sources(sources: list[SourceCurve]) -> ChartSpec:
     names = [source.name for source in sources]
     colours = [_COLOURS[i % len(_COLOURS)] for i in range(len(names))]
     dashes = [_DASHES[i // len(_COLOURS) % len(_DASHES)] for i in range(len(names))]
-    legend = alt.Legend(columns=2, labelLimit=130)
+    legend = alt.Legend(columns=2, labelLimit=130, symbolType="stroke", symbolStrokeWidth=3)
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_line(strokeWidth=1.8, point={"size": 26})
@@ -47,7 +47,7 @@ def _sources(sources: list[SourceCurve]) -> ChartSpec:
             x=_tokens(),
             y=alt.Y("value:Q", title="Bits per byte", scale=alt.Scale(zero=False)),
             color=alt.Color("source:N", scale=alt.Scale(domain=names, range=colours), legend=legend),
-            strokeDash=alt.StrokeDash("source:N", scale=alt.Scale(domain=names, range=dashes), legend=None),
+            strokeDash=alt.StrokeDash("source:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
             tooltip=["source:N", alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f")],
         )
     )
