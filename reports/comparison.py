@@ -140,20 +140,24 @@ def _goodput(plan: Plan, time: TimeFacts | None) -> Row:
     """The measured share against the one that failures predict, or that the spec or the catalog gave."""
     measured, planned = None if time is None else time.goodput, plan.estimates.goodput
     actual = None if measured is None else measured.value
-    given = next((d.value for d in plan.decisions if d.what == "cluster.goodput"), None)
-    note = "steps that count and evaluations, of the wall time"
+    note, given = "steps that count and evaluations, of the wall time", _given_share(plan)
     if planned is not None:
         row = _row("goodput", "Goodput", "percent", planned, actual, judge(planned, actual), note)
-    elif given is not None:
-        verdict = Verdict("not measured" if actual is None else "not predicted")
-        row = _row(
-            "goodput", "Goodput", "percent", float(given), actual, verdict, f"{note}; planned with a given share"
-        )
     else:
         verdict = Verdict("not measured" if actual is None else "not predicted")
-        row = _row("goodput", "Goodput", "percent", math.nan, actual, verdict, note)
-        row = row.model_copy(update={"planned": NOT_PREDICTED})
+        row = _row("goodput", "Goodput", "percent", math.nan if given is None else given, actual, verdict, note)
+        told = {"planned": NOT_PREDICTED} if given is None else {"note": f"{note}; planned with a given share"}
+        row = row.model_copy(update=told)
     return row if measured is None else row.model_copy(update={"actual": measured})
+
+
+def _given_share(plan: Plan) -> float | None:
+    """The share that the spec or the catalog gave, where no failures were counted on."""
+    told = [decision.value for decision in plan.decisions if decision.what == "cluster.goodput"]
+    try:
+        return float(told[0])
+    except (IndexError, ValueError):
+        return None
 
 
 def _spent(plan: Plan, wall: Span | None, state: State) -> list[Row]:

@@ -9,4 +9,13 @@ from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.run_facts import run_facts
 
-__all__ = ["LawFacts", "PlanFacts", "RunFacts", "forgetting_comparison", "ladder_facts", "law_facts", "plan_facts", "run_facts"]
+__all__ = [
+    "LawFacts",
+    "PlanFacts",
+    "RunFacts",
+    "forgetting_comparison",
+    "ladder_facts",
+    "law_facts",
+    "plan_facts",
+    "run_facts",
+]

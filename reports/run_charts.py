@@ -42,7 +42,7 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
         return None
     frame, planned = frame_of(training, validation), facts.plan.number("loss").figure
     seen = _fits(facts, frame)
-    x = tokens_axis(facts.law_range.all_tokens if facts.law_range and seen else None)
+    x = tokens_axis(facts.law_range.all_tokens if facts.law_range else None)
     colour = alt.Color("curve:N", scale=alt.Scale(domain=["Training", "Validation"]))
     y = alt.Y("value:Q", title="Loss, nats per token", scale=frame.scale(zero=False))
     tips = [alt.Tooltip("step:Q", format=","), alt.Tooltip("value:Q", format=".4f"), "curve:N"]
@@ -51,7 +51,7 @@ def _losses(facts: RunFacts) -> ChartSpec | None:
     few = len(validation.steps) <= _DOTS
     dots = marks.mark_line(strokeWidth=2, point={"size": 36} if few else False, clip=True)
     layers = [
-        *(_beyond_the_law(facts.law_range) if facts.law_range and seen else []),
+        *(_beyond_the_law(facts.law_range) if facts.law_range else []),
         *(_expected_band(planned) if seen else []),
         *alarm_rules(facts.alarm_marks, training),
         lines.encode(x=x, y=y, color=colour, tooltip=tips),
@@ -76,7 +76,7 @@ def _loss_caption(facts: RunFacts, frame: Frame, seen: bool) -> list[str]:
     else:
         band = f"The predicted final loss, {planned.full}, lies too far from the curves to be drawn with them"
     dashed = "; the dashed line is a unigram model of the same tokens." if facts.baseline else "."
-    beyond = _beyond_told(facts.law_range) if facts.law_range and seen else ""
+    beyond = _beyond_told(facts.law_range) if facts.law_range else ""
     alarms = "Thin upright lines are alarms of single steps." if facts.alarm_marks else ""
     return [f"Training and validation loss against tokens. {band}{dashed}", beyond, alarms, frame.told]
 

@@ -163,6 +163,8 @@ class RunFacts(Document):
     """What happened and what people noted, in order."""
     samples: list[TextSample]
     series: list[Series]
+    card: list[Pair]
+    """The model card; empty before the first step."""
     provenance: list[Pair]
     notes: list[str]
     """What a reader must know to read the comparison rightly."""

@@ -2,6 +2,7 @@
 
 from sixnd.reports.alarms import alarm_lines, alarm_marks, alarm_rows
 from sixnd.reports.attempts import attempts, clock, end_of
+from sixnd.reports.card import model_card
 from sixnd.reports.checkpoint_lines import checkpoint_lines
 from sixnd.reports.comparison import comparison
 from sixnd.reports.data_facts import data_facts, run_accounts
@@ -46,7 +47,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
     planned, state, time = plan_facts(plan), run_state(record), time_facts(record, steps)
     rows, baseline = comparison(plan, record, steps, time, state), _baseline(record)
     forgetting, alarms = forgetting_facts(plan, record), alarm_rows(record, steps)
-    progress = progress_facts(plan, record, steps)
+    progress, evaluation = progress_facts(plan, record, steps), evaluation_facts(plan, record)
     return RunFacts(
         name=plan.name,
         state=state,
@@ -57,7 +58,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         sources=_sources(planned, record),
         phases=phase_rows(plan, record.last(Mix)),
         data=data_facts(run_accounts(plan, record)),
-        evaluation=evaluation_facts(plan, record),
+        evaluation=evaluation,
         forgetting=forgetting,
         progress=progress,
         time=time,
@@ -73,6 +74,7 @@ def run_facts(plan: Plan, record: RunRecord) -> RunFacts:
         log=run_log(record),
         samples=[TextSample(**sample.model_dump(exclude={"kind", "seconds"})) for sample in record.of(Sample)],
         series=all_series(plan, record, steps),
+        card=model_card(plan, record, evaluation, {row.key: row for row in rows}, steps.reached),
         provenance=_provenance(plan, record) + planned.provenance[1:],
         notes=[_OWN_TEXT, _STEADY] if plan.continual is None else [_STEADY],
         warnings=_mismatch(plan, record) + alarm_lines(alarms) + checkpoint_lines(record) + planned.warnings,
@@ -201,7 +203,7 @@ def _provenance(plan: Plan, record: RunRecord) -> list[Pair]:
     launch, prepared = record.last(Launch), record.last(DataPrepared)
     if launch is not None:
         rows += [
-            ("Command", launch.command),
+            ("Command, which with another --runs-dir trains it anew", launch.command),
             ("Versions", ", ".join(f"{name} {version}" for name, version in launch.versions.items())),
             ("Host", f"{launch.host} ({launch.cpu_count} CPU cores)"),
             ("Device", launch.device),

@@ -34,6 +34,7 @@ def run_tables(facts: RunFacts, *, bars: bool = False) -> list[Table]:
         _log(facts.log),
         _attempts(facts),
         _checkpoints(facts),
+        pairs_table("card", "Model card", facts.card),
         pairs_table("provenance", "Provenance", facts.provenance),
     ]
     return [table for table in tables if table.lines]

@@ -53,7 +53,7 @@ def _bar(part: TimePart, bars: bool) -> list[str]:
     if not bars:
         return []
     share = 0.0 if part.share is None or part.share.value is None else part.share.value
-    return ["█" * round(_BAR_WIDTH * max(0.0, share)) or ("▏" if share > 0 else NONE)]
+    return ["█" * round(_BAR_WIDTH * min(max(0.0, share), 1.0)) or ("▏" if share > 0 else NONE)]
 
 
 def interruptions_table(rows: list[Interruption]) -> Table:

@@ -18,13 +18,13 @@ from sixnd.specs.run_events import Started
 
 _LABELS = {
     "counts": "Steps that count",
-    "evaluations": "Validation and evaluations",
+    "evaluations": "Evaluations",
     "repeated": "Steps done again",
     "unapplied": "Steps undone by alarms",
     "checkpoints": "Writing checkpoints",
-    "start_up": "Start-up, to the first step",
+    "start_up": "Start-up to the first step",
     "hung": "Hung",
-    "samples": "Samples of text at the end",
+    "samples": "Samples at the end",
     "rest": "Not told apart",
 }
 _ONLY_WHERE_SPENT = ("evaluations", "unapplied", "hung", "samples")
@@ -127,8 +127,9 @@ def _between(record: RunRecord) -> Figure | None:
 
 def _notes(wall: Span, sums: _Sums) -> list[str]:
     notes = [
-        "Goodput is the time of the steps that count and of evaluations over the wall time of all attempts. Steps that "
-        "count are those the model stands on; the first of an attempt counts with what it loads and compiles.",
+        "Goodput is the time of the steps that count and of evaluations, validation among them, over the wall time of "
+        "all attempts. Steps that count are those the model stands on; the first of an attempt counts with what it "
+        "loads and compiles.",
     ]
     if wall.at_least:
         notes.append("An attempt left no end in the record: of it only what its events tell is counted.")

@@ -17,14 +17,14 @@ from sixnd.specs.errors import InvalidDocumentError, Problem, unreadable
 from sixnd.specs.evaluation_record import EvaluationEvent, SourceLosses, TaskScores
 from sixnd.specs.notes import Note
 from sixnd.specs.plan import PhaseName
-from sixnd.specs.run_events import Alarm, Paused, Spent, Started
+from sixnd.specs.run_events import Alarm, Counted, Paused, Spent, Started
 
 
 class Launch(Document):
     """One attempt: a start of the training processes."""
 
     kind: Literal["launch"] = "launch"
-    attempt: int
+    attempt: Counted
     time: str
     """UTC, ISO 8601."""
     fingerprint: str
@@ -49,7 +49,7 @@ class Launch(Document):
     """Seed of weights and of the order of the data."""
     command: str
     """Command that started it."""
-    resumed_from_step: int
+    resumed_from_step: Counted
     """0 for a fresh start."""
 
 
@@ -100,10 +100,10 @@ class Step(Document):
     """One optimizer step."""
 
     kind: Literal["step"] = "step"
-    attempt: int
-    step: int
+    attempt: Counted
+    step: Counted
     """From 1."""
-    tokens: int
+    tokens: Counted
     """Consumed since the run's start, this step included."""
     loss: float
     """Mean training loss of the step's global batch, nats per token."""
@@ -117,7 +117,7 @@ class Step(Document):
     """Its batch over that."""
     mfu: float
     """Exact model FLOPs over what the accelerators can do at their dense peak, causal attention as half."""
-    memory_bytes: int
+    memory_bytes: Counted
     """Peak on the fullest rank so far (device memory on a GPU, resident set on a CPU)."""
     applied: bool = True
     """Whether the update reached the weights: not where an alarm skipped the batch."""
@@ -129,12 +129,12 @@ class Validation(Document):
     """A measurement of the validation loss."""
 
     kind: Literal["validation"] = "validation"
-    attempt: int
-    step: int
+    attempt: Counted
+    step: Counted
     """Step after which it was measured."""
     loss: float
     """Nats a token on the blend's held-out text."""
-    tokens: int
+    tokens: Counted
     """Tokens it was measured on."""
     seconds: float | None = None
     """What it took; none in records of before it was told."""

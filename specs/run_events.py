@@ -1,9 +1,13 @@
 """Events of a run's record that tell of what was watched, what was done about it, and what was spent."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from sixnd.specs.document import Document
 
+Counted = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A whole number that fits 64 bits, as columns of many hold it."""
 Rule = Literal["non-finite", "loss-spike", "gradient-spike", "throughput", "hang", "budget"]
 
 
@@ -11,8 +15,8 @@ class Alarm(Document):
     """Something was wrong, and what was done."""
 
     kind: Literal["alarm"] = "alarm"
-    attempt: int
-    step: int
+    attempt: Counted
+    step: Counted
     """In which it showed."""
     rule: Rule
     """Rule of the spec's `supervision` that it is judged by."""
@@ -25,7 +29,7 @@ class Alarm(Document):
     hang: the processes were ended."""
     message: str
     """What happened, as a sentence."""
-    to_step: int | None = None
+    to_step: Counted | None = None
     """The checkpoint that was taken. Of a rollback the batches of the steps after it, up to `step`, are skipped; of a
     retry they are trained on again, and where there is none those of `step` alone."""
 
@@ -34,8 +38,8 @@ class Started(Document):
     """The training processes are ready for their first step: imported, met, model and data built, checkpoint taken."""
 
     kind: Literal["started"] = "started"
-    attempt: int
-    step: int
+    attempt: Counted
+    step: Counted
     """The one that is gone on from; 0 for a fresh start."""
     seconds: float
     """Since the launch, whose time is told to the second."""

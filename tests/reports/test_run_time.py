@@ -85,7 +85,7 @@ def test_what_a_record_does_not_tell_is_not_measured_and_never_zero(small_plan: 
         assert untold is not None
         assert (untold.figure, untold.share) == (None, None)
     cells = {line.cells[0]: line.cells[1] for line in table(facts, "time").lines}
-    assert cells["Start-up, to the first step"] == "not measured"
+    assert cells["Start-up to the first step"] == "not measured"
     assert facts.time is not None
     assert facts.time.goodput is not None
     assert facts.time.goodput.text.startswith("≥ ")

@@ -1,5 +1,6 @@
 """The run record: it survives a torn last line, tells a bad one, and counts a repeated step once."""
 
+import gc
 import json
 import math
 
@@ -93,9 +94,21 @@ def test_a_loss_that_blew_up_is_recorded_as_it_was(tmp_path, loss):
     assert read.loss == loss or (math.isnan(read.loss) and math.isnan(loss))
 
 
-@given(st.floats(allow_nan=False), st.integers(1), st.text(st.characters(exclude_categories=["Cs"])))
+@given(st.floats(allow_nan=False), st.integers(1, 2**52), st.text(st.characters(exclude_categories=["Cs"])))
 def test_every_event_is_one_line_and_reads_back_equal(tmp_path_factory, loss, number, message):
     events = [step(number, loss=loss), END.model_copy(update={"message": message})]
     lines = [event_line(event) for event in events]
     assert all(line.count("\n") == 1 and line.endswith("\n") for line in lines)
     assert read_record(written(tmp_path_factory.mktemp("record"), "".join(lines))).events == events
+
+
+def test_a_count_too_large_for_any_run_is_told_with_its_line(tmp_path):
+    line = event_line(step(1)).replace('"tokens": 1024', f'"tokens": {10**30}')
+    with pytest.raises(InvalidDocumentError, match=r"record\.jsonl:1:1: .*tokens"):
+        read_record(written(tmp_path, line))
+
+
+def test_a_record_is_read_with_the_collector_as_it_was(tmp_path):
+    file = written(tmp_path, event_line(step(1)))
+    read_record(file)
+    assert gc.isenabled()
