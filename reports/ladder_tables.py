@@ -22,7 +22,7 @@ _ON = "C = 6ND; on: so many of the target's accelerators."
 def _knowledge(key: str, title: str, rows: list[Knowledge]) -> Table:
     lines = [
         Line(
-            (row.label, row.params.interval, row.factor.text, row.loss.interval, f"± {row.within.text}"),
+            (row.label, row.params.full, row.factor.text, row.loss.full, f"± {row.within.text}"),
             "chosen" if row.chosen else "",
         )
         for row in rows

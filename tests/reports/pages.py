@@ -63,10 +63,11 @@ def _runs() -> str:
 
 
 def _forgetting() -> str:
-    return comparison_html(_continued())
+    return comparison_html(continued_runs())
 
 
-def _continued() -> list[tuple[Plan, RunRecord]]:
+def continued_runs() -> list[tuple[Plan, RunRecord]]:
+    """Two runs from one base, of which one replayed what the base had read."""
     plan, record = _small()
     sources = [source for source in plan.data.sources if source.name in HELD_OUT]
     whole = plan.model_copy(update={"data": plan.data.model_copy(update={"sources": sources})})
@@ -75,7 +76,7 @@ def _continued() -> list[tuple[Plan, RunRecord]]:
 
 def forgetful_run() -> str:
     """One run that started from a base, whose page tells beside the rest what it forgot."""
-    return run_html(*_continued()[1])
+    return run_html(*continued_runs()[1])
 
 
 PAGES: dict[str, Callable[[], str]] = {
