@@ -1,8 +1,16 @@
 """Catalog entries of one's own: known to every command, checked with their place, never in a shipped one's way."""
 
+import contextlib
+import copy
+import io
+import tempfile
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sixnd.cli import main
 from sixnd.specs import catalog
@@ -75,9 +83,10 @@ def test_a_plan_made_with_other_entries_is_stale(own):
         ({"laws": {"x": LAW | {"fitted_tokens": [2e9, 1e9]}}}, "2e\\+09 is not below 1e\\+09"),
         ({"laws": {"x": LAW | {"log_covariance": [[1.0, 2.0, 0, 0, 0], *[[0] * 5] * 4]}}}, "is no covariance"),
         ({"laws": {"x": LAW | {"E": 0}}}, "E above 0"),
+        ({"laws": {"x": LAW | {"beta": 2**63}}}, "is no exponent of a loss"),
         ({"animals": {}}, "unknown key 'animals'; known keys here: version, accelerators"),
     ],
-    ids=["taken", "family", "key", "missing", "range", "covariance", "E", "catalog"],
+    ids=["taken", "family", "key", "missing", "range", "covariance", "E", "exponent", "catalog"],
 )
 def test_a_mistake_is_told_as_the_catalog_s_own(own, tmp_path, content, message):
     file = own(content)
@@ -97,3 +106,42 @@ def test_a_catalog_is_validated_like_any_document(own):
     content = {"accelerators": {"our-rack": ACCELERATOR}}
     assert load_any(own(content)).accelerators["our-rack"].pue == ACCELERATOR["pue"]
     assert {"accelerators", "laws", "model_families"} <= set(schema("catalog")["properties"])
+
+
+WHOLE: dict[str, Any] = {
+    "version": "catalog/1",
+    "accelerators": {"ours": ACCELERATOR},
+    "laws": {"ours": LAW},
+    "model_families": {"ours": FAMILY},
+}
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something stands in a document."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path] * bool(path) + [place for key, child in items for place in places(child, (*path, key))]
+
+
+ODD = [None, True, "", "x", "auto", [], {}, [None], {"a": 1}, 0, 1, -1, 0.5, 1e-300, 1e300, 2**63, 10**30]
+ODD += [float("nan"), float("inf")]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(places(WHOLE)), st.sampled_from(ODD))
+def test_whatever_stands_in_a_catalog_no_command_prints_a_traceback(place, odd):
+    content = copy.deepcopy(WHOLE)
+    parent = content
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = odd
+    told = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "own.yaml")
+        file.write_text(dump_yaml(content))
+        both = contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO())
+        with mock.patch.dict("os.environ", {catalog.OWN: str(file)}), both[0], both[1]:
+            codes = [main(["allocate", "1e20", "--law", "ours"]), main(["catalog", "accelerators"])]
+    assert "Traceback" not in told.getvalue()
+    assert set(codes) <= {0, 1, 3, 4}
+    assert all(code == 0 or told.getvalue() for code in codes)
