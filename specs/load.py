@@ -1,14 +1,12 @@
 """Reading documents from files: every mistake at once, each with file, line and column."""
 
 import copy
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
@@ -25,7 +23,7 @@ from sixnd.specs.errors import (
 )
 from sixnd.specs.errors import Path as DocPath
 from sixnd.specs.laws import LAW_FILES, NamedLaw
-from sixnd.specs.mistakes import mistake
+from sixnd.specs.mistake_places import located_mistake
 from sixnd.specs.plan import Plan
 from sixnd.specs.resolve import resolve
 from sixnd.specs.tokenizers import with_header
@@ -264,7 +262,7 @@ def _validate(marked: Marked, model: type[T]) -> tuple[T | None, list[Problem]]:
         # Strict: `layers: "24"` and `layers: true` are mistakes, as the JSON Schema says too.
         return model.model_validate(marked.data, strict=True), []
     except ValidationError as error:
-        return None, [_problem(detail, marked, model) for detail in error.errors(include_url=False)]
+        return None, [located_mistake(detail, marked, model) for detail in error.errors(include_url=False)]
 
 
 def _checks_on_the_sound_part(marked: Marked, found: list[Problem]) -> list[Problem]:
@@ -332,67 +330,3 @@ def _placed(problems: list[Problem], marked: Marked) -> list[Problem]:
         line, column = marked.at(problem.path)
         placed.append(replace(problem, line=line, column=column))
     return placed
-
-
-def _problem(detail: ErrorDetails, marked: Marked, model: type[BaseModel]) -> Problem:
-    path = _document_path(detail["loc"], marked.data)
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        line, column = marked.at(path, key=True)
-        return Problem(path, f"unknown key '{path[-1]}'", _known_key(path, model), line, column)
-    if kind == "missing":
-        line, column = marked.at(path[:-1], key=True)
-        where = ".".join(str(part) for part in path[:-1]) or "the document"
-        return Problem(path, f"'{path[-1]}' is missing from {where}", f"add '{path[-1]}: …'", line, column)
-    return marked.problem(path, *mistake(detail, path))
-
-
-def _document_path(loc: tuple[str | int, ...], data: Any) -> DocPath:
-    """Pydantic's location without the parts that name a branch of a union instead of a place in the file."""
-    path: list[str | int] = []
-    for i, part in enumerate(loc):
-        inside = isinstance(data, dict) and (part in data or i == len(loc) - 1)
-        inside = inside or (isinstance(data, list) and isinstance(part, int) and part < len(data))
-        if not inside:
-            continue
-        path.append(part)
-        data = data.get(part) if isinstance(data, dict) else data[part]
-    return tuple(path)
-
-
-def _known_key(path: DocPath, model: type[BaseModel]) -> str:
-    parent = _model_at(path[:-1], model)
-    known = list(parent.model_fields) if parent else []
-    known += ["extends", "environment"] if parent is BudgetSpec else []
-    near = difflib.get_close_matches(str(path[-1]), known, 1, 0.5) or _elsewhere(str(path[-1]), parent)
-    return f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
-
-
-def _elsewhere(key: str, parent: type[BaseModel] | None) -> list[str]:
-    """The key with the section of ``parent`` that has it."""
-    fields = parent.model_fields if parent else {}
-    sections = {name: _model_in(field.annotation) for name, field in fields.items()}
-    return [f"{name}.{key}" for name, section in sections.items() if section and key in section.model_fields]
-
-
-def _model_at(path: DocPath, model: type[BaseModel]) -> type[BaseModel] | None:
-    current: type[BaseModel] | None = model
-    named = False
-    for part in path:
-        if isinstance(part, int) or named:  # a place in a list, a name in a mapping
-            named = False
-            continue
-        field = current.model_fields.get(part) if current else None
-        current = _model_in(field.annotation) if field else None
-        named = field is not None and get_origin(field.annotation) is dict
-    return current
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _model_in(argument)
-        if found:
-            return found
-    return None

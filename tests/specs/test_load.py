@@ -257,3 +257,13 @@ def test_every_law_and_accelerator_of_the_catalogs_may_be_named():
     for name in catalog.names("accelerators"):
         text = spec_with(("64 x h100-sxm", f"64 x {name}"))
         assert parse(text, "f.yaml", BudgetSpec).accelerators.name == name
+
+
+def test_what_is_missing_is_told_with_what_it_is_and_its_only_value():
+    lines = [sentence for *_, sentence in mistakes(spec_with(("version: budget/1\n", ""), ("budget:", "bugdet:")))]
+    assert (
+        "'version' is missing from the document; add 'version: budget/1' (Version of this document's format)" in lines
+    )
+    assert any(
+        line.startswith("'budget' is missing from the document; add 'budget: …' (What may be spent") for line in lines
+    )
