@@ -78,8 +78,9 @@ def _loss(plan: Plan, record: RunRecord, state: State) -> Row:
     actual = last.loss if last is not None and final else None
     if plan.continual is not None:
         row = _row("loss", "Validation loss at the end", "nats", planned, actual, Verdict("not predicted"), note)
-        return row.model_copy(update={"planned": NOT_PREDICTED, "difference": ""})
-    row = _row("loss", "Validation loss at the end", "nats", planned, actual, judge(planned, actual), note)
+        row = row.model_copy(update={"planned": NOT_PREDICTED, "difference": ""})
+    else:
+        row = _row("loss", "Validation loss at the end", "nats", planned, actual, judge(planned, actual), note)
     if actual is not None or state in ("finished", "not started"):
         return row
     return row.model_copy(update={"status": "so far", "status_text": f"open until step {plan.training.steps:,}"})

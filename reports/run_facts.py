@@ -140,6 +140,8 @@ def _verdict(rows: list[Row], baseline: Baseline | None, forgetting: ForgettingF
     if time.actual is not None:
         against = "so far, of a planned" if time.status == "so far" else "against"
         parts.append(f"{time.actual.text} of wall time {against} {time.planned.full}")
+    if at["goodput"].actual is not None:
+        parts.append(f"goodput {at['goodput'].actual.text}")
     sentence = "; ".join(parts) or f"nothing measured yet ({state})"
     return f"{sentence[0].upper()}{sentence[1:]}."
 

@@ -173,7 +173,8 @@ def _ranks(folder: Path, record: RunRecord) -> tuple[RankLife, ...]:
 
 def status_of(record: RunRecord, run: str, steps: int, batches: StepBatches, silent_s: float) -> Status:
     """The status that a record tells; ``silent_s`` is how long ago it last grew."""
-    done: list[Step] = record.steps()
+    stands = record.reached()
+    done = [step for step in record.steps() if step.step <= stands]
     recent = done[-_RECENT_STEPS:]
     step_time_s = statistics.median(step.step_time_s for step in recent) if recent else None
     last = done[-1] if done else None

@@ -229,6 +229,12 @@ class RunRecord(Document):
         latest = {step.step: step for step in self.of(Step)}
         return [latest[number] for number in sorted(latest)]
 
+    def reached(self) -> int:
+        """The last step that still stands: of the present attempt, or before its first the one that it goes on from."""
+        launch = self.last(Launch)
+        own = [step.step for step in self.of(Step) if launch is None or step.attempt >= launch.attempt]
+        return own[-1] if own else 0 if launch is None else int(launch.resumed_from_step)
+
     def validations(self) -> list[Validation]:
         """Each validation once, in order of steps."""
         latest = {v.step: v for v in self.of(Validation)}

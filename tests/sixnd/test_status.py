@@ -27,6 +27,7 @@ from sixnd.specs.run_events import Alarm, Paused
 from sixnd.specs.step_batches import StepBatches
 from sixnd.status import RankLife, follow_status, status_of
 from sixnd.stop_verb import is_running
+from tests.reports import build
 from tests.reports.evaluation_build import with_evaluations
 from tests.runner import tiny
 from tests.specs.test_record import step
@@ -47,6 +48,12 @@ def test_the_last_end_tells_the_state(state):
 
 def test_a_resumed_run_is_running_again_though_an_earlier_attempt_failed():
     assert status(step(1), end("failed"), step(2, attempt=2)).state == "running"
+
+
+def test_a_resumed_run_is_as_far_as_its_present_attempt_and_not_as_the_one_before():
+    story = build.Story(build.small_plan()).launch(1, "t").train(1, 1, 9).launch(2, "t", resumed_from=4)
+    assert status(*story.events).step == 4
+    assert status(*story.train(2, 5, 6).events).step == 6
 
 
 def test_a_run_without_an_end_is_running_while_its_record_grows_and_silent_when_it_does_not():

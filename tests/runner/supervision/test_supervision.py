@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from sixnd.runner.supervision.stopping import request_stop, stop_request
 from sixnd.runner.supervision.supervision import Judgement, Supervisor
 from sixnd.specs.document import Document
 from sixnd.specs.record import event_line
-from sixnd.specs.run_events import Alarm, Paused, Spent
+from sixnd.specs.run_events import Alarm, Paused, Spent, Started
+from tests.reports.build import Story
 from tests.runner import tiny
 from tests.specs.test_record import step
 
@@ -71,6 +73,19 @@ def test_the_window_is_as_the_first_run_had_it_when_steps_are_passed_over(tmp_pa
     assert resumed.supervisor.steps.losses == first.supervisor.steps.losses
     assert resumed.supervisor.history == first.supervisor.history
     assert resumed.supervisor.past_skipped(9) == 9
+
+
+def test_how_long_the_start_took_is_recorded_by_the_rank_that_writes(tmp_path: Path) -> None:
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    launch = Story(tiny.plan()).launch(2, began, resumed_from=8).events[0]
+    watched = Watched(tmp_path, [*steps(*range(1, 9)), launch])
+    watched.supervisor.begin(8)
+    watched.supervisor.started(8)
+    (told,) = [event for event in watched.written if isinstance(event, Started)]
+    assert (told.attempt, told.step) == (2, 8)
+    assert 0 <= told.seconds < 60
+    silent = Supervisor(JobFolder(tmp_path), tiny.plan(), 2, rank=1, stage=0, write=None)
+    silent.started(8)
 
 
 def test_a_run_that_only_skips_is_stopped(tmp_path: Path) -> None:
