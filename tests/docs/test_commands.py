@@ -7,6 +7,7 @@ import pytest
 from sixnd.specs.load import load_any
 from tests.docs.commands import Command, as_it_comes, commands, is_as_shown, prepare, run
 from tests.docs.pages import PAGES, ROOT, Block, blocks
+from tests.docs.renew import renew
 
 BLOCKS = {page: list(blocks(page)) for page in PAGES}
 RUN = [page for page in PAGES if any(block.mark == "run" and not block.is_slow for block in BLOCKS[page])]
@@ -104,6 +105,15 @@ def test_what_is_renewed_is_as_shown(printed):
     assert is_as_shown(renewed, printed)
     assert renewed.count("…") == 1
     assert len(renewed) == len(SHOWN)
+
+
+def test_a_page_is_renewed_with_what_its_commands_print_today(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- run -->\n```console\n$ sixnd --version\nsixnd, of old\n```\n\nThe end.\n")
+    assert renew(page) == 1
+    assert "of old" not in page.read_text()
+    assert page.read_text().endswith("\n```\n\nThe end.\n")
+    assert renew(page) == 0
 
 
 def test_a_console_shows_what_follows_each_command(tmp_path):

@@ -15,6 +15,7 @@ from sixnd.specs import catalog
 from sixnd.specs.errors import ContradictionError, InfeasibleError, Problem, RunFailedError
 from sixnd.specs.load import load_plan
 from sixnd.specs.record import event_line
+from sixnd.specs.reference import pages
 from sixnd.specs.schema import schemas
 from tests.reports.build import small_plan
 from tests.specs.example import SPEC, spec_with
@@ -369,6 +370,8 @@ def test_schemas_are_printed_and_written(tmp_path, capsys):
     written = {file.stem for file in (tmp_path / "schemas").iterdir()}
     assert written == set(schemas())
     assert {"budget-spec", "plan", "law", "run-record", "catalog", "catalog-accelerators"} <= written
+    assert main(["schema", "--reference", str(tmp_path / "pages")]) == 0
+    assert {page.name for page in (tmp_path / "pages").iterdir()} == set(pages())
 
 
 def test_the_doctor_tells_versions_and_what_the_extras_lack(capsys, monkeypatch):
