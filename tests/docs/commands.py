@@ -110,6 +110,12 @@ def is_as_shown(shown: tuple[str, ...], printed: str) -> bool:
     return not shown or bool(re.fullmatch("".join(map(_pattern, shown)), _narrow(_lines(printed))))
 
 
+def not_shown_so(shown: tuple[str, ...], printed: str) -> list[str]:
+    """Lines of a page that are nowhere in what came, to be told; none where only their order is another."""
+    came = [_narrow(f"{line}\n") for line in _lines(printed).splitlines()]
+    return [line for line in shown if not any(re.fullmatch(_pattern(line), one) for one in (*came, ""))]
+
+
 def as_it_comes(shown: tuple[str, ...], printed: str) -> tuple[str, ...]:
     """What the page is to show instead: as many lines between the same ellipses, beginning with the likest line."""
     came = _lines(printed).splitlines()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sixnd.specs.load import load_any
-from tests.docs.commands import Command, as_it_comes, commands, is_as_shown, prepare, run
+from tests.docs.commands import Command, as_it_comes, commands, is_as_shown, not_shown_so, prepare, run
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 from tests.docs.renew import renew
 
@@ -13,6 +13,7 @@ BLOCKS = {page: list(blocks(page)) for page in PAGES}
 RUN = [page for page in PAGES if any(block.mark == "run" and not block.is_slow for block in BLOCKS[page])]
 RUN_SLOWLY = [page for page in PAGES if any(block.mark == "run" and block.is_slow for block in BLOCKS[page])]
 LONGEST_REASON = 160
+RENEW = "renew it, and read the difference: python -m tests.docs.renew"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -49,9 +50,11 @@ def run_block(block: Block, folder: Path, environment: dict[str, str]) -> None:
     found = commands(block)
     for command in found:
         outcome = run(command, folder, environment)
-        told = f"{block.where}: {command.text}\n{outcome.printed}"
-        assert outcome.exit_code == (block.exit_code if command is found[-1] else 0), told
-        assert is_as_shown(command.shown, outcome.printed), f"{told}\nrenew it: python -m tests.docs.renew {block.page}"
+        told = f"{block.where}: {command.text}\n"
+        assert outcome.exit_code == (block.exit_code if command is found[-1] else 0), told + outcome.printed
+        if not is_as_shown(command.shown, outcome.printed):
+            lines = "\n".join(not_shown_so(command.shown, outcome.printed))
+            pytest.fail(f"{told}does not print so, or not in this order:\n{lines}\n{RENEW} {block.page}")
 
 
 FRAGMENTS = [  # files are read by the commands after them
@@ -99,6 +102,10 @@ def test_what_is_not_shown_so_is_found(printed):
     assert not is_as_shown(SHOWN, printed)
 
 
+def test_the_lines_that_are_wrong_are_told():
+    assert not_shown_so(SHOWN, PRINTED.replace("7", "8")) == ["N is 7 of …"]
+
+
 @pytest.mark.parametrize("printed", [PRINTED, PRINTED.replace("7", "8"), PRINTED.replace("second\nthird\n", "")])
 def test_what_is_renewed_is_as_shown(printed):
     renewed = as_it_comes(SHOWN, printed)
@@ -127,3 +134,5 @@ def test_a_command_that_fails_is_found(tmp_path):
     with pytest.raises(AssertionError, match="cannot be read"):
         run_block(block, tmp_path, {})
     run_block(Block(PAGES[0], 1, "sh", "sixnd validate none.yaml\n", "run", "exit 3"), tmp_path, {})
+    with pytest.raises(pytest.fail.Exception, match=r"does not print so.*\nsixnd, of old\n"):
+        run_block(Block(PAGES[0], 1, "console", "$ sixnd --version\nsixnd, of old\n", "run"), tmp_path, {})
