@@ -34,6 +34,7 @@ from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_charts import run_charts
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
+from sixnd.reports.table_report import TableReport
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.plan import Plan
@@ -92,6 +93,11 @@ def ladder_html(ladder: Ladder) -> str:
     facts = ladder_facts(ladder)
     tables = {table.key: table for table in ladder_tables(facts)}
     return _page("ladder.html.jinja", ladder_charts(facts), facts=facts, tables=tables)
+
+
+def tables_html(made: TableReport) -> str:
+    """Findings and tables as a page. Raises ``SixndError`` without the ``report`` extra."""
+    return _page("tables.html.jinja", [], made=made)
 
 
 def law_html(document: LawDocument) -> str:

@@ -18,6 +18,7 @@ from sixnd.reports.plan_facts import plan_facts
 from sixnd.reports.plan_tables import left_out, plan_tables
 from sixnd.reports.run_facts import run_facts
 from sixnd.reports.run_tables import run_tables
+from sixnd.reports.table_report import TableReport
 from sixnd.reports.tables import Column, Line, Table
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.law_document import LawDocument
@@ -68,6 +69,12 @@ def ladder_markdown(ladder: Ladder) -> str:
     *tables, _ = ladder_tables(facts)
     notes = "\n".join(["## Notes", "", *(f"- {_inline(note)}" for note in facts.notes)])
     return _joined([*_head(facts.name, facts.verdict, facts.state), *map(_drawn, tables), notes])
+
+
+def tables_markdown(made: TableReport) -> str:
+    """Findings and tables as Markdown."""
+    parts = [*_head(made.name, made.verdict, made.kind), *(f"- {_inline(one)}" for one in made.findings)]
+    return _joined(parts + [_drawn(table) for table in made.tables])
 
 
 def law_markdown(document: LawDocument) -> str:

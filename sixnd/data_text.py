@@ -9,6 +9,7 @@ from sixnd.reports.data_audit_tables import audit_tables, findings
 from sixnd.reports.data_documents import DataFacts
 from sixnd.reports.data_facts import Account, run_accounts
 from sixnd.reports.data_tables import data_tables
+from sixnd.reports.table_report import TableReport
 from sixnd.reports.terminal import safe_text, tables_text
 from sixnd.runner.data.document import Document
 from sixnd.runner.data.sampling import RemovedExample
@@ -17,6 +18,8 @@ from sixnd.runner.data.work import Work, WorkSource, read_work
 from sixnd.specs.data_audit import DataAudit
 from sixnd.specs.errors import SixndError
 from sixnd.specs.load import load_prepared
+
+_NOTHING = "Nothing was found: no duplicates, no addresses, and only permissive licences."
 
 
 def read_accounts(subject: Path) -> list[Account]:
@@ -105,9 +108,24 @@ def _shown(title: str, text: str) -> str:
     return "\n".join([" ".join(safe_text(title).split()), *(f"  │ {line}".rstrip() for line in lines)])
 
 
+def audit_report(folder: Path, audit: DataAudit) -> TableReport:
+    """The same as a page or Markdown shows it."""
+    told = findings(audit)
+    verdict = f"{len(told)} finding{'' if len(told) == 1 else 's'} to look into." if told else _NOTHING
+    name = folder.resolve().name
+    return TableReport("Audit of prepared data", name, verdict, told, audit_tables(audit), audit.plain())
+
+
+def stats_report(subject: Path, facts: DataFacts) -> TableReport:
+    """Documents by source and stage, as a page or Markdown shows them."""
+    names = ", ".join(source.name for source in facts.sources)
+    verdict = f"What became of the documents of {names}."
+    return TableReport("Prepared data", subject.resolve().name, verdict, [], data_tables(facts), facts.plain())
+
+
 def audit_text(audit: DataAudit, width: int, *, color: bool) -> str:
     """What an audit found, in sentences, and then its tables."""
-    told = findings(audit) or ["Nothing was found: no duplicates, no addresses, and only permissive licences."]
+    told = findings(audit) or [_NOTHING]
     lines = [textwrap.fill(f"- {safe_text(one)}", width, subsequent_indent="  ") for one in told]
     return "\n".join([*lines, "", tables_text(audit_tables(audit), width, color=color)])
 

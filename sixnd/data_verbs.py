@@ -6,6 +6,7 @@ import click
 
 from sixnd.console import print_json, print_result, tell, text_width, use_color
 from sixnd.data_prepare import prepare
+from sixnd.table_files import output_option, refuse_unknown, write_tables
 
 _FILE = click.Path(path_type=Path)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -24,19 +25,23 @@ def data() -> None:
     metavar="COLUMNS",
     help="Columns of the printed tables (default: the terminal's).",
 )
+@output_option
 @_json_option
-def stats(subject: Path, width: int | None, as_json: bool) -> None:
+def stats(subject: Path, width: int | None, output: Path | None, as_json: bool) -> None:
     """Documents and text by source and stage, and why what went.
 
     Of a working folder of prepared data, of a run, or of the file that `sixnd data prepare` wrote. Tells also what was
     changed in documents that were kept, what could not be read, licences, languages, and how likely
     near-deduplication compares a pair.
     """
-    from sixnd.data_text import read_accounts, stats_text
+    from sixnd.data_text import read_accounts, stats_report, stats_text
     from sixnd.reports.data_facts import data_facts
 
+    refuse_unknown(output)
     facts = data_facts(read_accounts(subject))
-    if as_json:
+    if output is not None:
+        write_tables(output, stats_report(subject, facts))
+    elif as_json:
         print_json(facts.plain())
     else:
         print_result(stats_text(facts, text_width(width), color=use_color()))
@@ -95,18 +100,22 @@ def sample(
     metavar="COLUMNS",
     help="Columns of the printed tables (default: the terminal's).",
 )
+@output_option
 @_json_option
-def audit(folder: Path, width: int | None, as_json: bool) -> None:
+def audit(folder: Path, width: int | None, output: Path | None, as_json: bool) -> None:
     """Say what is left that may not belong there.
 
     Licences that ask something or are unknown, languages, exact and near duplicates within and across sources, e-mail
     and IP addresses. Reads all cleaned documents; what it finds does not change the exit code.
     """
-    from sixnd.data_text import audit_text, working_folder
+    from sixnd.data_text import audit_report, audit_text, working_folder
     from sixnd.runner.data.audit import audited
 
+    refuse_unknown(output)
     found = audited(*working_folder(folder), tell)
-    if as_json:
+    if output is not None:
+        write_tables(output, audit_report(folder, found))
+    elif as_json:
         print_json(found.plain())
     else:
         print_result(audit_text(found, text_width(width), color=use_color()))

@@ -11,10 +11,12 @@ from sixnd.reports import format as fmt
 
 if TYPE_CHECKING:
     from sixnd.planner.vocabulary_choice import VocabularyChoice
+    from sixnd.reports.table_report import TableReport
     from sixnd.runner.tokenizers.sample import Sampled
     from sixnd.runner.tokenizers.text_models import TextModel
 
 Facts = dict[str, Any]
+Part = tuple[str, list[tuple[str, ...]]]
 _LEFT = {"by_source": "source", "by_domain": "domain", "by_language": "language"}
 
 
@@ -87,20 +89,44 @@ def encoded_text(facts: Facts) -> str:
 
 def report_text(facts: Facts, width: int) -> str:
     """Tables: the tokenizers, then each by source, domain and language, parity, and embeddings."""
-    parts = [_tokenizers(facts["tokenizers"])]
-    parts += [_measures(facts[key], label) for key, label in _LEFT.items() if facts[key]]
-    parts += [_parity(facts["parity"])] if facts["parity"] else []
-    parts += [_embeddings(facts["embeddings"])] if facts["embeddings"] else []
+    parts = [text_table(title, rows) for title, rows in _parts(facts)]
     parts += [part for one in facts["tokenizers"] for part in _note(one, width)]
     return "\n\n".join(parts)
 
 
-def _tokenizers(rows: Sequence[Facts]) -> str:
-    table = [("tokenizer", "kind", "entries", "stored", "used", "bytes/token", "came back")]
+def table_report(facts: Facts) -> "TableReport":
+    """The same tables as a page or Markdown shows them."""
+    from sixnd.reports.table_report import TableReport
+    from sixnd.reports.tables import Line, titled
+
+    measured = [one for one in facts["tokenizers"] if "tokens" in one]
+    told = [f"{one['tokenizer']} takes {one['bytes_per_token']:.2f} bytes a token" for one in measured]
+    tables = [
+        titled(f"part-{i}", title, "|#".join(word.capitalize() for word in head), [Line(row) for row in rows])
+        for i, (title, (head, *rows)) in enumerate(_parts(facts))
+    ]
+    notes = [one["note"] for one in facts["tokenizers"] if one["note"]]
+    verdict = f"{'; '.join(told)}." if told else "Compared on the same text in several languages."
+    name = ", ".join(one["tokenizer"] for one in facts["tokenizers"])
+    return TableReport("Tokenizers", name, verdict, notes, tables, facts)
+
+
+def _parts(facts: Facts) -> list[Part]:
+    """Titles and rows, the first of which heads the columns."""
+    return [
+        _tokenizers(facts["tokenizers"]),
+        *(_measures(facts[key], label) for key, label in _LEFT.items() if facts[key]),
+        *([_parity(facts["parity"])] if facts["parity"] else []),
+        *([_embeddings(facts["embeddings"])] if facts["embeddings"] else []),
+    ]
+
+
+def _tokenizers(rows: Sequence[Facts]) -> Part:
+    table: list[tuple[str, ...]] = [("tokenizer", "kind", "entries", "stored", "used", "bytes/token", "came back")]
     for one in rows:
         measured = _cells(one) if "tokens" in one else ("", "", "")
         table.append((one["tokenizer"], one["kind"], fmt.integer(one["vocab_size"]), one["stored"], *measured))
-    return text_table("Tokenizers", table)
+    return "Tokenizers", table
 
 
 def _cells(one: Facts) -> tuple[str, str, str]:
@@ -108,27 +134,29 @@ def _cells(one: Facts) -> tuple[str, str, str]:
     return fmt.share(one["used_share"]), f"{one['bytes_per_token']:.2f}", came_back
 
 
-def _measures(rows: Sequence[Facts], label: str) -> str:
-    table = [(label, "tokenizer", "documents", "text", "bytes/token", "tokens/word", "used", "came back")]
+def _measures(rows: Sequence[Facts], label: str) -> Part:
+    table: list[tuple[str, ...]] = [
+        (label, "tokenizer", "documents", "text", "bytes/token", "tokens/word", "used", "came back")
+    ]
     for one in sorted(rows, key=lambda row: row["name"]):
         used, rate, came_back = _cells(one)
         size = (f"{one['documents']:,}", fmt.memory(one["bytes"]))
         table.append((one["name"], one["tokenizer"], *size, rate, f"{one['tokens_per_word']:.2f}", used, came_back))
-    return text_table(f"By {label}", table)
+    return f"By {label}", table
 
 
-def _parity(rows: Sequence[Facts]) -> str:
-    table = [("text", "tokenizer", "tokens", "over the first")]
+def _parity(rows: Sequence[Facts]) -> Part:
+    table: list[tuple[str, ...]] = [("text", "tokenizer", "tokens", "over the first")]
     table += [(one["name"], one["tokenizer"], f"{one['tokens']:,}", f"{one['parity']:.2f}") for one in rows]
-    return text_table("The same text in several languages", table)
+    return "The same text in several languages", table
 
 
-def _embeddings(rows: Sequence[Facts]) -> str:
-    table = [("vocabulary", "entries", "rows", "embeddings", "of N", "stored")]
+def _embeddings(rows: Sequence[Facts]) -> Part:
+    table: list[tuple[str, ...]] = [("vocabulary", "entries", "rows", "embeddings", "of N", "stored")]
     for one in rows:
         sizes = (fmt.integer(one["entries"]), fmt.integer(one["rows"]), fmt.count(one["params"]))
         table.append((one["name"], *sizes, fmt.share(one["share"]), one["stored"]))
-    return text_table("Embeddings of the planned model", table)
+    return "Embeddings of the planned model", table
 
 
 def _note(facts: Facts, width: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sixnd.console import print_json, print_result, tell, text_width
+from sixnd.table_files import output_option, refuse_unknown, write_tables
 
 if TYPE_CHECKING:
     from sixnd.planner.vocabulary_choice import VocabularyChoice
@@ -108,6 +109,7 @@ def train(
 @click.option("--sizes", metavar="N,N", help="Also train sizes of the first kind on what is not held out.")
 @_hold_out_option
 @_field_option
+@output_option
 @_json_option
 def report(
     files: tuple[Path, ...],
@@ -119,6 +121,7 @@ def report(
     sizes: str | None,
     hold_out: float,
     text_field: str,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Say how well tokenizers fit text.
@@ -129,8 +132,9 @@ def report(
     from sixnd.runner.tokenizers.file import load_tokenizer
     from sixnd.tokenizer_inputs import damage_of, plan_at, sources_of
     from sixnd.tokenizer_report import Texts, parities, reported
-    from sixnd.tokenizer_text import report_text
+    from sixnd.tokenizer_text import report_text, table_report
 
+    refuse_unknown(output)
     found = plan_at(spec) if spec is not None else None
     sources = sources_of(patterns, text_field)
     if found is not None and not sources:
@@ -144,7 +148,9 @@ def report(
     facts = reported(models, texts, None if found is None else found[0])
     facts["parity"] = parities(models, several)
     facts["damage"] = damage_of([*sources, *several])
-    if as_json:
+    if output is not None:
+        write_tables(output, table_report(facts))
+    elif as_json:
         print_json(facts)
     else:
         print_result(report_text(facts, text_width()))

@@ -2,16 +2,29 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+from sixnd.data_text import audit_report
 from sixnd.planner.ladder import Request, make_ladder
 from sixnd.reports.difference import plan_difference, run_difference
-from sixnd.reports.html import comparison_html, difference_html, ladder_html, law_html, plan_html, run_html
+from sixnd.reports.html import (
+    comparison_html,
+    difference_html,
+    ladder_html,
+    law_html,
+    plan_html,
+    run_html,
+    tables_html,
+)
 from sixnd.specs.budget import BudgetSpec
+from sixnd.specs.data_audit import DataAudit, Duplicates, LicenceHeld, SourceAudit
 from sixnd.specs.ladder import Ladder
 from sixnd.specs.load import parse
 from sixnd.specs.plan import Plan
 from sixnd.specs.reasoning import Chain, Link, Reasoning
 from sixnd.specs.record import RunRecord
+from sixnd.tokenizer_text import table_report
 from tests.reports import build, law_build
 from tests.reports.evaluation_build import with_evaluations
 from tests.reports.test_forgetting import HELD_OUT, continued, measured
@@ -79,6 +92,31 @@ def forgetful_run() -> str:
     return run_html(*continued_runs()[1])
 
 
+def _audit() -> str:
+    source = SourceAudit(
+        name="web",
+        documents=12_345,
+        bytes=67_890_123,
+        licences=[LicenceHeld(licence="GPL-3.0-only", kind="copyleft", documents=12)],
+        languages={"en": 12_000, "de": 300},
+        addresses={"e-mail": 7},
+        documents_with_addresses=5,
+    )
+    twice = Duplicates(source="web", of="web", exact=3, near=9, examples=["web-7 of web-1"])
+    audit = DataAudit(sources=[source], duplicates=[twice], near_settings="5 words, 112 hashes, 0.8 alike")
+    return tables_html(audit_report(Path("prepared"), audit))
+
+
+def _tokenizers() -> str:
+    measured = {"documents": 40, "bytes": 12_000, "tokens": 3_000, "came_back": 39, "used_share": 0.4}
+    rates = {"bytes_per_token": 4.0, "tokens_per_word": 1.4}
+    named = {"tokenizer": "a/rather/long/path/to/a/tokenizer.tok", "kind": "byte-bpe", "vocab_size": 4096}
+    one = {**named, "stored": "uint16", "lossless": True, "note": "", **measured, **rates}
+    by_source = [{**one, "name": source} for source in ("web", "code")]
+    none: dict[str, list[Any]] = {"by_domain": [], "by_language": [], "parity": [], "embeddings": []}
+    return tables_html(table_report({"tokenizers": [one], "by_source": by_source, **none}))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "plan": _plan,
     "run": _run,
@@ -87,4 +125,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "plans": _plans,
     "runs": _runs,
     "forgetting": _forgetting,
+    "audit": _audit,
+    "tokenizers": _tokenizers,
 }
