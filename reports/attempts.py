@@ -48,11 +48,10 @@ def attempts(record: RunRecord, steps: StepTable) -> list[Attempt]:
 
 
 def wall_time(record: RunRecord, steps: StepTable) -> Span | None:
-    """Wall time over all attempts; ``None`` where nothing was launched."""
+    """Wall time over all attempts; ``None`` where nothing was launched, or no event tells of any time yet."""
     spans = [span_of(record, steps, launch) for launch in record.of(Launch)]
-    if not spans:
-        return None
-    return Span(sum(span.seconds for span in spans), any(span.at_least for span in spans))
+    whole = Span(sum(span.seconds for span in spans), any(span.at_least for span in spans))
+    return None if not spans or (whole.at_least and not whole.seconds) else whole
 
 
 def span_of(record: RunRecord, steps: StepTable, launch: Launch) -> Span:
@@ -102,7 +101,8 @@ def _attempt(record: RunRecord, steps: StepTable, launch: Launch, *, last: bool)
     own = steps.step[steps.attempt == launch.attempt]
     wall = exact("duration", span.seconds)
     if span.at_least:
-        wall = wall.model_copy(update={"full": f"≥ {wall.text}"})
+        full = f"≥ {wall.text}" if span.seconds else "not measured"
+        wall = wall.model_copy(update={"value": span.seconds or None, "text": full, "full": full})
     return Attempt(
         number=launch.attempt,
         started=clock(launch.time),

@@ -66,55 +66,55 @@ def step_table(record: RunRecord) -> StepTable:
             turns.append((len(steps), event))
     whole: dict[str, NDArray[np.int64]] = {name: _column(steps, name, np.int64) for name in _WHOLE}
     real: dict[str, NDArray[np.float64]] = {name: _column(steps, name, np.float64) for name in _REAL}
-    fate, cause = _fates(whole["step"], whole["attempt"], _column(steps, "applied", np.bool_), turns)
+    past = _Past(whole["step"], whole["attempt"], _column(steps, "applied", np.bool_))
+    for place, turn in turns:
+        past.take(place, turn)
     columns: dict[str, Any] = {**whole, **real}
-    return StepTable(**columns, fate=fate, cause=cause, current=_current(whole["step"], fate))
+    return StepTable(**columns, fate=past.fate, cause=past.cause, current=_current(whole["step"], past.gone))
 
 
 def _column(steps: list[Step], name: str, kind: type[N]) -> NDArray[N]:
     return np.fromiter(map(attrgetter(name), steps), dtype=kind, count=len(steps))
 
 
-def _fates(
-    step: NDArray[np.int64],
-    attempt: NDArray[np.int64],
-    applied: NDArray[np.bool_],
-    turns: list[tuple[int, Launch | Alarm]],
-) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+class _Past:
     """What became of each step, by the starts and alarms that came behind it."""
-    fate = np.where(applied, COUNTS, UNAPPLIED).astype(np.int8)
-    cause = np.zeros(step.size, dtype=np.int64)
-    alarms = 0
-    for place, event in turns:
+
+    def __init__(self, step: NDArray[np.int64], attempt: NDArray[np.int64], applied: NDArray[np.bool_]) -> None:
+        self.step, self.attempt, self.alarms = step, attempt, 0
+        self.fate = np.where(applied, COUNTS, UNAPPLIED).astype(np.int8)
+        self.cause = np.zeros(step.size, dtype=np.int64)
+        self.gone = np.zeros(step.size, dtype=np.bool_)  # gone back behind, to be done again
+        self.passed = np.zeros(step.size, dtype=np.bool_)  # rolled back over, never done again
+
+    def take(self, place: int, turn: Launch | Alarm) -> None:
+        """Take a start or an alarm that stands behind the first ``place`` steps."""
         before = slice(0, place)
-        if isinstance(event, Launch):
-            lost = (step[before] > event.resumed_from_step) & (fate[before] == COUNTS)
-            fate[before][lost], cause[before][lost] = REPEATED, event.attempt - 1
-            continue
-        alarms += 1
-        undone = _undone(event, step[before], attempt[before], fate[before], cause[before])
-        fate[before][undone], cause[before][undone] = UNAPPLIED, alarms
-    return fate, cause
+        if isinstance(turn, Launch):
+            behind = self.step[before] > turn.resumed_from_step
+            self._mark(before, behind & (self.fate[before] == COUNTS), REPEATED, turn.attempt - 1)
+            self.gone[before] |= behind & ~self.passed[before]
+            return
+        self.alarms += 1
+        own = (self.step[before] == turn.step) & (self.attempt[before] == turn.attempt)
+        self._mark(before, own & (self.fate[before] == UNAPPLIED) & (self.cause[before] == 0), UNAPPLIED, self.alarms)
+        if turn.action in ("rollback", "retry"):
+            self._went_back(before, turn)
+
+    def _went_back(self, before: slice, alarm: Alarm) -> None:
+        to = alarm.step - 1 if alarm.to_step is None else alarm.to_step
+        behind = (self.step[before] > to) & (self.step[before] <= alarm.step)
+        self._mark(before, behind & (self.fate[before] == COUNTS), UNAPPLIED, self.alarms)
+        put = self.passed if alarm.action == "rollback" else self.gone
+        put[before] |= behind
+
+    def _mark(self, before: slice, chosen: NDArray[np.bool_], fate: int, cause: int) -> None:
+        self.fate[before][chosen], self.cause[before][chosen] = fate, cause
 
 
-def _undone(
-    alarm: Alarm,
-    step: NDArray[np.int64],
-    attempt: NDArray[np.int64],
-    fate: NDArray[np.int8],
-    cause: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """The steps that this alarm undid, or kept from the weights."""
-    own: NDArray[np.bool_] = (step == alarm.step) & (attempt == alarm.attempt) & (fate == UNAPPLIED) & (cause == 0)
-    if alarm.action not in ("rollback", "retry") or alarm.to_step is None:
-        return own
-    behind: NDArray[np.bool_] = (step > alarm.to_step) & (step <= alarm.step) & (fate == COUNTS)
-    return own | behind
-
-
-def _current(step: NDArray[np.int64], fate: NDArray[np.int8]) -> NDArray[np.intp]:
-    """Of each number the last that was not repeated."""
-    standing = np.flatnonzero(fate != REPEATED)
+def _current(step: NDArray[np.int64], gone: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Of each number the last that was not gone back behind."""
+    standing = np.flatnonzero(~gone)
     if np.all(np.diff(step[standing]) > 0):
         return standing
     _numbers, from_behind = np.unique(step[standing][::-1], return_index=True)

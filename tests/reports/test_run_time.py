@@ -221,6 +221,14 @@ def test_a_run_that_was_resumed_and_goes_on_is_as_far_as_its_present_attempt(sma
     assert tokens.value == 210 * 32 * 256
 
 
+def test_a_run_that_was_only_just_launched_has_measured_nothing(small_plan: Plan) -> None:
+    facts = run_facts(small_plan, Story(small_plan).launch(1, "2026-05-04T08:00:00Z").record())
+    assert {row.status_text for row in facts.rows} == {"not measured", "open until step 400"}
+    assert facts.attempts[0].wall_time is not None
+    assert facts.attempts[0].wall_time.full == "not measured"
+    assert (facts.time, facts.progress) == (None, None)
+
+
 def test_a_finished_run_has_no_progress(small_plan: Plan, resumed: RunRecord) -> None:
     assert run_facts(small_plan, resumed).progress is None
 

@@ -56,6 +56,25 @@ def test_a_retry_counts_only_the_second_time(small_plan: Plan) -> None:
     assert np.all(table.fate[table.current] == COUNTS)
 
 
+def test_right_behind_a_retry_the_run_is_as_far_as_its_checkpoint(small_plan: Plan) -> None:
+    story = Story(small_plan).launch(1, "t").train(1, 1, 35)
+    story.events.append(_alarm(35, "retry", to_step=30))
+    assert step_table(story.record()).reached == 30
+    story.events[-1] = _alarm(35, "retry")  # before the first checkpoint its step alone is done again
+    assert step_table(story.record()).reached == 34
+
+
+def test_steps_that_were_rolled_back_over_stay_on_the_curve_of_a_run_that_goes_on_from_before_them(
+    small_plan: Plan,
+) -> None:
+    story = Story(small_plan).launch(1, "t").train(1, 1, 35)
+    story.events.append(_alarm(35, "rollback", to_step=30))
+    story.train(1, 36, 38).launch(2, "t", resumed_from=30).train(2, 36, 40)
+    table = step_table(story.record())
+    assert table.step[table.current].tolist() == list(range(1, 41))
+    assert (_numbers(table, UNAPPLIED), _numbers(table, REPEATED)) == ([31, 32, 33, 34, 35], [36, 37, 38])
+
+
 def test_a_skipped_batch_is_charged_to_its_alarm(small_plan: Plan) -> None:
     story = Story(small_plan).launch(1, "t").train(1, 1, 5)
     story.events[-1] = story.events[-1].model_copy(update={"applied": False})
