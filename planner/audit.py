@@ -134,7 +134,7 @@ def _solved(claim: Claim, law: SurfaceLaw, peak: float | None) -> tuple[Values, 
             values = solve(values | {"price_usd": Known(price.usd_per_hour, f"catalog, {price.date}")}, peak)
             notes.append(f"no price was claimed: the catalog's of {price.date}, {price.usd_per_hour:g} USD an hour")
     if "compute" not in values:
-        raise IncompleteClaimError(_missing(claim, values, peak))
+        raise IncompleteClaimError(*_missing(claim, values, peak))
     return values, notes
 
 
@@ -177,18 +177,14 @@ def _reaching(surface: Surface, given: float, loss: float, what: str) -> Known:
     return Known(found, "the law at the claimed loss")
 
 
-def _missing(claim: Claim, values: Values, peak: float | None) -> str:
+def _missing(claim: Claim, values: Values, peak: float | None) -> tuple[str, str]:
     said = ", ".join(sorted(claim.model_fields_set - {"version", "name"})) or "nothing"
-    message = (
-        f"no compute follows from this claim ({said} claimed): give params and tokens, or compute, or loss, or "
-        "accelerators with mfu and time (or accelerator_hours, or money)"
-    )
+    message = f"no compute follows from this claim ({said} claimed)"
+    do = "give params and tokens, or compute, or loss, or accelerators with mfu and time (accelerator_hours, money)"
     hours = values.get("accelerator_hours")
     if hours is not None and peak is not None:
-        message += (
-            f"; at 100 % MFU these {hours.value:,.4g} accelerator-hours hold {hours.value * 3600 * peak:.3g} FLOPs"
-        )
-    return message
+        do += f"; at 100 % MFU these {hours.value:,.4g} accelerator-hours hold {hours.value * 3600 * peak:.3g} FLOPs"
+    return message, do
 
 
 def _mfu_needed(values: Values, peak: float | None) -> float | None:

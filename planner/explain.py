@@ -147,7 +147,7 @@ def _field(name: str, known: dict[str, list[str]]) -> str:
     near = difflib.get_close_matches(name.lower(), lower, 1, 0.5)
     hint = f"did you mean '{near[0]}'? It has" if near else "it has"
     listed = "\n".join("  " + ", ".join([field, *short]) for field, short in known.items())
-    raise SixndError(f"the plan has nothing called '{name}' to explain; {hint}\n{listed}")
+    raise SixndError(f"the plan has nothing called '{name}' to explain", f"{hint}\n{listed}")
 
 
 def _of_estimate(facts: Facts, field: str) -> Explanation:

@@ -63,7 +63,7 @@ def noise(law: SurfaceLaw, given: float | None) -> tuple[float, str]:
     if given is not None:
         return given, "as given"
     if law.residual_sd is None:
-        raise SixndError("the law does not say how far runs scatter around it: give --noise, e.g. 0.003 of the loss")
+        raise SixndError("the law does not say how far runs scatter around it", "give --noise, e.g. 0.003 of the loss")
     return law.residual_sd, "the law's residuals; --noise takes your own, e.g. the spread among seeds"
 
 

@@ -37,7 +37,9 @@ def require_altair() -> None:
         import altair  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:
-        raise SixndError(f"an HTML report needs {error.name}; install it with: pip install 'sixnd[report]'") from error
+        raise SixndError(
+            f"an HTML report needs {error.name}", "install it with: pip install 'sixnd[report]'"
+        ) from error
 
 
 def spec_of(chart: "altair.TopLevelMixin", height: int = _HEIGHT_PX) -> dict[str, Any]:

@@ -32,8 +32,8 @@ def _measured(plan: Plan, record: RunRecord) -> ForgettingFacts:
     if facts is None:
         why = "started from new weights" if plan.continual is None else "has not measured its base yet"
         raise SixndError(
-            f"{plan.name} {why}; several runs are reported by what they forgot of a base, and "
-            "`sixnd diff` holds any runs side by side"
+            f"{plan.name} {why}",
+            "several runs are reported by what they forgot of a base, and `sixnd diff` holds any runs side by side",
         )
     return facts
 

@@ -49,7 +49,7 @@ def check_budget(plan: Plan, record: RunRecord) -> None:
     for limit in passed(limits(plan), spent):
         if limit.pauses:
             told = limit.told(getattr(spent, limit.currency))
-            raise RunPausedError(f"{told}. Raise supervision.budget_factor or the budget to go on")
+            raise RunPausedError(told, "raise supervision.budget_factor or the budget to go on")
 
 
 def train(folder: JobFolder, plan: Plan, job: Job, attempt: int, watcher: Progress, lock: int) -> None:

@@ -66,7 +66,7 @@ def _of_run(run: Path, planned: PlannedContinual) -> Path:
         _check_digest(checkpoint, manifest.digest(), planned)
         check_files(checkpoint, manifest)
     except DamagedError as error:
-        raise InvalidDataError(f"{checkpoint}: {error}; restore it, or plan with another checkpoint") from error
+        raise InvalidDataError(f"{checkpoint}: {error}", "restore it, or plan with another checkpoint") from error
     return checkpoint.resolve()
 
 
@@ -85,8 +85,8 @@ def _of_llama(source: Path, planned: PlannedContinual, folder: JobFolder, plan: 
 def _check_digest(path: Path, found: str, planned: PlannedContinual) -> None:
     if found != planned.sha256:
         raise InvalidDataError(
-            f"{path} is not the base that was planned with: its SHA-256 is {found}, not {planned.sha256}; plan anew to "
-            "start from what is there now"
+            f"{path} is not the base that was planned with: its SHA-256 is {found}, not {planned.sha256}",
+            "plan anew to start from what is there now",
         )
 
 
@@ -101,4 +101,6 @@ def _write_llama(source: Path, plan: Plan, into: Path) -> None:
 
 def _check_sizes(source: Path, entries: int, plan: Plan) -> None:
     if entries != plan.model.vocab_size:
-        raise InvalidDataError(f"{source}: it has {entries:,} entries, and the plan {plan.model.vocab_size:,}")
+        raise InvalidDataError(
+            f"{source}: it has {entries:,} entries, and the plan {plan.model.vocab_size:,}", "plan anew"
+        )

@@ -224,7 +224,8 @@ def _check_enough(source: PlannedSource, plan: Plan, documents: _Documents, rang
         anneal = f"{found['anneal']:,} to anneal on, " if "anneal" in found else ""
         raise SixndError(
             f"source '{source.name}' holds {documents.count} documents: {found['train']:,} tokens to train on, {anneal}"
-            f"and {found['validation']:,} held out; each needs at least {least:,}. Give it more text or several files."
+            f"and {found['validation']:,} held out",
+            f"each needs at least {least:,}. Give it more text or several files.",
         )
 
 

@@ -133,10 +133,14 @@ def verified(prefix: Path) -> Summary:
     for suffix, known in ((".bin", summary.bin_sha256), (".idx", summary.idx_sha256)):
         path = with_suffix(prefix, suffix)
         if not path.is_file():
-            raise InvalidDataError(f"{path}: it is missing, though {prefix.name}.json tells of it; write the data anew")
+            raise InvalidDataError(
+                f"{path}: it is missing, though {prefix.name}.json tells of it", "write the data anew"
+            )
         found = file_sha256(path)
         if found != known:
-            raise InvalidDataError(f"{path}: its SHA-256 is {found}, not {known}: it was changed; write the data anew")
+            raise InvalidDataError(
+                f"{path}: its SHA-256 is {found}, not {known}: it was changed", "write the data anew"
+            )
     return summary
 
 
@@ -145,9 +149,13 @@ def _read_summary(path: Path) -> Summary:
         content = json.loads(path.read_text("utf-8"))
         summary = Summary(**content)
     except FileNotFoundError as error:
-        raise InvalidDataError(f"{path}: it is missing: the data was never finished, or not written by us") from error
+        raise InvalidDataError(
+            f"{path}: it is missing: the data was never finished, or not written by us", "write the data anew"
+        ) from error
     except (ValueError, TypeError) as error:
-        raise InvalidDataError(f"{path}: not a summary of indexed data ({error})") from error
+        raise InvalidDataError(f"{path}: not a summary of indexed data ({error})", "write the data anew") from error
     if summary.format != _FORMAT:
-        raise InvalidDataError(f"{path}: format '{summary.format}'; this version reads '{_FORMAT}'")
+        raise InvalidDataError(
+            f"{path}: format '{summary.format}'", f"write the data anew: this version reads '{_FORMAT}'"
+        )
     return summary

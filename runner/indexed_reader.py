@@ -30,7 +30,8 @@ class IndexedReader:
         if size != self.tokens * self.dtype.itemsize:
             raise InvalidDataError(
                 f"{self.binary}: {'it is missing' if size < 0 else f'{size:,} bytes'}, where {index.name} tells of "
-                f"{self.tokens:,} tokens of {self.dtype.itemsize} bytes; write the data anew"
+                f"{self.tokens:,} tokens of {self.dtype.itemsize} bytes",
+                "write the data anew",
             )
 
     @property
@@ -49,7 +50,7 @@ class IndexedReader:
                 count = int(lengths.sum(dtype=np.int64))
                 tokens = np.fromfile(file, self.dtype, count)
                 if len(tokens) < count:
-                    raise InvalidDataError(f"{self.binary}: it was cut while it was read; write the data anew")
+                    raise InvalidDataError(f"{self.binary}: it was cut while it was read", "write the data anew")
                 yield tokens, lengths
 
 
@@ -67,11 +68,11 @@ def _read_index(path: Path) -> tuple[np.dtype[Any], Array]:
         with path.open("rb") as file:
             start = file.read(head)
             if len(start) < head or not start.startswith(HEADER):
-                raise InvalidDataError(f"{path}: not an index of Megatron's indexed data; write the data anew")
+                raise InvalidDataError(f"{path}: not an index of Megatron's indexed data", "write the data anew")
             version, code, count, ends = struct.unpack_from(COUNTS, start, len(HEADER))
             lengths = np.fromfile(file, np.int32, count)
     except OSError as error:
-        raise InvalidDataError(f"{path}: cannot be read: {error.strerror}; write the data anew") from error
+        raise InvalidDataError(f"{path}: cannot be read: {error.strerror}", "write the data anew") from error
     if version != VERSION or code not in _DTYPES or ends != count + 1 or len(lengths) != count:
-        raise InvalidDataError(f"{path}: cut short, or not one document a sequence; write the data anew")
+        raise InvalidDataError(f"{path}: cut short, or not one document a sequence", "write the data anew")
     return _DTYPES[code], lengths

@@ -111,8 +111,8 @@ class JobFolder:
         Processes that inherit the descriptor hold the lock too, so a run whose launcher was killed stays locked
         until its training processes are gone.
         """
-        refusal = f"{self.path} is being trained by another process; `sixnd status` tells how far"
-        with exclusive(self.path / "lock", refusal) as lock:
+        refusal = f"{self.path} is being trained by another process"
+        with exclusive(self.path / "lock", refusal, "`sixnd status` tells how far") as lock:
             yield lock
 
     def write_job(self, job: Job) -> None:

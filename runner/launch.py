@@ -88,8 +88,8 @@ def _check_same_text(folder: JobFolder, record: RunRecord, now_prepared: DataPre
     began = record.of(DataPrepared)[:1]
     if began and _digests(began[0]) != _digests(now_prepared):
         raise SixndError(
-            f"the prepared text in {folder.data_path} is not what this run began with: its sources have changed; "
-            f"restore it, or move {folder.path} away to begin anew"
+            f"the prepared text in {folder.data_path} is not what this run began with: its sources have changed",
+            f"restore it, or move {folder.path} away to begin anew",
         )
 
 
@@ -104,12 +104,13 @@ def check_machine(plan: Plan, node: Node | None = None) -> None:
     if sites is not None and sites.sync_every > 1:
         raise SixndError(
             f"the plan synchronises its {sites.count} sites every {sites.sync_every} steps, which is planned on paper "
-            "only; plan with cluster.sites.sync_every 1 to run it"
+            "only",
+            "plan with cluster.sites.sync_every 1 to run it",
         )
     if not plan.cluster.shared_host and here < needed:
         raise SixndError(
-            f"the plan needs {needed} x {plan.cluster.accelerator}, and this machine has {here} GPUs; run it where "
-            "they are, by --launcher on a cluster, or plan with the cluster you have"
+            f"the plan needs {needed} x {plan.cluster.accelerator}, and this machine has {here} GPUs",
+            "run it where they are, by --launcher on a cluster, or plan with the cluster you have",
         )
     check_low_precision(plan)
     _check_recomputation(plan)
@@ -121,8 +122,8 @@ def _check_recomputation(plan: Plan) -> None:
         return
     if not torch.cuda.is_available() or importlib.util.find_spec("transformer_engine") is None:
         raise SixndError(
-            "the plan recomputes norms alone, which needs Transformer Engine and a GPU; install it, or plan with "
-            "layout.recompute none or full"
+            "the plan recomputes norms alone, which needs Transformer Engine and a GPU",
+            "install it, or plan with layout.recompute none or full",
         )
 
 

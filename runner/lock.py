@@ -10,17 +10,17 @@ from sixnd.specs.errors import SixndError
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, refusal: str) -> Iterator[int]:
+def exclusive(path: Path, refusal: str, do: str) -> Iterator[int]:
     """Hold the lock file ``path`` while the block runs; yields its descriptor, and who inherits that holds it, too.
 
-    Raises ``SixndError`` with ``refusal`` where another process holds it. On a file system without locks nothing is
-    held.
+    Raises ``SixndError`` with ``refusal``, and what to ``do``, where another process holds it. On a file system without
+    locks nothing is held.
     """
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise SixndError(refusal) from error
+            raise SixndError(refusal, do) from error
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise

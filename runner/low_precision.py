@@ -28,7 +28,7 @@ def check_low_precision(plan: Plan) -> None:
     """A plan in FP8 is refused, on the machine that is to train it, with what that lacks."""
     if plan.training.precision == "fp8" and (lack := _lack()):
         raise SixndError(
-            f"the plan trains in FP8, and {lack}; run it where there is, or plan with training.precision bf16"
+            f"the plan trains in FP8, and {lack}", "run it where there is, or plan with training.precision bf16"
         )
 
 

@@ -72,7 +72,7 @@ def on_one_device(plan: Plan) -> Plan:
 def _newest(folder: JobFolder, plan: Plan, skipped: OnDamage) -> tuple[Path, int]:
     found = latest_checkpoint(folder.checkpoints_path, plan.fingerprint(), skipped)
     if found is None:
-        raise SixndError(f"{folder.path} has no checkpoint yet; let the run come to its first one")
+        raise SixndError(f"{folder.path} has no checkpoint yet", "let the run come to its first one")
     return found
 
 
@@ -81,11 +81,11 @@ def _named(folder: JobFolder, plan: Plan, step: int) -> tuple[Path, int]:
     kept = {step_of(path): path for path in reversed(checkpoint_folders(folder.checkpoints_path))}
     if step not in kept:
         there = f"there are those of {', '.join(map(str, kept))}" if kept else "there is none yet"
-        raise SixndError(f"{folder.path} has no checkpoint of step {step}; {there}")
+        raise SixndError(f"{folder.path} has no checkpoint of step {step}", f"{there}")
     try:
         manifest = read_manifest(kept[step])
         refuse_foreign(kept[step], manifest, plan.fingerprint())
         check_files(kept[step], manifest)
     except DamagedError as error:
-        raise SixndError(f"{kept[step]}: {error}; name another step, or leave it out") from error
+        raise SixndError(f"{kept[step]}: {error}", "name another step, or leave it out") from error
     return kept[step], step

@@ -146,7 +146,8 @@ def _run(folder: Path, plan: Plan, visits: Visits, names: list[str], say: Say) -
             raise
     if process.returncode:
         told = log.read_text("utf-8", errors="replace").strip().splitlines()[-12:]
-        raise RunFailedError("the profile's processes failed; the last they printed:\n" + "\n".join(told))
+        last = "the profile's processes failed; the last they printed:\n" + "\n".join(told)
+        raise RunFailedError(last, "mend that, or give another plan")
 
 
 def _follow(process: "subprocess.Popen[bytes]", folder: Path, names: list[str], say: Say) -> None:

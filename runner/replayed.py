@@ -115,7 +115,7 @@ def data_to_prepare(plan: Plan, base_dir: Path, into: Path) -> PlannedData:
     source = base_dir / choice.file
     kind, content = (choice.trained.kind, _bytes(source)) if plan.continual.kind == "llama" else tokenizer_data(source)
     if hashlib.sha256(content).hexdigest() != choice.trained.sha256:
-        raise InvalidDataError(f"{source} is not the tokenizer that was planned with: it was changed; plan anew")
+        raise InvalidDataError(f"{source} is not the tokenizer that was planned with: it was changed", "plan anew")
     file = into / f"base-{choice.trained.sha256[:_DIGITS]}.tok"
     write_tokenizer(file, kind, content)
     return data.model_copy(update={"tokenizer": choice.model_copy(update={"file": str(file)})})
@@ -126,7 +126,7 @@ def check_tokenizer(plan: Plan, file: Path) -> None:
     trained = plan.data.tokenizer.trained if plan.continual else None
     if trained is not None and hashlib.sha256(tokenizer_data(file)[1]).hexdigest() != trained.sha256:
         raise InvalidDataError(
-            f"the data was prepared with another tokenizer than the base's ({file}); prepare it again from this spec"
+            f"the data was prepared with another tokenizer than the base's ({file})", "prepare it again from this spec"
         )
 
 
@@ -134,4 +134,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidDataError(f"{path}: cannot be read ({error.strerror}); it is the base's tokenizer") from error
+        raise InvalidDataError(f"{path}: cannot be read ({error.strerror})", "it is the base's tokenizer") from error

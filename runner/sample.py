@@ -34,7 +34,7 @@ def sample(folder: JobFolder, plan: Plan) -> Iterator[tuple[str, str, str]]:
     if result.returncode:
         log = folder.logs_path / "sample.log"
         log.write_text(result.stdout + result.stderr, encoding="utf-8")
-        raise RunFailedError(f"the model is trained to its last step, but sampling it failed; see {log}")
+        raise RunFailedError("the model is trained to its last step, but sampling it failed", f"see {log}")
     for line in result.stdout.splitlines():
         if line.startswith("{"):
             entry = json.loads(line)

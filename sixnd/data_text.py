@@ -30,7 +30,7 @@ def read_accounts(subject: Path) -> list[Account]:
     if (subject / "record.jsonl").is_file():
         accounts = run_accounts(*read_run(subject))
         if not accounts:
-            raise SixndError(f"{subject}: its data was not prepared yet; `sixnd run` does it first of all")
+            raise SixndError(f"{subject}: its data was not prepared yet", "`sixnd run` does it first of all")
         return accounts
     folder, work = working_folder(subject)
     found = survey(folder, work)
@@ -74,7 +74,7 @@ def source_named(work: Work, name: str | None) -> WorkSource:
         return work.sources[0]
     if name not in names:
         asked = "name one with --source" if name is None else f"there is no source '{name}'"
-        raise SixndError(f"{asked}; there are {', '.join(names)}")
+        raise SixndError(asked, f"there are {', '.join(names)}")
     return work.source(name)
 
 

@@ -73,7 +73,9 @@ def _sampled(folder: Path, prompt: str, sampling: "Sampling", step: int | None) 
     if (folder / "job.yaml").is_file():
         return sample_run(folder, prompt, sampling, step, _tell_skipped)
     if not (folder / "config.json").is_file():
-        raise SixndError(f"{folder} holds neither a run (job.yaml) nor an exported model (config.json)")
+        raise SixndError(
+            f"{folder} holds neither a run (job.yaml) nor an exported model (config.json)", "name one of those"
+        )
     if step is not None:
         raise click.UsageError("an exported folder holds one model: leave --step out")
     return sample_exported(folder, prompt, sampling)
@@ -83,7 +85,7 @@ def _export_model(run: Path, output: Path, step: int | None) -> None:
     from sixnd.specs.errors import SixndError
 
     if not (run / "job.yaml").is_file():
-        raise SixndError(f"{run} holds no run: there is no job.yaml in it; name a run folder")
+        raise SixndError(f"{run} holds no run: there is no job.yaml in it", "name a run folder")
     with _quiet(), _on_the_cpu():
         from sixnd.runner.export.to_huggingface import export_huggingface
 

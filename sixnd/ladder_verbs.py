@@ -126,7 +126,7 @@ def _refuse_filled(output: Path | None) -> None:
     from sixnd.specs.errors import SixndError
 
     if output is not None and (output / LADDER_FILE).exists():
-        raise SixndError(f"{output} holds a ladder already; move it away, or write to another folder")
+        raise SixndError(f"{output} holds a ladder already", "move it away, or write to another folder")
 
 
 def _write(made: "MadeLadder", output: Path) -> None:
@@ -173,7 +173,7 @@ def _collect(folder: Path, runs_dir: Path, output: Path | None, as_json: bool) -
         tell(f"{state.name}: {state.why_not}")
     tell(f"{len(states) - len(missing)} of {len(states)} rungs are finished")
     if len(missing) == len(states):
-        raise SixndError(f"no rung of {folder} is finished in {runs_dir}: there is nothing to collect")
+        raise SixndError(f"no rung of {folder} is finished in {runs_dir}", f"train them: sixnd ladder {folder} --run")
     if output is not None:
         write_text(output, as_csv(states))
         tell(f"wrote {output}; next: sixnd fit {output} -o {folder / LAW_FILE}")

@@ -217,7 +217,7 @@ def _by_power_law(
     law = next((one for one in fitted.document.fit.approaches if one.approach == approach), None)
     if law is None:
         needs = "training curves (a column `curve`)" if approach == 1 else "runs of equal compute and different sizes"
-        raise UnfitRunsError(f"approach {approach} needs {needs}, and these runs have none")
+        raise UnfitRunsError(f"approach {approach} needs {needs}, and these runs have none", "fit by --approach 3")
     parameters = {
         "N_coefficient": law.coefficient,
         "N_exponent": law.exponent,

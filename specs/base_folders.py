@@ -59,11 +59,12 @@ def base_folder(path: Path) -> tuple[Path, Path | None]:
     if len(runs) == 1:
         return runs[0], None
     if runs:
-        raise InvalidDataError(f"{path} holds several runs; name one of {', '.join(run.name for run in runs)}")
+        raise InvalidDataError(f"{path} holds several runs", f"name one of {', '.join(run.name for run in runs)}")
     if not path.is_dir():
-        raise InvalidDataError(f"{path} is no folder; name a run's, a checkpoint's in it, or that of a Llama")
+        raise InvalidDataError(f"{path} is no folder", "name a run's, a checkpoint's in it, or that of a Llama")
     raise InvalidDataError(
-        f"{path} is neither a run (it has no plan.yaml), nor a checkpoint in one, nor a Llama (it has no config.json)"
+        f"{path} is neither a run (it has no plan.yaml), nor a checkpoint in one, nor a Llama (it has no config.json)",
+        "name one of those",
     )
 
 
@@ -95,16 +96,17 @@ def _run(folder: Path, checkpoint: Path | None) -> Base:
 
 def _refuse_other_models(folder: Path, plan: Plan) -> None:
     if plan.model.architecture is not None:
-        raise InvalidDataError(f"{folder}: its model has an architecture of its own; only models of model.shape go on")
+        raise InvalidDataError(f"{folder}: its model has an architecture of its own", "name a run of model.shape")
     if plan.continual is not None and plan.continual.lora is not None:
         raise InvalidDataError(
-            f"{folder}: it trained adapters, which stand beside its weights; export it (`sixnd export --to "
-            "huggingface`), which merges them, and name the folder that this writes"
+            f"{folder}: it trained adapters, which stand beside its weights",
+            "export it (`sixnd export --to huggingface`), which merges them, and name the folder that this writes",
         )
     if plan.training.mup is not None:
         raise InvalidDataError(
-            f"{folder}: it was trained with muP, whose factors are part of the model; export it (`sixnd export --to "
-            "huggingface`), which folds them into the weights, and name the folder that this writes"
+            f"{folder}: it was trained with muP, whose factors are part of the model",
+            "export it (`sixnd export --to "
+            "huggingface`), which folds them into the weights, and name the folder that this writes",
         )
 
 
@@ -117,16 +119,16 @@ def _checkpoint(folder: Path, named: Path | None, fingerprint: str) -> tuple[int
             return _manifest(path, fingerprint)
         except InvalidDataError as error:
             reasons.append(str(error))
-    raise InvalidDataError("; ".join(reasons) or f"{folder} has no checkpoint yet; let the run come to its first one")
+    raise InvalidDataError("; ".join(reasons) or f"{folder} has no checkpoint yet", "let the run come to its next one")
 
 
 def _manifest(checkpoint: Path, fingerprint: str) -> tuple[int, str]:
     said = _json(checkpoint / MANIFEST, "a checkpoint's manifest")
     manifest, told = said.get("manifest"), said.get("sha256")
     if not isinstance(manifest, dict) or told != sha256_of(manifest):
-        raise InvalidDataError(f"{checkpoint / MANIFEST} is not as it was written; name another checkpoint")
+        raise InvalidDataError(f"{checkpoint / MANIFEST} is not as it was written", "name another checkpoint")
     if manifest.get("fingerprint") != fingerprint:
-        raise InvalidDataError(f"{checkpoint} was written by another plan than its run's")
+        raise InvalidDataError(f"{checkpoint} was written by another plan than its run's", "name another checkpoint")
     return int(manifest["step"]), str(told)
 
 
@@ -151,14 +153,17 @@ def _sources(folder: Path, plan: Plan) -> list[OriginSource]:
         ]
     except (KeyError, TypeError, ValueError) as error:
         path = folder / RUN_DATA
-        raise InvalidDataError(f"{path}: not what a preparation of this version writes ({error})") from error
+        raise InvalidDataError(
+            f"{path}: not what a preparation of this version writes ({error})", "run `sixnd data prepare` again"
+        ) from error
 
 
 def _llama(folder: Path) -> Base:
     said = _json(folder / "config.json", "the configuration of a Llama")
     if said.get("model_type") != "llama":
         raise InvalidDataError(
-            f'{folder / "config.json"}: model_type is {json.dumps(said.get("model_type"))}, and only "llama" is taken'
+            f'{folder / "config.json"}: model_type is {json.dumps(said.get("model_type"))}, and only "llama" is taken',
+            "name the folder of a Llama",
         )
     shape = _shape(folder, said)
     file, header = _llama_tokenizer(folder, _size(folder, said, "vocab_size"))
@@ -185,7 +190,8 @@ def _shape(folder: Path, said: dict[str, Any]) -> dict[str, int]:
     if head_dim * shape["heads"] != shape["hidden"]:
         raise InvalidDataError(
             f"{folder / 'config.json'}: head_dim {head_dim} × {shape['heads']} heads is not hidden_size "
-            f"{shape['hidden']}, as it is in a model of ours"
+            f"{shape['hidden']}, as it is in a model of ours",
+            "name another model",
         )
     return shape
 
@@ -194,7 +200,9 @@ def _size(folder: Path, said: dict[str, Any], name: str, default: int | None = N
     value = said.get(name)
     value = default if value is None else value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidDataError(f"{folder / 'config.json'}: {name} is {value!r}, and a positive whole number is needed")
+        raise InvalidDataError(
+            f"{folder / 'config.json'}: {name} is {value!r}, and no positive whole number", "fetch it anew"
+        )
     return value
 
 
@@ -211,8 +219,8 @@ def llama_files(folder: Path) -> list[Path]:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     there = f" ({pickles[0]} is no safetensors)" if pickles else ""
     raise InvalidDataError(
-        f"{folder}: there are no weights in safetensors{there}; others are not opened, since a pickle can run any "
-        "program. Have them converted where you trust them"
+        f"{folder}: there are no weights in safetensors{there}",
+        "others are not opened, since a pickle can run any program. Have them converted where you trust them",
     )
 
 
@@ -226,7 +234,9 @@ def _llama_tokenizer(folder: Path, entries: int) -> tuple[str, TokenizerHeader]:
     elif kind in _KINDS and (beside or kind == "BPE"):
         found = _KINDS[kind][beside]
     else:
-        raise InvalidDataError(f"{folder / 'tokenizer.json'}: its model is {kind!r}, which is no tokenizer of ours")
+        raise InvalidDataError(
+            f"{folder / 'tokenizer.json'}: its model is {kind!r}, which is no tokenizer of ours", "name another model"
+        )
     file = "tokenizer.model" if beside else "tokenizer.json"
     return file, TokenizerHeader(kind=found, vocab_size=entries, sha256=file_sha256(folder / file))
 
@@ -235,9 +245,9 @@ def _json(path: Path, what: str) -> dict[str, Any]:
     try:
         said = json.loads(path.read_bytes())
     except OSError as error:
-        raise InvalidDataError(f"{path}: cannot be read ({error.strerror}); it should be {what}") from error
+        raise InvalidDataError(f"{path}: cannot be read ({error.strerror})", f"it should be {what}") from error
     except ValueError as error:
-        raise InvalidDataError(f"{path}: is no JSON ({error}); it should be {what}") from error
+        raise InvalidDataError(f"{path}: is no JSON ({error})", f"it should be {what}") from error
     if not isinstance(said, dict):
-        raise InvalidDataError(f"{path}: is no mapping; it should be {what}")
+        raise InvalidDataError(f"{path}: is no mapping", f"it should be {what}")
     return said

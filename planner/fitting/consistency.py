@@ -46,9 +46,12 @@ def consistency(law: Surface, runs: Runs, *, weights: Array | None = None) -> Co
     no distance from any other.
     """
     if len(runs) <= FEWEST_RUNS:
-        raise UnfitRunsError(f"{len(runs)} runs agree with any law: five constants fit them exactly; add runs")
+        raise UnfitRunsError(f"{len(runs)} runs agree with any law: five constants fit them exactly", "add runs")
     if not law.E > 0:
-        raise UnfitRunsError("the law has no irreducible loss E, so its logarithm cannot be held against the runs'")
+        raise UnfitRunsError(
+            "the law has no irreducible loss E, so its logarithm cannot be held against the runs'",
+            "name a law that has one",
+        )
     best, theta = fit_surface(runs, estimator="likelihood"), as_theta(law)
     spread = np.cov(bootstrap(runs, fit_surface(runs), weights=weights), rowvar=False)
     away = theta - best.theta

@@ -67,7 +67,7 @@ def fit_repetition(
     unique = np.minimum(np.asarray(unique, float), runs.tokens)
     most = float(np.max(runs.tokens / unique)) - 1
     if most <= 0:
-        raise UnfitRunsError("no run repeats its data, so nothing shows what a repetition is worth")
+        raise UnfitRunsError("no run repeats its data, so nothing shows what a repetition is worth", "add some that do")
     needed = np.minimum(runs.params, _needed(surface, unique))
     excess = max(1.0, float(np.max(runs.params / needed)) - 1)
     infinite = (_BEYOND * most, _BEYOND * excess)

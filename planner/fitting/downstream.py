@@ -237,7 +237,10 @@ def _points(loss: Array, metric: Array) -> tuple[Array, Array]:
     x, y = np.asarray(loss, float), np.asarray(metric, float)
     assert x.shape == y.shape, "a metric for every loss"
     if np.unique(x).size < _FEWEST or not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
-        raise UnfitRunsError(f"a task's curve needs {_FEWEST} points of different finite loss; got {np.unique(x).size}")
+        raise UnfitRunsError(
+            f"a task's curve needs {_FEWEST} points of different finite loss",
+            f"there are {np.unique(x).size}: add runs",
+        )
     return x, y
 
 

@@ -56,7 +56,9 @@ def fit_envelope(
     data = np.array([_along(C[rows], runs.log_tokens[rows], grid) for rows in each])
     winner, kept = _winners(sizes, losses)
     if np.unique(sizes[winner[kept]]).size < 2:
-        raise UnfitRunsError("approach 1 needs two sizes that are best between a smaller and a larger one; got fewer")
+        raise UnfitRunsError(
+            "approach 1 needs two sizes that are best between a smaller and a larger one", "add runs of more sizes"
+        )
     where, at = winner[kept], np.flatnonzero(kept)
     laws = [fit_power_law(np.exp(grid[at]), np.exp(v)) for v in (sizes[where], data[where, at])]
     drawn = _bootstrap(sizes, losses, data, grid, count, seed)
@@ -81,7 +83,7 @@ def _curves(curves: Sequence[object], runs: Runs, C: Array) -> list[NDArray[np.i
         rows = np.flatnonzero(names == name)
         sizes = np.unique(runs.params[rows]).size
         if sizes > 1:
-            raise UnfitRunsError(f"run {name} has points of {sizes} sizes; one run is one size")
+            raise UnfitRunsError(f"run {name} has points of {sizes} sizes", "name its curves apart (column curve)")
         found.append(rows[np.argsort(C[rows], kind="stable")])
     return found
 

@@ -173,11 +173,11 @@ def _off(fit: SurfaceFit, row: int) -> str:
 def _first_epoch(table: RunTable, runs: Runs) -> Array:
     """Runs that read nothing twice: the surface is fitted to them, repetition to all."""
     if any(row.unique_tokens is None for row in table.rows):
-        raise UnfitRunsError("a data-constrained law needs each run's unique tokens: --columns U=…")
+        raise UnfitRunsError("a data-constrained law needs each run's unique tokens", "name their column: --columns U=…")
     once = runs.tokens <= _unique(table) * 1.001
     if once.sum() < 6:
         raise UnfitRunsError(
-            f"{once.sum()} runs read nothing twice; a data-constrained law needs six such runs for its surface"
+            f"{once.sum()} runs read nothing twice", "add some: a data-constrained law needs six for its surface"
         )
     return np.asarray(once)
 
@@ -202,7 +202,7 @@ def _repetition(
 
 def _task(table: RunTable, options: Options) -> Task:
     if any(row.metric is None for row in table.rows):
-        raise UnfitRunsError("a downstream law needs each run's task error: --columns metric=…")
+        raise UnfitRunsError("a downstream law needs each run's task error", "name its column: --columns metric=…")
     loss = np.array([row.loss for row in table.rows])
     error = np.array([row.metric for row in table.rows], dtype=float)
     found = fit_error(loss, error, [row.where for row in table.rows], seed=options.seed)

@@ -77,7 +77,10 @@ def fit_isoflops(
     kept = [p for p in parabolas if not p.left_out]
     if len(kept) < 2:
         reasons = "; ".join(p.left_out for p in parabolas if p.left_out) or "all runs share one budget"
-        raise UnfitRunsError(f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}")
+        raise UnfitRunsError(
+            f"approach 2 needs two budgets with a lowest point, got {len(kept)}: {reasons}",
+            "add runs of sizes around the lowest",
+        )
     compute_kept = np.array([p.compute for p in kept])
     drawn = _bootstrap([np.array(p.rows) for p in kept], runs, compute_kept, count, seed)
     n_law = fit_power_law(compute_kept, np.array([p.params for p in kept]))

@@ -85,15 +85,15 @@ def _importance(table: MixTable, targets: dict[str, float] | None) -> Array:
     if len(table.targets) < 2:
         raise UnfitRunsError(
             f"{table.data} has one validation loss ({', '.join(table.targets)}): by this law the best mix for one text "
-            "is always all of a single domain. Give the loss on each domain's own validation text (loss:NAME), and "
-            "what each counts by --target"
+            "is always all of a single domain",
+            "give the loss on each domain's own validation text (loss:NAME), and what each counts by --target",
         )
     unknown = [name for name in targets or {} if name not in table.targets]
     if unknown:
-        raise SixndError(f"--target {unknown[0]}: the runs have losses on {', '.join(table.targets)}")
+        raise SixndError(f"--target {unknown[0]} is no loss of the runs", f"they have {', '.join(table.targets)}")
     parts = np.array([(targets or {}).get(name, 0.0 if targets else 1.0) for name in table.targets])
     if not parts.sum() > 0 or parts.min() < 0:
-        raise SixndError("--target: what each loss counts is zero or more, and one of them must count")
+        raise SixndError("--target: no loss counts", "give each a number of zero or more, and one above it")
     return np.asarray(parts / parts.sum())
 
 
@@ -102,20 +102,21 @@ def _refuse(table: MixTable) -> None:
     runs, constants = len(table.rows), len(table.domains) + 1
     if runs < constants + _SPARE:
         raise UnfitRunsError(
-            f"{table.data} has {runs} usable runs; a mixing law of {len(table.domains)} domains has {constants} "
-            f"constants for each validation loss and needs at least {constants + _SPARE} runs, better {3 * constants}"
+            f"{table.data} has {runs} usable runs",
+            f"a mixing law of {len(table.domains)} domains has {constants} "
+            f"constants for each validation loss and needs at least {constants + _SPARE} runs, better {3 * constants}",
         )
     weights = np.array([row.weights for row in table.rows])
     still = [name for name, spread in zip(table.domains, np.ptp(weights, axis=0), strict=True) if spread < _VARIES]
     if still:
         raise UnfitRunsError(
-            f"the weight of {', '.join(still)} hardly varies over the runs: what it does to the loss cannot be told; "
-            "draw weights at random (RegMix draws them from a Dirichlet around what there is)"
+            f"the weight of {', '.join(still)} hardly varies over the runs: what it does to the loss cannot be told",
+            "draw weights at random (RegMix draws them from a Dirichlet around what there is)",
         )
     if np.linalg.matrix_rank(weights, tol=_VARIES) < len(table.domains):
         raise UnfitRunsError(
-            "some weights rise and fall together in all runs, so that what each does cannot be told apart; draw them "
-            "independently"
+            "some weights rise and fall together in all runs, so that what each does cannot be told apart",
+            "draw them independently",
         )
 
 

@@ -49,7 +49,9 @@ def as_over_training(surface: Surface) -> OverTrainingLaw:
     Raises ``UnfitRunsError`` where α and β differ: M* would depend on compute.
     """
     if not np.allclose(surface.alpha, surface.beta, rtol=1e-9):
-        raise UnfitRunsError("the over-training form holds only for a surface fitted with α = β")
+        raise UnfitRunsError(
+            "the over-training form holds only for a surface fitted with α = β", "fit it so (--form over-training)"
+        )
     eta = surface.alpha / 2
     return OverTrainingLaw(E=surface.E, a=surface.A * 6**eta, b=surface.B * 6**eta, eta=eta)
 

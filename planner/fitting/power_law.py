@@ -46,7 +46,7 @@ class PowerLaw:
 
     def _drawn(self) -> Array:
         if not len(self.draws):
-            raise UnfitRunsError("this power law has no bootstrap draws to take an interval from")
+            raise UnfitRunsError("this power law has no bootstrap draws to take an interval from", "fit it with draws")
         return self.draws
 
 
@@ -91,10 +91,11 @@ def _logs(x: Array, y: Array, weights: Array | None) -> tuple[Array, Array, Arra
         bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if bad.size:
             raise UnfitRunsError(
-                f"a power law needs positive numbers: {name} of point {bad[0] + 1} is {values[bad[0]]:g}"
+                f"a power law needs positive numbers: {name} of point {bad[0] + 1} is {values[bad[0]]:g}",
+                "take the point out",
             )
     if np.unique(x).size < 2:
-        raise UnfitRunsError(f"a power law needs at least two different x; got {np.unique(x).size}")
+        raise UnfitRunsError("a power law needs at least two different x", f"there is {np.unique(x).size}: add points")
     return np.log(x), np.log(y), w
 
 

@@ -130,11 +130,14 @@ def log_residuals(runs: Runs, theta: Array) -> Array:
 def _check(runs: Runs) -> None:
     if len(runs) < FEWEST_RUNS:
         raise UnfitRunsError(
-            f"{len(runs)} runs cannot fix five constants; at least {FEWEST_RUNS} are needed, better twenty"
+            f"{len(runs)} runs cannot fix five constants", f"at least {FEWEST_RUNS} are needed, better twenty"
         )
     for name, values in (("model size", runs.params), ("number of tokens", runs.tokens)):
         if np.ptp(values) == 0:
-            raise UnfitRunsError(f"every run has the same {name}; what it does to the loss cannot be told from them")
+            raise UnfitRunsError(
+                f"every run has the same {name}",
+                "add runs of others: what it does to the loss cannot be told from these",
+            )
 
 
 def _starts(runs: Runs, delta: float, tied: bool, thorough: bool) -> Array:

@@ -94,8 +94,8 @@ def newest_checkpoint(root: Path, judge: Callable[[Path], str | None], skipped: 
     reasons += [f"{path.name} was found damaged before" for path in _named(root, _DAMAGED) if not reasons]
     if reasons:
         raise SixndError(
-            f"no checkpoint in {root} can be taken ({'; '.join(reasons)}): restore one of them from a copy, or move "
-            f"{root.parent} away to begin anew"
+            f"no checkpoint in {root} can be taken ({'; '.join(reasons)})",
+            f"restore one of them from a copy, or move {root.parent} away to begin anew",
         )
     return None
 
@@ -103,7 +103,7 @@ def newest_checkpoint(root: Path, judge: Callable[[Path], str | None], skipped: 
 def refuse_foreign(folder: Path, manifest: Manifest, fingerprint: str) -> None:
     """Raise ``SixndError`` where the checkpoint is another plan's."""
     if manifest.fingerprint != fingerprint:
-        raise SixndError(f"{folder} was written by another plan ({manifest.fingerprint}); move it away to go on")
+        raise SixndError(f"{folder} was written by another plan ({manifest.fingerprint})", "move it away to go on")
 
 
 def set_aside(folder: Path) -> None:

@@ -30,8 +30,8 @@ def take_up(folder: JobFolder, plan: Plan, record: RunRecord, attempt: int, say:
     saved = record.last(CheckpointSaved)
     if found is None and saved is not None:
         raise SixndError(
-            f"no checkpoint is in {folder.checkpoints_path}, and the record tells of one after step {saved.step}: "
-            f"restore it, or move {folder.path} away to begin anew"
+            f"no checkpoint is in {folder.checkpoints_path}, and the record tells of one after step {saved.step}",
+            f"restore it, or move {folder.path} away to begin anew",
         )
     return 0 if found is None else found[1]
 

@@ -68,7 +68,10 @@ class CheckpointKeeper:
         self.has_failed = True
         self._tell(CheckpointFailed(attempt=self.attempt, step=step, reason=reason, ends_run=ends_run))
         if ends_run:
-            raise SixndError(f"the checkpoint of step {step} could not be written: {reason}")
+            raise SixndError(
+                f"the checkpoint of step {step} could not be written: {reason}",
+                "mend that; the same `sixnd run` goes on from the last one",
+            )
 
     def _skip(self, folder: Path, reason: str) -> None:
         event = skipped_event(self.folder, folder, self.attempt, reason)

@@ -43,7 +43,9 @@ def content(item: Item, recipe: SourceRecipe, cache_dir: Path) -> bytes:
     """Bytes of one member, decompressed by the ending of its name; the archive is fetched where the cache lacks it."""
     path = cache_dir / item.path
     if path.name != _tar_of(recipe):
-        raise SixndError(f"{item.name} was listed from another release than {recipe.requirement}: list the source anew")
+        raise SixndError(
+            f"{item.name} was listed from another release than {recipe.requirement}", "list the source anew"
+        )
     with (path if path.is_file() else _unpacked(recipe, cache_dir)).open("rb") as file:
         file.seek(item.offset)
         packed = file.read(item.bytes)
@@ -75,7 +77,10 @@ def _checked(recipe: SourceRecipe, cache_dir: Path) -> Path:
     digest = file_sha256(known)
     if digest != recipe.sha256:
         known.unlink(missing_ok=True)
-        raise SixndError(f"{recipe.requirement} has SHA-256 {digest}, not {recipe.sha256}: it was not opened")
+        raise SixndError(
+            f"{recipe.requirement} has SHA-256 {digest}, not {recipe.sha256}: it was not opened",
+            "remove it and fetch it anew",
+        )
     return known
 
 
@@ -85,10 +90,10 @@ def _download(recipe: SourceRecipe, folder: Path) -> Path:
     try:
         result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     except FileNotFoundError:
-        raise SixndError(_cannot(recipe, f"{command[0]} is not on this machine")) from None
+        raise SixndError(*_cannot(recipe, f"{command[0]} is not on this machine")) from None
     found = [path for path in folder.iterdir() if path.name != "requirements.txt"]
     if result.returncode or not found:
-        raise SixndError(_cannot(recipe, _reason(result.stderr, command[0])))
+        raise SixndError(*_cannot(recipe, _reason(result.stderr, command[0])))
     return found[0]
 
 
@@ -111,10 +116,10 @@ def _reason(stderr: str, client: str) -> str:
     return (errors or told or [f"{Path(client).name} gave no reason"])[-1]
 
 
-def _cannot(recipe: SourceRecipe, why: str) -> str:
+def _cannot(recipe: SourceRecipe, why: str) -> tuple[str, str]:
     return (
-        f"cannot fetch {recipe.requirement}: {why}; go on-line once, put the archive into the cache under the name "
-        f"{recipe.sha256}, or take the source out of the spec"
+        f"cannot fetch {recipe.requirement}: {why}",
+        f"go on-line once, put the archive into the cache as {recipe.sha256}, or take the source out of the spec",
     )
 
 
@@ -136,9 +141,13 @@ def _unpack_debian(archive: Path, out: int) -> None:
     try:
         subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=True)
     except FileNotFoundError:
-        raise SixndError("a Debian package needs dpkg-deb (package dpkg) to be opened") from None
+        raise SixndError(
+            "a Debian package is opened by dpkg-deb, which is not here", "install the package dpkg"
+        ) from None
     except subprocess.CalledProcessError as error:
-        raise SixndError(f"dpkg-deb cannot open {archive}: {error.stderr.decode().strip()}") from error
+        raise SixndError(
+            f"dpkg-deb cannot open {archive}: {error.stderr.decode().strip()}", "remove it and fetch it anew"
+        ) from error
 
 
 def _repack(archive: Path, target: Path) -> None:

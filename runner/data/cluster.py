@@ -89,13 +89,15 @@ class Launches:
             time.sleep(0.5)
         missing = self.missing()
         if missing:
-            raise SixndError("\n".join([self._failure(missing, told), *self._errors()]))
+            raise SixndError(
+                "\n".join([self._failure(missing, told), *self._errors()]), "the same command runs only these again"
+            )
 
     def _failure(self, missing: list[int], told: str) -> str:
         tasks = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
         return (
             f"step {self.step.name}: {len(missing)} of {self.step.tasks} tasks did not finish ({tasks})"
-            f"{f'; {told}' if told else ''}. Logs: {self.path}. The same command runs only these again."
+            f"{f'; {told}' if told else ''}. Logs: {self.path}"
         )
 
     def _errors(self) -> list[str]:

@@ -17,7 +17,7 @@ def parquet_rows(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str
         arrow: Any = importlib.import_module("pyarrow")
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise SixndError(f"{path} needs pyarrow: pip install 'sixnd[data]'") from error
+        raise SixndError(f"{path} needs pyarrow", "pip install 'sixnd[data]'") from error
     row = 0
     try:
         with parquet.ParquetFile(path, pre_buffer=False) as file:

@@ -59,7 +59,9 @@ class EvaluationIndex:
             if n >= settings.min_words
         }
         if not grams:
-            raise SixndError(f"no evaluation item has {settings.min_words} words; nothing could be found by them")
+            raise SixndError(
+                f"no evaluation item has {settings.min_words} words", "lower min_words, or give longer items"
+            )
         short = tuple(names[i] for i in np.flatnonzero(counts < settings.min_words))
         return cls(names, grams, short, sha256_of(held))
 

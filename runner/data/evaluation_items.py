@@ -21,11 +21,13 @@ def evaluation_items(settings: Decontaminate, base_dir: Path) -> Iterator[tuple[
     Raises ``SixndError`` where no file is named or found, ``InvalidDataError`` where one cannot be read.
     """
     if not settings.evaluation:
-        raise SixndError("decontaminate needs the evaluation sets: name their files in `evaluation`")
+        raise SixndError("decontaminate needs the evaluation sets", "name their files in `evaluation`")
     for pattern in settings.evaluation:
         paths = files_of(pattern, base_dir, DamageLog())
         if not paths:
-            raise SixndError(f"decontaminate: no file matches '{pattern}' in {base_dir}")
+            raise SixndError(
+                f"decontaminate: no file matches '{pattern}' in {base_dir}", "name files that are there in `evaluation`"
+            )
         for path in sorted(paths):
             name = path.relative_to(base_dir).as_posix() if path.is_relative_to(base_dir) else path.name
             yield from _items_of(path, name, settings.text_fields)
@@ -41,16 +43,19 @@ def _items_of(path: Path, name: str, fields: list[str]) -> Iterator[tuple[str, s
                 if line is None or line.strip():
                     yield f"{name}/{number}", _item_text(json.loads(line or b""), fields)
     except (*DAMAGED, ValueError) as error:
-        raise InvalidDataError(f"{path} cannot be read as evaluation items: {error}") from error
+        said, do = (error.said, error.do) if isinstance(error, SixndError) else (str(error), "write one object a line")
+        raise InvalidDataError(f"{path} cannot be read as evaluation items: {said}", do) from error
 
 
 def _item_text(record: Any, fields: list[str]) -> str:
     """All text of the fields that a record has, lists and tables in them included."""
     if not isinstance(record, dict):
-        raise InvalidDataError("a line is not a JSON object")
+        raise InvalidDataError("a line is not a JSON object", "write one a line")
     present = [field for field in fields if field in record]
     if not present:
-        raise InvalidDataError(f"an item has none of the text_fields {', '.join(fields)}; it has {', '.join(record)}")
+        raise InvalidDataError(
+            f"an item has none of the text_fields {', '.join(fields)}", f"name some of {', '.join(record)}"
+        )
     return "\n".join(text for field in present for text in _texts(record[field]))
 
 

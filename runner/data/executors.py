@@ -95,13 +95,13 @@ def attempt(act: Act, folder: Path, step: str, task: int, helpers: int) -> None:
         raise _killed(f"step {step}, task {task}") from None
     except OSError as error:
         what = f"{error.filename or folder}: {(error.strerror or str(error)).lower()}"
-        raise SixndError(f"step {step}, task {task}: {what}; mend that, and {_AGAIN}") from None
+        raise SixndError(f"step {step}, task {task}: {what}", f"mend that, and {_AGAIN}") from None
     except MemoryError:
-        raise SixndError(f"step {step}, task {task}: memory ran out; {_MEMORY}") from None
+        raise SixndError(f"step {step}, task {task}: memory ran out", f"{_MEMORY}") from None
     except Exception as error:
         error.add_note(f"in step {step}, task {task}, of {folder}")
         raise
 
 
 def _killed(where: str) -> SixndError:
-    return SixndError(f"{where}: a worker process was killed, as the kernel does when memory runs out; {_MEMORY}")
+    return SixndError(f"{where}: a worker process was killed, as the kernel does when memory runs out", f"{_MEMORY}")

@@ -63,7 +63,7 @@ def read_findings(path: Path) -> tuple[dict[str, Any], Iterator[Finding]]:
     lines = _lines(path)
     head = next(lines, {})
     if not {"stage", "settings_sha256", "documents", "ids_sha256"} <= set(head):
-        raise InvalidDataError(f"{path} holds no findings: remove it, and they are found again")
+        raise InvalidDataError(f"{path} holds no findings", "remove it, and they are found again")
     return head, (Finding(**line | {"spans": tuple((a, b) for a, b in line["spans"])}) for line in lines)
 
 
@@ -73,7 +73,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             for line in file:
                 yield dict(json.loads(line))
         except ValueError as error:
-            raise InvalidDataError(f"{path} is damaged: remove it, and its findings are made again") from error
+            raise InvalidDataError(f"{path} is damaged", "remove it, and its findings are made again") from error
 
 
 class Remover:
@@ -85,7 +85,7 @@ class Remover:
         self._reason = reason
         self._head, self._found = read_findings(path)
         if (self._head["stage"], self._head["settings_sha256"]) != (stage.name, digest(stage)):
-            raise InvalidDataError(f"{path} was found by other settings: remove it, and it is found again")
+            raise InvalidDataError(f"{path} was found by other settings", "remove it, and it is found again")
         self._ahead = next(self._found, None)
         self._seen = 0
         self._ids = hashlib.sha256()
@@ -99,8 +99,8 @@ class Remover:
             return Kept(document)
         if finding.id != document.id:
             raise InvalidDataError(
-                f"document {position} is now '{document.id}', it was '{finding.id}' when {self.name} read it: "
-                "prepare this source again"
+                f"document {position} is now '{document.id}', it was '{finding.id}' when {self.name} read it",
+                "prepare this source again",
             )
         self._ahead = next(self._found, None)
         if not finding.spans:
@@ -112,8 +112,8 @@ class Remover:
         """After the last document: raises ``InvalidDataError`` where they were not those that were signed."""
         if (self._seen, self._ids.hexdigest()) != (self._head["documents"], self._head["ids_sha256"]):
             raise InvalidDataError(
-                f"these {self._seen:,} documents are not the {self._head['documents']:,} that {self.name} read: "
-                "prepare this source again"
+                f"these {self._seen:,} documents are not the {self._head['documents']:,} that {self.name} read",
+                "prepare this source again",
             )
 
 

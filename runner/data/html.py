@@ -28,5 +28,5 @@ def _libraries() -> tuple[Any, Any, Any]:
     try:
         parse, encoding, extract = map(importlib.import_module, names)
     except ImportError as error:
-        raise SixndError("HTML needs resiliparse: pip install 'sixnd[data]'") from error
+        raise SixndError("HTML needs resiliparse", "pip install 'sixnd[data]'") from error
     return parse, encoding, extract

@@ -35,11 +35,11 @@ def listed(source: PlannedSource, base_dir: Path, cache_dir: Path, damage: Damag
         missing = f"no file matches '{source.path}' in {base_dir}"
     else:
         raise SixndError(
-            f"source '{source.name}' has neither a recipe nor a path, so it can be planned but not trained on; "
-            "add `path:` with your files to the spec"
+            f"source '{source.name}' has neither a recipe nor a path, so it can be planned but not trained on",
+            "add `path:` with your files to the spec",
         )
     if not found:
-        raise SixndError(f"source '{source.name}': {missing}")
+        raise SixndError(f"source '{source.name}': {missing}", "name text that is there, or take the source out")
     return found
 
 

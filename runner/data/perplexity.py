@@ -29,13 +29,14 @@ class PerplexityStage:
     def __init__(self, chosen: Perplexity, base_dir: Path) -> None:
         if not chosen.model or not 0 < chosen.head_below <= chosen.tail_from:
             raise SixndError(
-                "the perplexity filter needs a `model` trained on text you hold to be good, and cut-offs "
-                "0 < `head_below` <= `tail_from`: the 30th and 60th percentile of your documents, as in CCNet"
+                "the perplexity filter lacks its model or cut-offs",
+                "give a `model` trained on text you hold to be good, and cut-offs "
+                "0 < `head_below` <= `tail_from`: the 30th and 60th percentile of your documents, as in CCNet",
             )
         self._chosen = chosen
         path = base_dir / chosen.model
         if not path.is_file():
-            raise SixndError(f"the perplexity filter's model {path} is not there")
+            raise SixndError(f"the perplexity filter's model {path} is not there", "name one that is")
         self._sha256 = file_sha256(path)
         self._model = load(path)
 
@@ -65,11 +66,13 @@ def load(path: Path) -> Any:
     try:
         kenlm = importlib.import_module("kenlm")
     except ImportError as error:
-        raise SixndError("the perplexity filter needs kenlm, which is built from source: pip install kenlm") from error
+        raise SixndError(
+            "the perplexity filter needs kenlm, which is built from source", "pip install kenlm"
+        ) from error
     try:
         return kenlm.Model(str(path))
     except OSError as error:
-        raise SixndError(f"{path} is no n-gram model that kenlm can read: {error}") from error
+        raise SixndError(f"{path} is no n-gram model that kenlm can read: {error}", "train one with lmplz") from error
 
 
 def perplexity(model: Any, text: str, split: WordSplit) -> float | None:
@@ -103,7 +106,8 @@ def train(texts: Iterable[str], split: WordSplit, target: Path) -> None:
     if program is None:
         raise SixndError(
             "training an n-gram model needs KenLM's program `lmplz`, which is not on the PATH (the Python package "
-            "kenlm only scores); build it from KenLM's source, or give a model that is trained"
+            "kenlm only scores)",
+            "build it from KenLM's source, or give a model that is trained",
         )
     lines = {" ".join(model_words(line, split)) for text in texts for line in text.split("\n")}
     given = "\n".join(sorted(lines - {""})).encode()
@@ -112,4 +116,4 @@ def train(texts: Iterable[str], split: WordSplit, target: Path) -> None:
     if done.returncode:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
         target.unlink(missing_ok=True)
-        raise SixndError(f"lmplz failed: {last}")
+        raise SixndError(f"lmplz failed: {last}", "mend that, or give a model that is trained")

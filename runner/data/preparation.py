@@ -77,7 +77,7 @@ class Preparation:
     def prepared(self, vocab_size: int) -> PreparedTokens:
         """Clean and tokenise; the tokenizer is trained on the way where the plan names none."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(self.folder / "lock", f"{self.folder} is being prepared by another process; wait for it"):
+        with exclusive(self.folder / "lock", f"{self.folder} is being prepared by another process", "wait for it"):
             work = self._begun()
             for step in steps(work, without=self._partial(work)):
                 self._run(step)
@@ -126,7 +126,7 @@ class Preparation:
         entries = load_tokenizer(path).vocab_size
         if entries != vocab_size:
             raise SixndError(
-                f"{path} has {entries:,} entries and the plan {vocab_size:,}; set model.vocab_size to {entries}"
+                f"{path} has {entries:,} entries and the plan {vocab_size:,}", f"set model.vocab_size to {entries}"
             )
         copy = self.folder / f"tokenizer-{file_sha256(path)[:12]}.tok"
         with replaced_atomically(copy) as temporary:

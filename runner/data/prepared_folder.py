@@ -60,7 +60,7 @@ def _tokenizer(folder: Path, document: prepared.PreparedData) -> Path:
     for path in sorted(folder.glob("tokenizer-*.tok")):
         if file_sha256(path) == document.tokenizer_sha256:
             return path
-    raise InvalidDataError(f"{folder} no longer has the tokenizer that its data was prepared with; prepare it again")
+    raise InvalidDataError(f"{folder} no longer has the tokenizer that its data was prepared with", "prepare it again")
 
 
 def _source(folder: Path, work: Work, tokenizer: Path, told: prepared.PreparedSource) -> PreparedSource:
@@ -68,11 +68,12 @@ def _source(folder: Path, work: Work, tokenizer: Path, told: prepared.PreparedSo
     try:
         tokens = TokenAccount.together([token_account(where, shard) for shard in range(source.shards)])
     except OSError as error:
-        raise InvalidDataError(f"{where} is not whole ({error.strerror}); run `sixnd data prepare` again") from error
+        raise InvalidDataError(f"{where} is not whole ({error.strerror})", "run `sixnd data prepare` again") from error
     if (tokens.documents, tokens.tokens) != (told.documents, told.tokens):
         raise InvalidDataError(
             f"{where} holds {tokens.tokens:,} tokens and was {told.tokens:,} when the spec's data was prepared: it was "
-            "prepared anew since; plan the spec again"
+            "prepared anew since",
+            "plan the spec again",
         )
     prefixes = [shard_prefix(where, shard) for shard in range(source.shards)]
     for prefix in prefixes:

@@ -68,7 +68,9 @@ def _connect(settings: RaySettings) -> None:
     try:
         ray.init(address=settings.address, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except ConnectionError as error:
-        raise SixndError(f"Ray cannot be reached at {settings.address}: {error}") from error
+        raise SixndError(
+            f"Ray cannot be reached at {settings.address}: {error}", "start Ray there, or leave the address out"
+        ) from error
 
 
 def _check_answers(address: str) -> None:
@@ -80,7 +82,7 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_ANSWER_WITHIN_S).close()
     except OSError as error:
         raise SixndError(
-            f"nothing answers at {address} ({error}); start Ray there, or leave the address out"
+            f"nothing answers at {address} ({error})", "start Ray there, or leave the address out"
         ) from error
 
 

@@ -72,7 +72,7 @@ def _check_named(what: str, asked: str | None, known: list[str], source: WorkSou
     if asked is None or asked in known:
         return
     there = ", ".join(dict.fromkeys(known)) or "none"
-    raise SixndError(f"{source.source.name} has no {what} '{asked}' in its account; there is: {there}")
+    raise SixndError(f"{source.source.name} has no {what} '{asked}' in its account", f"there is: {there}")
 
 
 def drawn(examples: list[RemovedExample], count: int, seed: int) -> list[RemovedExample]:

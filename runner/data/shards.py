@@ -38,7 +38,7 @@ def read_shard(path: Path) -> Iterator[Document]:
         if isinstance(error, SixndError):
             raise
         raise InvalidDataError(
-            f"{path}: the shard cannot be read ({error}); delete it and prepare the data again"
+            f"{path}: the shard cannot be read ({error})", "delete it and prepare the data again"
         ) from error
 
 
@@ -53,4 +53,4 @@ def _zstandard(path: Path) -> Any:
     try:
         return importlib.import_module("zstandard")
     except ImportError as error:
-        raise SixndError(f"{path.name} needs zstandard: pip install 'sixnd[data]'") from error
+        raise SixndError(f"{path.name} needs zstandard", "pip install 'sixnd[data]'") from error

@@ -134,7 +134,9 @@ class Signatures:
         heads, settings = [read_head(path) for path in paths], digest(stage)
         for path, head in zip(paths, heads, strict=True):
             if (head["stage"], head["settings_sha256"]) != (stage.name, settings):
-                raise InvalidDataError(f"{path} was signed by other settings: remove it, and its shard is signed again")
+                raise InvalidDataError(
+                    f"{path} was signed by other settings", "remove it, and its shard is signed again"
+                )
         self.starts = np.concatenate([[0], np.cumsum([head["documents"] for head in heads], dtype=np.int64)])
         """Place of each shard's first document, and the number of all."""
         self._mapped: dict[int, Signature] = {}
@@ -191,7 +193,7 @@ def read_head(path: Path) -> dict[str, Any]:
         sizes = [_padded(length * np.dtype(kind).itemsize) for _, kind, length in head["columns"]]
         if head["begin"] + sum(sizes) == path.stat().st_size:
             return head
-    raise InvalidDataError(f"{path} is no whole signature: remove it, and its shard is signed again")
+    raise InvalidDataError(f"{path} is no whole signature", "remove it, and its shard is signed again")
 
 
 def id_bytes(identifier: str) -> bytes:

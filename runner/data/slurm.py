@@ -100,9 +100,9 @@ def _launch(launches: Launches, settings: SlurmSettings, act: Act, name: str) ->
     try:
         executor.launch_job()
     except FileNotFoundError as error:
-        raise SixndError("there is no sbatch here; run this where jobs of Slurm are submitted") from error
+        raise SixndError("there is no sbatch here", "run this where jobs of Slurm are submitted") from error
     except subprocess.CalledProcessError as error:
-        raise SixndError("sbatch refused the job; what it says stands above") from error
+        raise SixndError("sbatch refused the job", "change what it says above, and submit again") from error
 
 
 class _Executor(SlurmPipelineExecutor):
@@ -155,10 +155,10 @@ class _Queue:
         try:
             answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         except FileNotFoundError as error:
-            raise SixndError("there is no squeue here; run this where jobs of Slurm are submitted") from error
+            raise SixndError("there is no squeue here", "run this where jobs of Slurm are submitted") from error
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             told = str(error.stderr or error).strip().splitlines()[-1]
             raise SixndError(
-                f"Slurm does not answer ({told}); jobs of {self.name} go on where there are some"
+                f"Slurm does not answer ({told})", f"jobs of {self.name} go on where there are some"
             ) from error
         return [(job, state) for job, _, state in (line.partition(" ") for line in answer.stdout.splitlines())]

@@ -58,7 +58,7 @@ class _Zstandard(io.RawIOBase):
         try:
             self._library: Any = importlib.import_module("zstandard")
         except ImportError as error:
-            raise SixndError(f"{path} needs zstandard: pip install 'sixnd[data]'") from error
+            raise SixndError(f"{path} needs zstandard", "pip install 'sixnd[data]'") from error
         self._packed = packed
         self._frame: Any = None
         self._unpacked = b""

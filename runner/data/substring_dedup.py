@@ -255,5 +255,5 @@ def _divsufsort() -> Any:
     try:
         import pydivsufsort
     except ImportError as error:
-        raise SixndError("repeated passages need pydivsufsort: pip install 'sixnd[data]'") from error
+        raise SixndError("repeated passages need pydivsufsort", "pip install 'sixnd[data]'") from error
     return pydivsufsort

@@ -38,7 +38,7 @@ def survey(folder: Path, work: Work) -> list[Surveyed]:
     begun = [(source, whole_shards(folder, work, source)) for source in work.sources]
     found = [_surveyed(folder, work, source, shards) for source, shards in begun if shards]
     if not found:
-        raise SixndError(f"{folder}: no shard of any source is prepared to its end; run `sixnd data prepare` first")
+        raise SixndError(f"{folder}: no shard of any source is prepared to its end", "run `sixnd data prepare` first")
     return found
 
 

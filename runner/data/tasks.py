@@ -39,7 +39,7 @@ def run_task(folder: Path, step: str, task: int, workers: int = 1) -> None:
         case "tokens":
             write_tokens(folder, work, name.source, folder / name.part, task)
         case _:
-            raise SixndError(f"there is no step '{step}'")
+            raise SixndError(f"there is no step '{step}'", "name one that the folder's plan of work has")
 
 
 def marks(folder: Path, step: Step) -> list[Path]:

@@ -80,4 +80,4 @@ def _library(path: Path) -> Any:
     try:
         return importlib.import_module("fastwarc.warc")
     except ImportError as error:
-        raise SixndError(f"{path} needs fastwarc and resiliparse: pip install 'sixnd[data]'") from error
+        raise SixndError(f"{path} needs fastwarc and resiliparse", "pip install 'sixnd[data]'") from error

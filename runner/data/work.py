@@ -163,9 +163,13 @@ def read_work(folder: Path) -> Work:
     try:
         return Work.model_validate_json((folder / _FILE).read_bytes())
     except FileNotFoundError as error:
-        raise InvalidDataError(f"{folder} is no folder of prepared data: it has no {_FILE}") from error
+        raise InvalidDataError(
+            f"{folder} is no folder of prepared data: it has no {_FILE}", "name one that `sixnd data prepare` wrote"
+        ) from error
     except ValueError as error:
-        raise InvalidDataError(f"{folder / _FILE}: not a plan of work of this version ({error})") from error
+        raise InvalidDataError(
+            f"{folder / _FILE}: not a plan of work of this version ({error})", "prepare the data again"
+        ) from error
 
 
 def shard_path(folder: Path, shard: int, suffix: str) -> Path:
@@ -179,7 +183,7 @@ def items_of(folder: Path, source: WorkSource, shard: int) -> list[Item]:
         for number, line in enumerate(lines):
             if number == shard:
                 return [Item.model_validate(item) for item in json.loads(line)]
-    raise InvalidDataError(f"{folder / source.items} has no shard {shard}; prepare the data again")
+    raise InvalidDataError(f"{folder / source.items} has no shard {shard}", "prepare the data again")
 
 
 def _version() -> str:

@@ -73,7 +73,8 @@ def read_items(path: Path) -> ItemSet:
     if found != known:
         raise InvalidDataError(
             f"{path}: its SHA-256 is {found}, not {known}: the tasks' items were changed, and later checkpoints would "
-            "answer others than earlier ones; restore the file"
+            "answer others than earlier ones",
+            "restore the file",
         )
     rows = [json.loads(line) for line in content.decode().splitlines()]
     return ItemSet(

@@ -77,7 +77,7 @@ def llama_of(plan: Plan) -> Llama:
     model, shape = plan.model, plan.model.shape
     if model.architecture is not None:
         raise SixndError(
-            "the plan's model has an architecture of its own, which is no Llama; models of model.shape are exported"
+            "the plan's model has an architecture of its own, which is no Llama", "models of model.shape are exported"
         )
     return Llama(
         layers=shape.layers,

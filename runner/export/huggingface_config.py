@@ -87,10 +87,12 @@ def read_config(folder: Path) -> Llama:
     try:
         said = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidDataError(f"{path}: cannot be read as JSON ({error}); name the folder of a Llama model") from error
+        raise InvalidDataError(
+            f"{path}: cannot be read as JSON ({error})", "name the folder of a Llama model"
+        ) from error
     problems = list(_problems(said))
     if problems:
-        raise InvalidDataError(f"{path}: our models cannot have {'; '.join(problems)}")
+        raise InvalidDataError(f"{path}: our models cannot have {'; '.join(problems)}", "name another model")
     return _llama(said, path)
 
 
@@ -134,4 +136,6 @@ def _llama(said: dict[str, Any], path: Path) -> Llama:
             tied=bool(said.get("tie_word_embeddings", False)),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise InvalidDataError(f"{path}: a size is missing or no number ({error}); it is not a Llama's") from error
+        raise InvalidDataError(
+            f"{path}: a size is missing or no number ({error})", "name the folder of a Llama"
+        ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sixnd.runner.export.huggingface import Llama, Weights, from_llama
 from sixnd.runner.export.huggingface_config import read_config
-from sixnd.specs.errors import InvalidDataError, SixndError
+from sixnd.specs.errors import InvalidDataError, SixndError, next_step
 from sixnd.specs.files import plain_mode
 
 SHARD_BYTES = 5_000_000_000
@@ -21,9 +21,9 @@ _ONE_FILE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 def new_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that becomes ``path`` when the block ends without an error; one with content is refused."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise SixndError(f"{path} is there already and not empty; name a new folder")
+        raise SixndError(f"{path} is there already and not empty", "name a new folder")
     if not path.resolve().parent.is_dir():
-        raise SixndError(f"{path.parent} is no folder; make it, or name another place")
+        raise SixndError(f"{path.parent} is no folder", "make it, or name another place")
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.resolve().parent, prefix=f".{path.name}."))
         try:
@@ -33,7 +33,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise SixndError(f"cannot write {path}: {error.strerror or error}") from error
+        raise SixndError(f"cannot write {path}: {error.strerror or error}", next_step(error)) from error
 
 
 def _open_to_others(folder: Path) -> None:
@@ -82,7 +82,9 @@ def load_llama(folder: Path, rows: int | None = None) -> tuple[Llama, Weights]:
     """
     llama = read_config(folder)
     if rows is not None and rows < llama.vocab_size:
-        raise InvalidDataError(f"{folder}: its vocabulary has {llama.vocab_size:,} entries, more than {rows:,} rows")
+        raise InvalidDataError(
+            f"{folder}: its vocabulary has {llama.vocab_size:,} entries, more than {rows:,} rows", "name another model"
+        )
     return llama, from_llama(_read_weights(folder, llama), llama, rows)
 
 
@@ -95,7 +97,7 @@ def _read_weights(folder: Path, llama: Llama) -> Weights:
         try:
             found |= load_file(file)
         except (OSError, SafetensorError) as error:
-            raise InvalidDataError(f"{file}: cannot be read as safetensors ({error}); fetch it anew") from error
+            raise InvalidDataError(f"{file}: cannot be read as safetensors ({error})", "fetch it anew") from error
     # Old conversions kept the rotary frequencies, which follow from the sizes.
     found = {name: tensor for name, tensor in found.items() if not name.endswith("rotary_emb.inv_freq")}
     if llama.tied:
@@ -109,14 +111,15 @@ def _files(folder: Path) -> list[Path]:
         try:
             names = sorted(set(json.loads((folder / _INDEX).read_text("utf-8"))["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise InvalidDataError(f"{folder / _INDEX}: no index of weights ({error}); fetch it anew") from error
+            raise InvalidDataError(f"{folder / _INDEX}: no index of weights ({error})", "fetch it anew") from error
         if any(not isinstance(name, str) or Path(name).name != name for name in names):
-            raise InvalidDataError(f"{folder / _INDEX}: names a file outside its folder")
+            raise InvalidDataError(f"{folder / _INDEX}: names a file outside its folder", "fetch it anew")
         return [folder / name for name in names]
     if (folder / _ONE_FILE).is_file():
         return [folder / _ONE_FILE]
     raise InvalidDataError(
-        f"{folder}: there is no {_ONE_FILE}; weights are taken as safetensors alone, since a pickle can run any program"
+        f"{folder}: there is no {_ONE_FILE}",
+        "have them written as safetensors: no others are taken, since a pickle can run any program",
     )
 
 
@@ -131,4 +134,6 @@ def _check(found: Weights, llama: Llama, folder: Path) -> None:
     ]
     if wrong:
         more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise InvalidDataError(f"{folder}: the weights are not those of its config.json: {'; '.join(wrong[:3])}{more}")
+        raise InvalidDataError(
+            f"{folder}: the weights are not those of its config.json: {'; '.join(wrong[:3])}{more}", "fetch it anew"
+        )

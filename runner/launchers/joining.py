@@ -36,12 +36,15 @@ def join_run(plan: Plan, node: Node, *, runs_dir: Path, say: Say) -> Path:
     _wait_for(node, say)
     if not folder.job_path.is_file():
         raise SixndError(
-            f"{folder.path} is not there, which the first machine has made: all machines need one --runs-dir, on a "
-            "file system that they share"
+            f"{folder.path} is not there, which the first machine has made",
+            "give all machines one --runs-dir, on a file system that they share",
         )
     code = _train(folder, node)
     if code:
-        raise RunFailedError(f"the training processes of machine {node.rank} ended with exit code {code}")
+        raise RunFailedError(
+            f"the training processes of machine {node.rank} ended with exit code {code}",
+            "look into the record of the first machine",
+        )
     return folder.path
 
 

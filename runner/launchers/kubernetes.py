@@ -89,8 +89,8 @@ def _plan_map(job: ClusterJob) -> Manifest:
     text = job.plan.to_yaml()
     if len(text.encode()) > _MOST_BYTES:
         raise SixndError(
-            f"the plan has {len(text.encode()):,} bytes, and Kubernetes holds {_MOST_BYTES:,} in a ConfigMap; put it "
-            "on the volume and start `sixnd run` there by hand"
+            f"the plan has {len(text.encode()):,} bytes, and Kubernetes holds {_MOST_BYTES:,} in a ConfigMap",
+            "put it on the volume and start `sixnd run` there by hand",
         )
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(job), "data": {_PLAN: text}}
 
@@ -98,7 +98,7 @@ def _plan_map(job: ClusterJob) -> Manifest:
 def _container(job: ClusterJob, rank: str, endpoint: str) -> Manifest:
     """Image, command and environment of the container that trains; the pod expands ``rank`` and ``endpoint``."""
     if job.launch.image is None:
-        raise SixndError("Kubernetes runs an image: name one that has sixnd as launch.image")
+        raise SixndError("Kubernetes runs an image", "name one that has sixnd as launch.image")
     words = run_words(f"{_PLAN_FOLDER}/{_PLAN}", job.launch.folder, str(job.base_dir))
     where = [] if job.nodes.count == 1 else [f"--node-rank={rank}", f"--endpoint={endpoint}"]
     gpus = {"nvidia.com/gpu": str(job.gpus)}
@@ -119,7 +119,10 @@ def literal(word: str) -> str:
 def _environment(job: ClusterJob) -> list[Manifest]:
     secret = job.launch.secret
     if secret is None:
-        raise SixndError("launch.environment names variables, and Kubernetes takes their values from launch.secret")
+        raise SixndError(
+            "launch.environment names variables, and Kubernetes takes their values from a secret",
+            "name it as launch.secret",
+        )
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in job.launch.environment
     ]
@@ -129,7 +132,7 @@ def _volumes(job: ClusterJob) -> list[Manifest]:
     """The plan, the volume of the runs, and shared memory, of which a container has 64 MiB and NCCL wants more."""
     if job.launch.volume is None:
         raise SixndError(
-            "a run on Kubernetes is kept on a volume that all its machines can write: name its claim as launch.volume"
+            "a run on Kubernetes is kept on a volume that all its machines can write", "name its claim as launch.volume"
         )
     return [
         {"name": "plan", "configMap": {"name": job.title}},

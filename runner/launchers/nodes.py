@@ -47,8 +47,8 @@ def nodes_of(plan: Plan) -> Nodes:
     each = min(launch.ranks_per_node or _ranks_of_a_machine(plan), world)
     if world % each:
         raise SixndError(
-            f"{world} training processes do not fill machines of {each}; set launch.ranks_per_node to a divisor of "
-            f"{world}, or plan with another count of accelerators"
+            f"{world} training processes do not fill machines of {each}",
+            f"set launch.ranks_per_node to a divisor of {world}, or plan with another count of accelerators",
         )
     return Nodes(world // each, each, launch.port)
 
@@ -63,10 +63,12 @@ def this_node(plan: Plan, rank: int, endpoint: str) -> Node:
     """The machine of that rank; raises ``SixndError`` for one that the plan does not have."""
     nodes = nodes_of(plan)
     if not 0 <= rank < nodes.count:
-        raise SixndError(f"--node-rank is {rank}, and this plan runs on {_counted(nodes.count)}, numbered from 0")
+        raise SixndError(
+            f"--node-rank is {rank}, and this plan runs on {_counted(nodes.count)}", f"give 0 to {nodes.count - 1}"
+        )
     found = _ENDPOINT.fullmatch(endpoint)
     if found is None or not 1 <= int(found[2]) <= 65535:
-        raise SixndError(f"--endpoint is {endpoint!r}; give the first machine as HOST:PORT, e.g. node1:{nodes.port}")
+        raise SixndError(f"--endpoint is {endpoint!r}", f"give the first machine as HOST:PORT, e.g. node1:{nodes.port}")
     return Node(nodes, rank, found[1], int(found[2]))
 
 

@@ -9,7 +9,7 @@ def directive(name: str, value: object = None) -> str:
         return f"#SBATCH --{name}"
     text = str(value)
     if any(character in text for character in "\n\r\0"):
-        raise SixndError(f"Slurm cannot be given a line break, as --{name} would have: {text!r}")
+        raise SixndError(f"Slurm cannot be given a line break, as --{name} would have: {text!r}", "take it out")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'#SBATCH --{name}="{escaped}"'
 

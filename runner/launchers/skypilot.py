@@ -18,10 +18,10 @@ def task(job: ClusterJob) -> str:
     launch = job.launch
     if launch.volume is None:
         raise SixndError(
-            "a run by SkyPilot is kept on a volume that all its machines can write: name it as launch.volume"
+            "a run by SkyPilot is kept on a volume that all its machines can write", "name it as launch.volume"
         )
     if "$" in str(job.folder.path):
-        raise SixndError(f"SkyPilot would replace what follows the $ in {job.folder.path}; take another --runs-dir")
+        raise SixndError(f"SkyPilot would replace what follows the $ in {job.folder.path}", "take another --runs-dir")
     wanted = {
         "name": job.title,
         "num_nodes": job.nodes.count,
@@ -50,7 +50,7 @@ def _accelerator(job: ClusterJob) -> str:
     name = job.launch.accelerator or known.get(ours)
     if name is None:
         raise SixndError(
-            f"SkyPilot's name of {ours} is not known here: set launch.accelerator to what `sky show-gpus` calls it"
+            f"SkyPilot's name of {ours} is not known here", "set launch.accelerator to what `sky show-gpus` calls it"
         )
     return str(name)
 

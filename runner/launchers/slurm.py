@@ -120,7 +120,10 @@ def _mounts(job: ClusterJob) -> list[str]:
     folders = list(dict.fromkeys([str(job.runs_dir), str(job.base_dir), *job.launch.mounts]))
     odd = [folder for folder in folders if any(character in folder for character in ":,\n")]
     if odd:
-        raise SixndError(f"a container cannot be shown {odd[0]!r}: its path has a colon, a comma or a line break")
+        raise SixndError(
+            f"a container cannot be shown {odd[0]!r}: its path has a colon, a comma or a line break",
+            "take another path",
+        )
     return folders
 
 
@@ -166,7 +169,9 @@ def submit(file: Path) -> str:
     try:
         done = subprocess.run(["sbatch", "--parsable", str(file)], capture_output=True, text=True, check=True)  # noqa: S607
     except FileNotFoundError as error:
-        raise SixndError(f"there is no sbatch here; submit {file} where there is") from error
+        raise SixndError("there is no sbatch here", f"submit {file} where there is") from error
     except subprocess.CalledProcessError as error:
-        raise SixndError(f"sbatch refused {file}: {error.stderr.strip()}") from error
+        raise SixndError(
+            f"sbatch refused {file}: {error.stderr.strip()}", "change the spec's `launch`, and submit again"
+        ) from error
     return done.stdout.strip().split(";")[0]

@@ -8,7 +8,7 @@ from sixnd.runner.launchers import kubernetes, skypilot, slurm, torchrun
 from sixnd.runner.launchers.cluster_job import ClusterJob, cluster_job
 from sixnd.runner.launchers.nodes import nodes_of
 from sixnd.runner.trainable import check_trainable
-from sixnd.specs.errors import SixndError
+from sixnd.specs.errors import SixndError, next_step
 from sixnd.specs.files import write_atomically
 from sixnd.specs.plan import Plan
 
@@ -52,7 +52,9 @@ def submitted(plan: Plan, launcher: str, runs_dir: Path, base_dir: Path) -> tupl
         write_atomically(job.plan_file, plan.to_yaml())
         write_atomically(file, text, mode=one.mode)
     except OSError as error:
-        raise SixndError(f"cannot write into the run folder {job.folder.path}: {error.strerror}") from error
+        raise SixndError(
+            f"cannot write into the run folder {job.folder.path}: {error.strerror}", next_step(error)
+        ) from error
     return file, slurm.submit(file) if launcher == "slurm" else one.apply
 
 
@@ -66,6 +68,7 @@ def refuse_several(plan: Plan) -> None:
     count = nodes_of(plan).count
     if count > 1:
         raise SixndError(
-            f"the plan runs on {count} machines: start it on each with --node-rank and --endpoint (`--launcher "
-            "torchrun --dry-run` prints how), or by another --launcher"
+            f"the plan runs on {count} machines",
+            "start it on each with --node-rank and --endpoint (`--launcher "
+            "torchrun --dry-run` prints how), or by another --launcher",
         )

@@ -27,7 +27,7 @@ def load_tokenizer(path: Path) -> TextModel:
     model = text_model(header.kind, data, str(path))
     if model.vocab_size != header.vocab_size:
         raise InvalidDataError(
-            f"{path}: it has {model.vocab_size:,} entries and says {header.vocab_size:,}; {TRAIN_ANEW}"
+            f"{path}: it has {model.vocab_size:,} entries and says {header.vocab_size:,}", f"{TRAIN_ANEW}"
         )
     return model
 
@@ -43,7 +43,7 @@ def _sound(path: Path) -> tuple[TokenizerHeader, bytes]:
     found = hashlib.sha256(data).hexdigest()
     if found != header.sha256:
         raise InvalidDataError(
-            f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed; {TRAIN_ANEW}"
+            f"{path}: its data has SHA-256 {found}, not {header.sha256}: it was changed", f"{TRAIN_ANEW}"
         )
     return header, data
 
@@ -52,9 +52,9 @@ def _read(path: Path) -> tuple[TokenizerHeader, bytes]:
     try:
         first, _, data = path.read_bytes().partition(b"\n")
     except OSError as error:
-        raise InvalidDataError(f"{path}: cannot be read ({error.strerror}); name a tokenizer file") from error
+        raise InvalidDataError(f"{path}: cannot be read ({error.strerror})", "name a tokenizer file") from error
     return parsed_header(first, path), data
 
 
 def _damaged(path: Path, why: str) -> InvalidDataError:
-    return InvalidDataError(f"{path}: {why}; {TRAIN_ANEW}")
+    return InvalidDataError(f"{path}: {why}", f"{TRAIN_ANEW}")

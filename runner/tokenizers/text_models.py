@@ -266,4 +266,6 @@ def text_model(kind: TokenizerKind, data: bytes, name: str) -> TextModel:
             return ByteLevelModel(data)
         return WordPieceModel(data) if kind == "wordpiece" else SentencePieceModel(data, kind)
     except (ValueError, RuntimeError, KeyError, TypeError, IndexError) as error:
-        raise InvalidDataError(f"{name}: no {kind} tokenizer as `sixnd tokenizer train` writes it ({error})") from error
+        raise InvalidDataError(
+            f"{name}: no {kind} tokenizer as `sixnd tokenizer train` writes it ({error})", "train it anew"
+        ) from error

@@ -149,6 +149,6 @@ def _whole(model: Any, vocab_size: int) -> bytes:
 
 def _too_little(vocab_size: int, why: str) -> InvalidDataError:
     return InvalidDataError(
-        f"a vocabulary of {vocab_size:,} cannot be trained on this text ({why}); give more text or another size "
-        "(model.vocab_size in a spec)"
+        f"a vocabulary of {vocab_size:,} cannot be trained on this text ({why})",
+        "give more text or another size (model.vocab_size in a spec)",
     )

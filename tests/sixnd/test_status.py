@@ -145,7 +145,7 @@ def test_a_run_that_does_not_run_is_not_asked_to_stop(tmp_path, capsys):
 
 def test_a_run_whose_lock_is_held_is_asked_by_a_file(tmp_path, capsys):
     run_folder(tmp_path, step(1))
-    with exclusive(tmp_path / "lock", "held"):
+    with exclusive(tmp_path / "lock", "held", "wait"):
         assert main(["stop", "--no-wait", "--json", str(tmp_path)]) == 0
         assert "sixnd stop" in str(stop_request(tmp_path))
         assert json.loads(capsys.readouterr().out)["step"] == 1

@@ -101,7 +101,7 @@ def test_weights_that_do_not_vary_on_their_own_are_refused(center, direction, sa
 
 
 def test_an_unknown_target_is_named():
-    with pytest.raises(SixndError, match="poems: the runs have losses on web, code, books"):
+    with pytest.raises(SixndError, match="poems is no loss of the runs; they have web, code, books"):
         fit_mix(table(), "m", {"poems": 1})
 
 

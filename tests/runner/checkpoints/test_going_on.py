@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_is_told_recorded_and_set_aside(folder: JobFolder) 
 def test_a_run_whose_checkpoints_are_gone_does_not_begin_anew_by_itself(folder: JobFolder) -> None:
     record = saved(folder, 2)
     (folder.checkpoints_path / "step_00000002").rename(folder.path / "elsewhere")
-    with pytest.raises(SixndError, match=r"tells of one after step 2: restore it, or move .* away"):
+    with pytest.raises(SixndError, match=r"tells of one after step 2; restore it, or move .* away"):
         take_up(folder, PLAN, record, 2, print)
 
 

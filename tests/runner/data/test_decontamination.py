@@ -150,7 +150,7 @@ def test_a_stage_without_its_evaluation_sets_is_refused(tmp_path):
     [
         ("{", "cannot be read as evaluation items"),
         ("[]", "not a JSON object"),
-        ('{"text": "x"}', "none of the text_fields question, answer; it has text"),
+        ('{"text": "x"}', "none of the text_fields question, answer; name some of text"),
         ('{"question": "Two plus two?"}', "no evaluation item has 8 words"),
     ],
 )

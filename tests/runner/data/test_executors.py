@@ -56,7 +56,7 @@ def test_workers_that_a_step_has_no_tasks_for_help_those_it_has(tmp_path):
     ("kind", "workers", "sentence"),
     [
         ("sentence", 1, "^the input is not to be had; get it$"),
-        ("document", 2, "^spec.yaml:1:1: no such source$"),
+        ("document", 2, "^spec.yaml:1:1: no such source; name one that is there$"),
         ("disk", 2, "^step clean, task 1: .*: no space left on device; mend that, and run the same command again"),
         ("memory", 1, "^step clean, task 1: memory ran out; take fewer workers"),
     ],

@@ -256,7 +256,7 @@ def test_cut_offs_are_ccnets_percentiles() -> None:
 
 
 def test_a_perplexity_filter_without_its_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SixndError, match="needs a `model` trained on text"):
+    with pytest.raises(SixndError, match="give a `model` trained on text"):
         stage("perplexity")
     with pytest.raises(SixndError, match="is not there"):
         stage("perplexity", model="no.arpa", head_below=1, tail_from=2)

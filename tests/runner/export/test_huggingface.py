@@ -157,7 +157,7 @@ def test_what_a_model_of_ours_cannot_be_is_refused_by_name(folder, changes, told
 def test_pickled_weights_are_never_opened(folder, tmp_path):
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     (tmp_path / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    with pytest.raises(InvalidDataError, match="safetensors alone"):
+    with pytest.raises(InvalidDataError, match="written as safetensors: no others"):
         load_llama(tmp_path)
 
 

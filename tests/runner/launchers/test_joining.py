@@ -61,7 +61,7 @@ def test_each_machine_says_by_its_rank_who_hosts_the_meeting(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("rank", "endpoint", "told"),
-    [(2, "node1:1", "2 machines, numbered from 0"), (0, "node1", "HOST:PORT"), (0, "a b:1", "HOST:PORT"),
+    [(2, "node1:1", "2 machines; give 0 to 1"), (0, "node1", "HOST:PORT"), (0, "a b:1", "HOST:PORT"),
      (0, "node1:99999", "HOST:PORT")],
 )  # fmt: skip
 def test_a_machine_that_the_plan_has_not_is_refused(rank: int, endpoint: str, told: str) -> None:
@@ -72,7 +72,7 @@ def test_a_machine_that_the_plan_has_not_is_refused(rank: int, endpoint: str, to
 def test_a_plan_for_several_machines_is_not_started_as_if_there_were_one(tmp_path: Path, capsys) -> None:
     file = written(two_machines(), tmp_path / "plan.yaml")
     assert main(["run", str(file), "--runs-dir", str(tmp_path / "runs")]) == 1
-    assert "2 machines: start it on each" in capsys.readouterr().err
+    assert "2 machines; start it on each" in capsys.readouterr().err
     assert main(["run", str(file), "--runs-dir", str(tmp_path / "runs"), "--node-rank", "0"]) == 2
     assert not (tmp_path / "runs").exists()
 

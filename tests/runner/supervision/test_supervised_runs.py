@@ -130,7 +130,7 @@ def test_a_run_that_has_spent_its_budget_pauses_and_is_not_taken_up(tmp_path: Pa
     with pytest.raises(RunPausedError, match=r"of wall-clock spent, more than 1\.2"):
         run(poor, tmp_path)
     launches = len(read_record(job_folder(poor, tmp_path).record_path).of(Launch))
-    with pytest.raises(RunPausedError, match=r"Raise supervision\.budget_factor"):
+    with pytest.raises(RunPausedError, match=r"raise supervision\.budget_factor"):
         run(poor, tmp_path)
     assert len(read_record(job_folder(poor, tmp_path).record_path).of(Launch)) == launches
     assert run(plan(), tmp_path).last(End).status == "finished"
