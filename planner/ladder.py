@@ -77,11 +77,9 @@ def make_ladder(spec: BudgetSpec, request: Request, spec_file: str, relocate: Re
 
     ``spec_file`` is the target's spec as the ladder shall name it; ``relocate`` rewrites the paths of its data.
     Raises ``InfeasibleError`` where the share pays for no ladder, ``ContradictionError`` where the target starts from a
-    base, and what ``make_plan`` raises for the target.
+    base or is a published family, and what ``make_plan`` raises for the target.
     """
-    if spec.continual is not None:
-        message = "a ladder's law is of models trained from new weights, and tells nothing of one from a base"
-        raise ContradictionError(Problem(("continual",), message, "leave it out"))
+    _refuse(spec)
     target = make_plan(spec)
     before = known(spec.planning_law, own=isinstance(spec.law, NamedLaw))
     noise_sd, noise_source = noise(before.law.law, request.noise_sd)
@@ -129,6 +127,16 @@ def _by_its_law(spec: BudgetSpec, spec_file: str, rung: BudgetSpec) -> dict[str,
         "data": {"validation_fraction": rung.data.validation_fraction},
         "evaluation": evaluation,
     }
+
+
+def _refuse(spec: BudgetSpec) -> None:
+    """What no ladder can be for."""
+    if spec.continual is not None:
+        message = "a ladder's law is of models trained from new weights, and tells nothing of one from a base"
+        raise ContradictionError(Problem(("continual",), message, "leave it out"))
+    if spec.model.family is not None:
+        message = "a ladder's runs are smaller shapes of the planner's own, and a published family has one size"
+        raise ContradictionError(Problem(("model", "family"), message, "give model.params, or model.shape, instead"))
 
 
 def _designs(field: Field, asked: _Question, limits: Limits, whole: float) -> dict[DesignName, Points]:

@@ -15,7 +15,7 @@ from sixnd.planner.ladder_law import huber_variance_ratio, known
 from sixnd.planner.plan import make_plan
 from sixnd.specs import catalog
 from sixnd.specs.budget import BudgetSpec
-from sixnd.specs.errors import InfeasibleError, SixndError
+from sixnd.specs.errors import ContradictionError, InfeasibleError, SixndError
 from sixnd.specs.ladder import Expected
 from sixnd.specs.laws import NamedLaw
 from sixnd.specs.load import parse
@@ -158,6 +158,13 @@ def test_a_share_that_pays_for_no_ladder_is_told_with_one_that_does():
         ladder(1e-7)
     share = float(str(told.value).partition("a share of ")[2].split()[0])
     assert ladder(share).ladder.spent_share <= share
+
+
+def test_a_published_family_is_refused_before_anything_is_planned():
+    family = catalog.names("model-families")[0]
+    with pytest.raises(ContradictionError, match="a published family has one size") as found:
+        ladder(of=target(model={"family": family}))
+    assert found.value.problem.path == ("model", "family")
 
 
 def test_a_tiny_target_needs_no_ladder():
