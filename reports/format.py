@@ -3,6 +3,7 @@
 Every renderer shows the text made here once, so that terminal, Markdown, HTML and JSON cannot disagree.
 """
 
+import math
 from collections.abc import Callable
 
 _STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -15,6 +16,8 @@ MINUS = "\N{MINUS SIGN}"
 
 def significant(value: float, digits: int = 3) -> str:
     """``value`` to at most so many significant digits, grouped by thousands, never in exponent form."""
+    if not math.isfinite(value):  # a ratio to nothing
+        return str(value).replace("inf", "∞").replace("-", MINUS)
     exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
     text = f"{value:,.{max(0, digits - 1 - exponent)}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)

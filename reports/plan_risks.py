@@ -1,5 +1,7 @@
 """What may turn out other than planned, how much it weighs, and what to do: read off a plan, by stated thresholds."""
 
+import math
+
 from sixnd.reports import format as fmt
 from sixnd.reports.figures import exact
 from sixnd.reports.law_curve import known_law
@@ -57,7 +59,8 @@ def _extrapolation(plan: Plan) -> Risk:
 def _beyond(name: str, kind: str, value: float, span: list[float]) -> tuple[float, str]:
     """By which factor it lies outside, and that in words."""
     low, high = span
-    end, word, factor = (low, "smallest", low / value) if value < low else (high, "largest", value / high)
+    below = low / value if value else math.inf
+    end, word, factor = (low, "smallest", below) if value < low else (high, "largest", value / high)
     how = "below" if value < low else "times"
     times = fmt.significant(factor)
     told = f"{times} times below" if how == "below" else f"{times} times"
@@ -99,7 +102,8 @@ def _epochs(plan: Plan) -> dict[str, float]:
 def _memory(plan: Plan) -> Risk:
     e, room = plan.estimates.memory_bytes, plan.cluster.memory_bytes
     severity: Severity = "high" if e.high > room else "medium" if e.high > _THIN * room else "none"
-    why = f"the upper end, {fmt.memory(e.high)}, is {fmt.percent(e.high / room)} of a rank's {fmt.memory(room)}"
+    share = f"{fmt.percent(e.high / room)} of a" if room else "more than a"
+    why = f"the upper end, {fmt.memory(e.high)}, is {share} rank's {fmt.memory(room)}"
     advice = "" if severity == "none" else _leaner(plan)
     return Risk(key="memory", label="Memory", severity=severity, why=why, advice=advice)
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +85,7 @@ def test_counts_keep_their_order(one: float, other: float) -> None:
 def _read(text: str) -> float:
     scale = {"k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}.get(text[-1], 1.0)
     return float(text.rstrip("kMBT").replace(",", "")) * scale
+
+
+def test_a_ratio_to_nothing_has_no_digits():
+    assert [fmt.significant(value) for value in (math.inf, -math.inf)] == ["∞", "−∞"]

@@ -101,3 +101,12 @@ def test_five_numbers_stand_at_the_top(big_plan: Plan, small_plan: Plan) -> None
     for plan in (big_plan, small_plan):
         top = [number.key for number in plan_facts(plan).key_numbers if number.hero]
         assert top == ["params", "tokens", "wall_time", "money", "loss"]
+
+
+def test_a_plan_of_nothing_is_told_too(big_plan):
+    """Someone may have written so into a plan: a report of it says so, and does not end by a division."""
+    cluster = big_plan.cluster.model_copy(update={"memory_bytes": 0.0})
+    budget = big_plan.budget.model_copy(update={"compute_flops": 0.0})
+    plan = big_plan.model_copy(update={"cluster": cluster, "budget": budget})
+    assert risk(plan, "memory").why.endswith("is more than a rank's 0 B")
+    assert "∞ times below" in risk(plan, "extrapolation").why
