@@ -193,7 +193,7 @@ def run(
 
 
 @app.command()
-@click.argument("file", metavar="PLAN_OR_LAW_OR_RUN_FOLDER", type=_FILE)
+@click.argument("file", metavar="PLAN_OR_LADDER_OR_LAW_OR_RUN", type=_FILE)
 @click.argument("more", metavar="[RUN_FOLDER]...", nargs=-1, type=_FILE)
 @click.option("-o", "--output", type=_FILE, help="Write .html, .md or .json (a law: .png too) instead of printing.")
 @click.option(
@@ -201,10 +201,11 @@ def run(
 )
 @_json_option
 def report(file: Path, more: tuple[Path, ...], output: Path | None, width: int | None, as_json: bool) -> None:
-    """Report a plan, a fitted law, or what became of a run.
+    """Report a plan, a ladder, a fitted law, or what became of a run.
 
-    A run's report holds what happened against what was predicted, a law's how sure it is. Several runs that started
-    from a trained model are compared by what they forgot of it.
+    A run's report holds what happened against what was predicted, a law's how sure it is, a ladder's what it costs and
+    would tell. Several runs that started from a trained model are compared by what they forgot of it; `sixnd diff`
+    holds any plans or runs side by side.
     """
     from sixnd import reporting
 
