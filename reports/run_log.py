@@ -11,7 +11,7 @@ _AT_THE_END = 1 << 62
 
 
 def run_log(record: RunRecord) -> list[LogEntry]:
-    """Every entry, the oldest first; only starts and ends have times of their own, and notes."""
+    """Every entry, the oldest first; older records tell no times of alarms and checkpoints."""
     found = [(_place(event), entry) for event in record.events if (entry := _entry(event)) is not None]
     return [entry for _, entry in sorted(found, key=lambda each: each[0])]
 
@@ -35,11 +35,16 @@ def _entry(event: object) -> LogEntry | None:
             return LogEntry(time=clock(event.time), step=event.step, what=event.status, text=event.message)
         case Alarm():
             text = f"{event.rule}: {event.message}"
-            return LogEntry(time="", step=event.step, what=f"alarm, {event.action}", text=text)
+            return LogEntry(time=_dated(event.time), step=event.step, what=f"alarm, {event.action}", text=text)
         case CheckpointFailed() | CheckpointSkipped():
             what = "checkpoint failed" if isinstance(event, CheckpointFailed) else "checkpoint skipped"
-            return LogEntry(time="", step=event.step, what=what, text=event.reason)
+            return LogEntry(time=_dated(event.time), step=event.step, what=what, text=event.reason)
         case LayoutChanged():
-            return LogEntry(time="", step=event.step, what="layout", text=f"{event.before} became {event.after}")
+            text = f"{event.before} became {event.after}"
+            return LogEntry(time=_dated(event.time), step=event.step, what="layout", text=text)
         case _:
             return None
+
+
+def _dated(time: str | None) -> str:
+    return "" if time is None else clock(time)

@@ -10,6 +10,7 @@ from sixnd.reports.run_documents import RunFacts
 from sixnd.reports.run_time_tables import alarms_table, interruptions_table, progress_table, time_table
 from sixnd.reports.tables import NONE, Line, Table, figure_text, pairs_table, phases_table, sources_table, titled
 
+_TOLD_BY_ATTEMPTS = {"started", "finished", "failed", "interrupted", "paused"}
 _LAST = 100
 """Rows shown of the log, of attempts and of checkpoints."""
 
@@ -77,7 +78,7 @@ def _baseline(facts: RunFacts) -> Table:
 
 def _log(entries: list[LogEntry]) -> Table:
     """Empty where all that happened is starts and ends: the attempts tell of these."""
-    told = any(entry.time == "" or entry.what == "note" for entry in entries)
+    told = any(entry.what not in _TOLD_BY_ATTEMPTS for entry in entries)
     lines = [Line((entry.time or NONE, f"{entry.step:,}", entry.what, entry.text)) for entry in entries if told]
     return latest(titled("log", "Log", "Time|#Step|What|Text", lines, "`sixnd note RUN TEXT` adds to it."))
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import IO
 
+from sixnd.runner.provenance import now
 from sixnd.specs.document import Document
 from sixnd.specs.record import event_line
 
@@ -20,4 +21,9 @@ def open_record(path: Path) -> IO[str]:
 def append_event(path: Path, event: Document) -> None:
     """Append one event and close the record again."""
     with open_record(path) as record:
-        record.write(event_line(event))
+        record.write(event_line(dated(event)))
+
+
+def dated(event: Document) -> Document:
+    """The event with the time of its writing, where it has a place for one and none yet."""
+    return event.model_copy(update={"time": now()}) if getattr(event, "time", "") is None else event

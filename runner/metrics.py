@@ -3,7 +3,7 @@
 from torch.utils.tensorboard import SummaryWriter
 
 from sixnd.runner.job import JobFolder
-from sixnd.runner.journal import open_record
+from sixnd.runner.journal import dated, open_record
 from sixnd.specs.document import Document
 from sixnd.specs.evaluation_record import SourceLosses, TaskScores
 from sixnd.specs.record import Step, Validation, event_line
@@ -18,7 +18,7 @@ class Metrics:
 
     def write(self, event: Document) -> None:
         """Append one event; numbers of steps and validations go to TensorBoard too."""
-        self.record.write(event_line(event))
+        self.record.write(event_line(dated(event)))
         self.record.flush()
         if isinstance(event, Step):
             for name in ("loss", "grad_norm", "learning_rate", "tokens_per_s", "step_time_s", "mfu", "memory_bytes"):

@@ -29,6 +29,8 @@ class CheckpointFailed(Document):
     """What the file system answered, by rank."""
     ends_run: bool
     """Whether the run ended with it; else it went on, the checkpoint before being the last."""
+    time: str | None = None
+    """UTC, ISO 8601, when it was written; none in records of before it was told."""
 
 
 class CheckpointSkipped(Document):
@@ -42,6 +44,8 @@ class CheckpointSkipped(Document):
     """Relative to the run folder."""
     reason: str
     """Which file, and what is wrong with it."""
+    time: str | None = None
+    """UTC, ISO 8601, when it was written; none in records of before it was told."""
 
 
 class LayoutChanged(Document):
@@ -63,3 +67,5 @@ class LayoutChanged(Document):
     """Of the plan that the attempt before trained."""
     plan_sha256_after: str
     """Of the plan from this attempt on."""
+    time: str | None = None
+    """UTC, ISO 8601, when it was written; none in records of before it was told."""

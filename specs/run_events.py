@@ -32,6 +32,8 @@ class Alarm(Document):
     to_step: Counted | None = None
     """The checkpoint that was taken. Of a rollback the batches of the steps after it, up to `step`, are skipped; of a
     retry they are trained on again, and where there is none those of `step` alone."""
+    time: str | None = None
+    """UTC, ISO 8601, when it was written; none in records of before it was told."""
 
 
 class Started(Document):

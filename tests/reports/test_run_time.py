@@ -233,6 +233,15 @@ def test_a_finished_run_has_no_progress(small_plan: Plan, resumed: RunRecord) ->
     assert run_facts(small_plan, resumed).progress is None
 
 
+def test_the_log_dates_alarms_where_the_record_does(small_plan: Plan) -> None:
+    alarm = {"attempt": 1, "step": 3, "rule": "loss-spike", "value": 9, "threshold": 3, "action": "skip", "message": ""}
+    story = Story(small_plan).launch(1, "2026-05-04T08:00:00Z").train(1, 1, 3)
+    story.events.append(Alarm.model_validate(alarm | {"time": "2026-05-04T08:00:21+00:00"}))
+    story.events.append(Alarm.model_validate(alarm))
+    lines = table(run_facts(small_plan, story.record()), "log").lines
+    assert [line.cells[0] for line in lines] == ["2026-05-04 08:00:00 UTC", "2026-05-04 08:00:21 UTC", "–"]
+
+
 def test_every_rendering_shows_a_run_that_is_going(small_plan: Plan) -> None:
     record = Story(small_plan).launch(1, "2026-05-04T08:00:00Z").prepared().train(1, 1, 90).record()
     for text in (run_markdown(small_plan, record), run_text(small_plan, record), run_html(small_plan, record)):
