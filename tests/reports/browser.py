@@ -43,6 +43,7 @@ const wait = setInterval(async () => {
   const root = document.documentElement, data = parent.document.documentElement.dataset;
   if (document.querySelector("[data-chart]") && !root.dataset.drawn) return;
   clearInterval(wait);
+  if (window.acting) await window.acting();
   const charts = all("[data-chart]");
   const label = document.querySelector("[data-chart] svg .role-axis-label text");
   const seen = {
@@ -57,6 +58,7 @@ const wait = setInterval(async () => {
     paper: getComputedStyle(document.body).backgroundColor,
     label: label ? getComputedStyle(label).fill : "",
     breached: root.dataset.breached || "no",
+    marked: { ...root.dataset },
     boxes: boxes(),
   };
   if (window.axe) {
@@ -83,7 +85,11 @@ class Look:
 
 
 def look(page: str, folder: Path, *, script: str = "", budget_ms: int = 8000, timeout_s: int = 120) -> Look:
-    """``page`` at both widths in both schemes; ``script`` runs in it first, ``budget_ms`` of its own time long."""
+    """``page`` at both widths in both schemes, ``budget_ms`` of its own time long.
+
+    ``script`` runs in it first; what it sets as ``window.acting`` is awaited once the charts are drawn, and what it
+    puts into the root's data attributes comes back as ``marked``.
+    """
     page = _with_script(page, script + _PROBE)
     frames = "".join(_frame(page, width, scheme) for width in WIDTHS_PX for scheme in SCHEMES)
     file = folder / "frames.html"

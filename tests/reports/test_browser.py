@@ -33,6 +33,45 @@ def test_hostile_text_runs_nothing_and_fits_every_window(small_plan: Plan, tmp_p
     _assert_sound(seen, charts=page.count('<div class="chart"'))
 
 
+_POINT_AND_ZOOM = """
+window.acting = async () => {
+  const svg = document.querySelector("#chart-laws-chart svg"), data = document.documentElement.dataset;
+  const pause = () => new Promise((done) => setTimeout(done, 200));
+  const places = () => [...svg.querySelectorAll(".mark-symbol.role-mark path")].map((e) => e.outerHTML).join();
+  svg.scrollIntoView();
+  const box = svg.getBoundingClientRect();
+  const at = { clientX: box.left + 0.6 * box.width, clientY: box.top + 0.6 * box.height };
+  Object.assign(at, { bubbles: true, cancelable: true });
+  const under = document.elementFromPoint(at.clientX, at.clientY);
+  const turn = (more) => under.dispatchEvent(new WheelEvent("wheel", { deltaY: -400, ...at, ...more }));
+  const before = places();
+  turn({});
+  await pause();
+  data.turned = places() === before ? "stayed" : "zoomed";
+  turn({ ctrlKey: true });
+  await pause();
+  data.held = places() === before ? "stayed" : "zoomed";
+  const mark = svg.querySelector(".mark-symbol.role-mark path");
+  for (const kind of ["pointerover", "mouseover", "pointermove", "mousemove"]) {
+    mark.dispatchEvent(new MouseEvent(kind, { ...at }));
+  }
+  await pause();
+  data.told = (document.querySelector(".vg-tooltip") || {}).textContent || "";
+};
+"""
+
+
+@pytest.mark.integration
+def test_the_wheel_zooms_a_chart_with_a_key_held_alone_and_a_mark_that_is_pointed_at_tells_its_numbers(
+    tmp_path: Path,
+) -> None:
+    seen = look(PAGES["plan"](), tmp_path, script=_POINT_AND_ZOOM)
+    for frame in seen.frames.values():
+        assert (frame["marked"]["turned"], frame["marked"]["held"]) == ("stayed", "zoomed")
+        assert "Law" in frame["marked"]["told"]
+        assert "D/N" in frame["marked"]["told"]
+
+
 @pytest.mark.integration
 def test_a_run_from_a_base_fits_every_window(tmp_path: Path) -> None:
     page = forgetful_run()
