@@ -10,7 +10,7 @@ from sixnd.planner.laws import Interval, Numbers, Surface
 from sixnd.planner.mix import repetition
 from sixnd.planner.repetition import Repetition
 from sixnd.specs.errors import InfeasibleError, SixndError
-from sixnd.specs.laws import NamedLaw, SurfaceLaw
+from sixnd.specs.laws import NamedLaw
 
 _DRAWS_OF_A_SEARCH = 500
 """Draws behind an interval that needs a search for each of them."""
@@ -157,16 +157,17 @@ def _intervals(named: NamedLaw, asked: Asked, best: tuple[float, float, float]) 
     at_best = question.loss(best[0], best[1])
     values = {"N": params, "D": tokens, "C": 6 * np.asarray(params) * tokens, "L": at_best}
     wider = laws.widening(law, best[0], best[1])
+    spread = dict.fromkeys(values, 0.0) | {"L": laws.loss_spread(law, best[0], best[1])}
     return {
-        name: {level: _interval(values[name], center[name], level, wider, law, name) for level in LEVELS}
+        name: {level: _interval(values[name], center[name], level, wider, spread[name]) for level in LEVELS}
         for name in values
         if np.ptp(values[name]) > 1e-9 * center[name]
     }
 
 
-def _interval(values: Numbers, center: float, level: float, wider: float, law: SurfaceLaw, name: str) -> Interval:
+def _interval(values: Numbers, center: float, level: float, wider: float, spread: float) -> Interval:
     finite = np.where(np.isfinite(values), values, np.finfo(float).max ** 0.25)
-    return laws.percentiles(finite, center, level, wider, (law.residual_sd or 0.0) if name == "L" else 0.0)
+    return laws.percentiles(finite, center, level, wider, spread)
 
 
 def _thinned(drawn: Surface) -> Surface:

@@ -450,5 +450,7 @@ def _uncertainty(facts: Facts) -> list[Step]:
     s = facts.drafter.law
     wider = laws.widening(s, facts.N, facts.D)
     formula = f"1 + {laws.WIDENING_PER_DECADE:g} × decades outside; residual spread {s.residual_sd or 0:g} of the loss"
+    if s.missed_per_decade:
+        formula += f", and {s.missed_per_decade:.3g} a decade outside that its form missed on its own runs"
     source = s.covariance_source or s.source
     return [Step("intervals are widened", formula, wider, f"rule; covariance: {source}", "times")]

@@ -139,13 +139,22 @@ def widening(law: LawEntry, params: float, tokens: float) -> float:
     return 1 + WIDENING_PER_DECADE * decades_outside(law, params, tokens)
 
 
+def loss_spread(law: SurfaceLaw, params: float, tokens: float) -> float:
+    """Standard deviation of log loss of a run around the law, beside its draws.
+
+    Residuals, and beyond the fitted range what the law's form missed a decade when it was tested on its own runs.
+    """
+    missed = (law.missed_per_decade or 0.0) * decades_outside(law, params, tokens)
+    return float(np.hypot(law.residual_sd or 0.0, missed))
+
+
 def loss_interval(law: SurfaceLaw, params: float, tokens: float, level: float = 0.8) -> Interval | None:
     """Interval of the loss of a run at N and D: the fit's uncertainty and its residuals, wider outside its range."""
     drawn = draws(law)
     if drawn is None:
         return None
     wider, center = widening(law, params, tokens), loss(law, params, tokens)
-    return percentiles(drawn.loss(params, tokens), center, level, wider, law.residual_sd or 0.0)
+    return percentiles(drawn.loss(params, tokens), center, level, wider, loss_spread(law, params, tokens))
 
 
 def params_interval(law: SurfaceLaw, compute: float, level: float = 0.8) -> Interval | None:

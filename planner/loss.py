@@ -17,7 +17,7 @@ def loss_estimate(drafter: Drafter, params: float, tokens: float) -> Estimate:
     law, center = drafter.law, drafter.loss(params, tokens)
     drawn = drawn_question(drafter.spec, drafter.training_mfu)
     outside, wider = laws.decades_outside(law, params, tokens), laws.widening(law, params, tokens)
-    found = laws.percentiles(drawn.loss(params, tokens), center, _LEVEL, wider, law.residual_sd or 0.0)
+    found = laws.percentiles(drawn.loss(params, tokens), center, _LEVEL, wider, laws.loss_spread(law, params, tokens))
     widened = (
         f", widened by {laws.WIDENING_PER_DECADE:.0%} a decade for {outside:.1f} decades outside its range"
         if outside
@@ -29,9 +29,15 @@ def loss_estimate(drafter: Drafter, params: float, tokens: float) -> Estimate:
         low=found.low,
         high=found.high,
         unit="nats per token",
-        basis=f"{drafter.law_name} at N and D{repeated}; interval from the fit's covariance and residuals{widened}",
+        basis=f"{drafter.law_name} at N and D{repeated}; interval from the fit's covariance and residuals"
+        f"{_missed(drafter)}{widened}",
         extrapolated=outside > 0,
     )
+
+
+def _missed(drafter: Drafter) -> str:
+    missed = drafter.law.missed_per_decade
+    return f", and the {missed:.1%} a decade that its form missed on its own larger runs" if missed else ""
 
 
 def worth_estimate(drafter: Drafter, tokens: float) -> Estimate | None:

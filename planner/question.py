@@ -41,13 +41,13 @@ def worth(spec: BudgetSpec, surface: Surface, draws: int = 0) -> Worth:
     return Repetition(
         overall_shares(spec.data),
         np.array(unique, dtype=float),
-        _drawn(law.repeated_tokens, law.repeated_tokens_interval, draws, generator),
-        _drawn(law.excess_params, law.excess_params_interval, draws, generator),
+        drawn_decay(law.repeated_tokens, law.repeated_tokens_interval, draws, generator),
+        drawn_decay(law.excess_params, law.excess_params_interval, draws, generator),
         surface,
     )
 
 
-def _drawn(center: float, interval: list[float], count: int, generator: np.random.Generator) -> Numbers:
+def drawn_decay(center: float, interval: list[float], count: int, generator: np.random.Generator) -> Numbers:
     """Draws whose logarithms are normal on either side of the published value, with its 95 % interval."""
     if not count:
         return center

@@ -44,6 +44,21 @@ class RefusedRow(Document):
     """What is wrong with it."""
 
 
+class BackTest(Document):
+    """The law fitted to the smaller runs alone, held against the larger ones."""
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """Of the largest run's compute: the runs up to it were fitted."""
+    fitted: Annotated[int, Field(ge=1)]
+    """How many runs those are."""
+    predicted: Annotated[int, Field(ge=1)]
+    """How many larger runs were predicted from them."""
+    median_error: Annotated[float, Field(ge=0)]
+    """Median relative error of the larger runs' losses."""
+    inside: Annotated[int, Field(ge=0)]
+    """How many of them lay within the 95 % interval that draws and residuals give, without what is learnt here."""
+
+
 class Convergence(Document):
     """How sure it is that no better fit exists."""
 
@@ -146,6 +161,8 @@ class Fit(Document):
     """Sum of Huber losses of log loss at the optimum."""
     leave_one_out_error: Annotated[float, Field(ge=0)]
     """Median relative error of each run's loss predicted from the others."""
+    back_tests: list[BackTest] = []
+    """The smaller runs against the larger: a quarter, an eighth and a sixteenth of the compute, where enough are left."""
     convergence: Convergence
     """Starting points that were tried, and what they found."""
     interval_method: str

@@ -6,9 +6,11 @@ from importlib.metadata import version
 import numpy as np
 
 from sixnd.planner.fitting.approaches import beside
+from sixnd.planner.fitting.back_test import LEAST_FITTED, Split, back_tests, missed_per_decade
 from sixnd.planner.fitting.data_constrained import fit_repetition
 from sixnd.planner.fitting.downstream import fit_error
 from sixnd.planner.fitting.frontier import frontier
+from sixnd.planner.fitting.polish import Mask
 from sixnd.planner.fitting.resample import leave_one_out
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surface
@@ -16,7 +18,7 @@ from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, 
 from sixnd.planner.flop_conventions import off_6nd
 from sixnd.planner.laws import surface
 from sixnd.specs.errors import UnfitRunsError
-from sixnd.specs.law_document import Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
+from sixnd.specs.law_document import BackTest, Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
 from sixnd.specs.laws import RepetitionConstants, SurfaceLaw
 from sixnd.specs.run_table import RunTable
 
@@ -33,6 +35,8 @@ class Options:
     form: Form = "chinchilla"
     estimator: Estimator = "huber"
     delta: float = DELTA
+    near: float | None = None
+    """Only runs whose loss is at most this share above the best run of no more compute; none fits all."""
     draws: int = 4000
     seed: int = 0
 
@@ -56,20 +60,23 @@ def fit_law(table: RunTable, options: Options) -> Fitted:
     """
     runs = as_runs(table)
     once = _first_epoch(table, runs) if options.form == "data-constrained" else np.full(len(runs), True)
-    base = Runs(runs.params[once], runs.tokens[once], runs.loss[once])
+    once, apart = _near(runs, once, options.near)
+    base = runs.picked(once)
     tied = options.form == "over-training"
     fit = fit_surface(base, delta=options.delta, tied=tied, estimator=options.estimator, thorough=True)
     theta = draws(base, fit, count=options.draws, seed=options.seed)
+    splits = back_tests(base, fit, seed=options.seed)
     kept = replace(table, rows=[row for row, first in zip(table.rows, once, strict=True) if first])
     repetition, notes = _repetition(table, runs, fit, options) if options.form == "data-constrained" else (None, [])
+    notes = [*notes, *apart]
     document = LawDocument(
         version="law/1",
         name=options.name,
         sixnd_version=version("sixnd"),
-        law=_law(base, fit, theta, table),
+        law=_law(base, fit, theta, table, splits),
         repetition=repetition,
         task=_task(table, options) if options.form == "downstream" else None,
-        fit=_fit(kept, base, fit, theta, options, notes),
+        fit=_fit(kept, base, fit, theta, options, notes, splits),
     )
     return Fitted(document, theta)
 
@@ -80,7 +87,7 @@ def as_runs(table: RunTable) -> Runs:
     return Runs(*(np.array(column, dtype=float) for column in columns))
 
 
-def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable) -> SurfaceLaw:
+def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, splits: list[Split]) -> SurfaceLaw:
     s, count = fit.surface, len(theta)
     return SurfaceLaw(
         form="chinchilla",
@@ -96,11 +103,37 @@ def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable) -> SurfaceL
         log_covariance=_rounded(np.cov(theta, rowvar=False)) if count else None,
         draws=_rounded(theta[:_KEPT_DRAWS]) if count else None,
         residual_sd=residual_sd(runs, fit) or None,
+        missed_per_decade=missed_per_decade(splits) or None,
         fitted_params=_range(runs.params),
         fitted_tokens=_range(runs.tokens),
         fitted_compute=_range(runs.compute),
         covariance_source=interval_method(runs) if count else None,
     )
+
+
+def _bent(splits: list[Split]) -> list[str]:
+    missed = missed_per_decade(splits)
+    if not missed:
+        return []
+    worst = max(splits, key=lambda one: one.median_error)
+    return [
+        f"the form bends: fitted to the {worst.fitted} runs up to 1/{1 / worst.share:.0f} of the largest compute, it "
+        f"misses the larger ones by {worst.median_error:.1%} (median); intervals beyond the runs are wider by "
+        f"{missed:.2%} of the loss a decade"
+    ]
+
+
+def _told(splits: list[Split]) -> list[BackTest]:
+    return [
+        BackTest(
+            share=one.share,
+            fitted=one.fitted,
+            predicted=len(one.errors),
+            median_error=one.median_error,
+            inside=one.inside,
+        )
+        for one in splits
+    ]
 
 
 def _range(values: Array) -> list[float]:
@@ -112,7 +145,9 @@ def _rounded(rows: Array) -> list[list[float]]:
     return [[float(f"{value:.7g}") for value in row] for row in rows]
 
 
-def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Options, notes: list[str]) -> Fit:
+def _fit(
+    table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Options, notes: list[str], splits: list[Split]
+) -> Fit:
     left_out, far = leave_one_out(runs, fit)[1], set(outliers(runs, fit))
     compute = np.array([row.compute for row in table.rows])
     others = beside(runs, compute, [row.curve for row in table.rows], fit.surface)
@@ -125,6 +160,7 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
         delta=options.delta,
         objective=fit.objective,
         leave_one_out_error=float(np.median(np.abs(left_out / runs.loss - 1))),
+        back_tests=_told(splits),
         convergence=Convergence(
             starts=fit.starts, reached=fit.reached, best_other=fit.best_other, gradient=fit.gradient
         ),
@@ -134,6 +170,7 @@ def _fit(table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Op
             *_off_6nd(table, runs),
             *(f"{table.rows[i].where} is an outlier: {_off(fit, i)} from the fit; it stays in" for i in sorted(far)),
             *weaknesses(runs, fit, theta),
+            *_bent(splits),
             *notes,
             *others.notes,
         ],
@@ -170,16 +207,33 @@ def _off(fit: SurfaceFit, row: int) -> str:
     return f"{-100 * np.expm1(fit.residuals[row]):+.1f} %"
 
 
-def _first_epoch(table: RunTable, runs: Runs) -> Array:
+def _first_epoch(table: RunTable, runs: Runs) -> Mask:
     """Runs that read nothing twice: the surface is fitted to them, repetition to all."""
     if any(row.unique_tokens is None for row in table.rows):
-        raise UnfitRunsError("a data-constrained law needs each run's unique tokens", "name their column: --columns U=…")
+        raise UnfitRunsError(
+            "a data-constrained law needs each run's unique tokens", "name their column: --columns U=…"
+        )
     once = runs.tokens <= _unique(table) * 1.001
     if once.sum() < 6:
         raise UnfitRunsError(
             f"{once.sum()} runs read nothing twice", "add some: a data-constrained law needs six for its surface"
         )
     return np.asarray(once)
+
+
+def _near(runs: Runs, chosen: Mask, share: float | None) -> tuple[Mask, list[str]]:
+    """Those of the chosen runs near the frontier, and in words how many are not."""
+    if share is None:
+        return chosen, []
+    near = chosen & runs.near_frontier(share)
+    if near.sum() < LEAST_FITTED:
+        raise UnfitRunsError(
+            f"{near.sum()} runs lie within {share:.3g} of the least loss at their compute; {LEAST_FITTED} are needed",
+            "allow more, or fit all",
+        )
+    far = int(chosen.sum() - near.sum())
+    told = f"{far} runs more than {share:.1%} above the least loss at their compute are not fitted"
+    return near, [told] if far else []
 
 
 def _unique(table: RunTable) -> Array:

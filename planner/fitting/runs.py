@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_SAME_BUDGET = 1.01
+"""Runs of one isoFLOP budget differ by their rounding."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -23,6 +26,15 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.params)
+
+    def picked(self, which: NDArray[np.bool_]) -> "Runs":
+        """Those of them."""
+        return Runs(self.params[which], self.tokens[which], self.loss[which])
+
+    def near_frontier(self, share: float) -> NDArray[np.bool_]:
+        """Which of them lie at most ``share`` of the loss above the best run of no more compute (to 1 %)."""
+        least = np.min(np.where(self.compute <= _SAME_BUDGET * self.compute[:, None], self.loss, np.inf), axis=1)
+        return np.asarray(self.loss <= (1 + share) * least)
 
     @property
     def compute(self) -> Array:
