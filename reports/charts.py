@@ -78,6 +78,7 @@ def _config() -> dict[str, Any]:
         "labelFontSize": 11,
         "titleFontSize": 11,
         "labelOverlap": True,
+        "labelSeparation": 8,
     }
     legend = {"labelColor": "var(--ink)", "labelFont": _FONT, "labelFontSize": 12, "orient": "top", "title": None}
     return {
