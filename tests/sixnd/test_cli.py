@@ -252,7 +252,9 @@ def test_a_run_of_a_spec_plans_trains_and_reports(spec, tmp_path, fake_runner, c
     assert runner.called["progress"] is False
     assert (folder / "report.html").read_text().startswith("<!")
     assert (folder / "report.md").is_file()
-    assert plan.name in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert plan.name in out
+    assert f"are in {folder / 'report.html'}: open it in a browser" in err
 
 
 def test_a_saved_plan_runs_as_its_spec_would(spec, tmp_path, fake_runner, capsys):

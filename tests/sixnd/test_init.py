@@ -61,7 +61,7 @@ def test_recipes_and_paths_are_told_apart_and_named(tmp_path):
     [
         ("--budget", "14", "expected a number with its unit"),
         ("--budget", "14 parsecs", "expected a number with its unit"),
-        ("--cluster", "h100-sxm", "expected a count and an accelerator"),
+        ("--cluster", "h100-sxm", "is no count of an accelerator; write it like"),
         ("--cluster", "8 x h100-sxmm", "did you mean 'h100-sxm'?"),
         ("--data", " ", "name at least one file"),
     ],
