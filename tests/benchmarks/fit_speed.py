@@ -16,7 +16,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,20 +110,27 @@ def package(runs: Runs) -> list[Timed]:
         return []
     hoffmann = partial(log_huber, delta=DELTA)
     return [
-        timed(runs, "chinchilla, its default loss", lambda: _packaged(runs, {})),
-        timed(runs, f"chinchilla, log_huber delta={DELTA:g}", lambda: _packaged(runs, {"loss_fn": hoffmann})),
+        timed(runs, "chinchilla, its default loss", lambda: as_theta(packaged(runs, README_GRID, {}))),
+        timed(
+            runs,
+            f"chinchilla, log_huber delta={DELTA:g}",
+            lambda: as_theta(packaged(runs, README_GRID, {"loss_fn": hoffmann})),
+        ),
     ]
 
 
-def _packaged(runs: Runs, options: dict[str, Callable[..., Array]]) -> Array:
+def packaged(
+    runs: Runs, grid: Mapping[str, Sequence[float] | Array], options: Mapping[str, Callable[..., Array]]
+) -> Surface:
+    """The surface that the package finds from every point of a grid."""
     from chinchilla import Chinchilla
 
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "df.csv").write_text(_table(runs), "utf-8")
-        fitter = Chinchilla(folder, param_grid=README_GRID, log_level=40, **options)
+        fitter = Chinchilla(folder, param_grid=dict(grid), log_level=40, **options)
         fitter.fit()
     constants = (float(getattr(fitter, name)) for name in ("E", "A", "B", "alpha", "beta"))
-    return as_theta(Surface(*constants))
+    return Surface(*constants)
 
 
 def _table(runs: Runs) -> str:
