@@ -42,7 +42,7 @@ def test_the_ladder_is_one_for_this_plan_within_its_share(plan, told):
 
 
 def test_a_plan_too_small_for_a_ladder_says_so():
-    told = reasoning(planned(("compute: 3e21 FLOPs", "compute: 1e17 FLOPs")))
+    told = reasoning(planned(("compute: 3e21 FLOPs", "compute: 1e14 FLOPs"), ("64 x h100-sxm", "2 x h100-sxm")))
     assert told.ladder is None
     assert "pays for no ladder" in told.no_ladder
     assert told.chains
