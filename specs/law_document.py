@@ -161,8 +161,8 @@ class Fit(Document):
     """Sum of Huber losses of log loss at the optimum."""
     leave_one_out_error: Annotated[float, Field(ge=0)]
     """Median relative error of each run's loss predicted from the others."""
-    back_tests: list[BackTest] = []
-    """The smaller runs against the larger: a quarter, an eighth and a sixteenth of the compute, where enough are left."""
+    back_tests: list[BackTest] = Field(default_factory=list)
+    """The smaller runs against the larger: a quarter, an eighth, a sixteenth of the compute, where enough are left."""
     convergence: Convergence
     """Starting points that were tried, and what they found."""
     interval_method: str

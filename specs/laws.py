@@ -76,8 +76,9 @@ class SurfaceLaw(LawEntry):
     residual_sd: Positive | None = None
     """Standard deviation of log loss around the fit."""
     missed_per_decade: Positive | None = None
-    """Standard deviation of log loss that the law's form missed a decade beyond its runs, when the smaller of them had to
-    predict the larger; beside its draws and residuals. None where they missed nothing more, or where it was not tried."""
+    """Standard deviation of log loss that the law's form missed a decade beyond its runs, when the smaller of them
+    had to predict the larger; beside its draws and residuals. None where they missed nothing more, or where it was not
+    tried."""
     covariance_source: str | None = None
     """Where the covariance comes from."""
 

@@ -51,11 +51,13 @@ ALLOCATION = """
 HOW = """
 ## How to do it again
 
+<!-- not run: the published files are not in this repository -->
     python -m tests.benchmarks.published_proof FOLDER --write
 
 FOLDER holds the authors' files as `published_series.py` names them; none is in this repository. The published files
 that `sixnd fit` reads as they are, each fitted whole:
 
+<!-- not run: the published files are not in this repository -->
     sixnd fit svg_extracted_data.csv -o law.yaml                                  # Chinchilla's points
     sixnd fit datablations_c4_fit182.csv --form data-constrained -o law.yaml      # Muennighoff's runs
     sixnd fit olmo_ladder_c4_loss.csv --columns N=N,D=D,L=c4_loss -o law.yaml     # OLMo's C4 loss

@@ -17,7 +17,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 SHELL = {"sh", "bash", "shell", "console"}
 _MARK = re.compile(r"<!--\s*(run|not run|file|not checked)(?::\s*(.*?))?\s*-->", re.DOTALL)
 _LIKE_A_COMMAND = re.compile(r"(?:\$ )?(?:sixnd|python -m|make|pytest|pip|for|sbatch|kubectl) ")
