@@ -1,9 +1,9 @@
 """Scaling laws as documents: one model a form. The planner computes with them, the catalog holds published ones."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from sixnd.specs.document import Document, Name
 from sixnd.specs.errors import SixndError
@@ -18,6 +18,7 @@ FLATTEST = 1e-3
 """The least exponent of a draw: one at or below zero is no law, so such a draw is as flat as a law can be."""
 LARGEST_LOG = math.log(1e60)
 """Draws of a law that its runs hardly tell may lie anywhere; beyond 1e60 parameters, or below 1e-60, all are alike."""
+_LARGEST_UNIT_LOG = 100.0  # of the best N for 6 FLOPs: with an exponent of 4 its power is still a float
 _LARGEST_DRAWN_LOG = 700.0  # of what a float still holds
 
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
@@ -31,6 +32,18 @@ def _of_finite_constants(draw: list[float]) -> list[float]:
 
 
 Draw = Annotated[Row, AfterValidator(_of_finite_constants)]
+Exponent = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
+"""Of N or D in a loss surface: published ones lie between 0.05 and 0.6, and a surface that falls faster is none."""
+
+
+def check_optimum(A: float, B: float, alpha: float, beta: float) -> None:
+    """Hoffmann et al. 2022, eq. 4: N* = G·(C/6)^a; raises ``SixndError`` where G is no number of parameters."""
+    log_g = math.log(alpha * A / (beta * B)) / (alpha + beta)
+    if abs(log_g) > _LARGEST_UNIT_LOG:
+        what = (
+            f"by these constants the best model for 6 FLOPs has e^{log_g:.0f} parameters, and none has so many or few"
+        )
+        raise SixndError(what, "fit the law anew")
 
 
 class LawEntry(Document):
@@ -63,9 +76,9 @@ class SurfaceLaw(LawEntry):
     """Coefficient of the loss that parameters remove."""
     B: Positive
     """Coefficient of the loss that tokens remove."""
-    alpha: Positive
+    alpha: Exponent
     """Exponent of N."""
-    beta: Positive
+    beta: Exponent
     """Exponent of D."""
     rounded: bool = False
     """Whether the exponents were published with two digits only: too few to allocate by."""
@@ -81,6 +94,11 @@ class SurfaceLaw(LawEntry):
     tried."""
     covariance_source: str | None = None
     """Where the covariance comes from."""
+
+    @model_validator(mode="after")
+    def _has_an_optimum(self) -> Self:
+        check_optimum(self.A, self.B, self.alpha, self.beta)
+        return self
 
     @property
     def gives_intervals(self) -> bool:
@@ -98,9 +116,9 @@ class RepetitionLaw(LawEntry):
     """Coefficient of the loss that parameters remove."""
     B: Positive
     """Coefficient of the loss that tokens remove."""
-    alpha: Positive
+    alpha: Exponent
     """Exponent of N."""
-    beta: Positive
+    beta: Exponent
     """Exponent of D."""
     repeated_tokens: Positive
     """R_D*: repetitions after which more of the same data is worth nearly nothing."""
@@ -110,6 +128,11 @@ class RepetitionLaw(LawEntry):
     """95 % interval of R_D*."""
     excess_params_interval: Range
     """95 % interval of R_N*."""
+
+    @model_validator(mode="after")
+    def _has_an_optimum(self) -> Self:
+        check_optimum(self.A, self.B, self.alpha, self.beta)
+        return self
 
 
 class KaplanSurfaceLaw(LawEntry):

@@ -19,8 +19,6 @@ from sixnd.specs.mixes import Mix
 from sixnd.specs.step_family import StepFamily
 from sixnd.specs.yaml_reader import Marked, read_yaml
 
-_LARGEST_EXPONENT = 3.0
-_EXPONENT = f"it should be below {_LARGEST_EXPONENT:g}; published ones are below 1"
 _LARGEST_VARIANCE = 4.0
 """A constant that is known to a factor e² at best says nothing."""
 _COVARIANCE = (
@@ -98,11 +96,6 @@ def _unsound_laws(marked: Marked) -> list[Problem]:
             if low >= high:
                 said = f"laws.{name}.{key}: {low:g} is not below {high:g}"
                 found.append(marked.problem(("laws", name, key), said, "give the smallest and the largest of its runs"))
-        found += [
-            marked.problem(("laws", name, key), f"laws.{name}.{key}: {law[key]:g} is no exponent of a loss", _EXPONENT)
-            for key in ("alpha", "beta")
-            if law.get(key, 0) > _LARGEST_EXPONENT
-        ]
         covariance = law.get("log_covariance")
         if covariance and not (law["E"] > 0 and _is_covariance(covariance)):
             said = f"laws.{name}.log_covariance is no covariance of (ln A, ln B, ln E, alpha, beta)"

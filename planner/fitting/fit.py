@@ -17,9 +17,9 @@ from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surf
 from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, residual_sd, weaknesses
 from sixnd.planner.flop_conventions import off_6nd
 from sixnd.planner.laws import surface
-from sixnd.specs.errors import UnfitRunsError
+from sixnd.specs.errors import SixndError, UnfitRunsError
 from sixnd.specs.law_document import BackTest, Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
-from sixnd.specs.laws import RepetitionConstants, SurfaceLaw
+from sixnd.specs.laws import RepetitionConstants, SurfaceLaw, check_optimum
 from sixnd.specs.run_table import RunTable
 
 _KEPT_DRAWS = 400
@@ -89,6 +89,10 @@ def as_runs(table: RunTable) -> Runs:
 
 def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, splits: list[Split]) -> SurfaceLaw:
     s, count = fit.surface, len(theta)
+    try:
+        check_optimum(float(s.A), float(s.B), float(s.alpha), float(s.beta))
+    except SixndError as error:
+        raise UnfitRunsError(f"these runs tell no law: {error.said}", "fit runs of more sizes and tokens") from error
     return SurfaceLaw(
         form="chinchilla",
         description=f"fitted to {len(runs)} runs of {table.data}",

@@ -82,7 +82,7 @@ def test_a_llama_gives_its_sizes_and_tokenizer(tmp_path: Path) -> None:
     [
         ({"model_type": "mistral"}, 'model_type is "mistral", and only "llama" is taken'),
         ({"model_type": "left out"}, "model_type is null"),
-        ({"hidden_size": "64"}, "hidden_size is '64', and a positive whole number is needed"),
+        ({"hidden_size": "64"}, "hidden_size is '64', and no positive whole number"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
         ({"num_attention_heads": True}, "num_attention_heads is True"),
         ({"head_dim": 32}, "head_dim 32 × 4 heads is not hidden_size 64"),
