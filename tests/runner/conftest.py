@@ -15,14 +15,16 @@ from sixnd.specs.record import RunRecord, read_record
 from tests.runner import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
+TEXTS = ROOT / "tests" / "texts"
+"""What is trained on: see its README."""
 
 Train = Callable[..., tuple[Path, RunRecord]]
 
 
 def sources(steps: int) -> list[PlannedSource]:
-    """Two sources of this project's own text."""
+    """Two sources of text, whose paths are relative to this project."""
     tokens = steps * tiny.BATCH * tiny.LENGTH
-    shares = {"code": ("specs/*.py", 0.75), "schemas": ("specs/schema/*.json", 0.25)}
+    shares = {"code": ("tests/texts/code/*.txt", 0.75), "schemas": ("tests/texts/schemas/*.txt", 0.25)}
     return [
         PlannedSource(
             name=name, recipe=None, path=path, weight=share, tokens=share * tokens, unique_tokens=None, epochs=None

@@ -1,6 +1,5 @@
 """Real runs that something is done to, and what is asked of their records."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -29,18 +28,8 @@ def plan(degrees: dict[str, int] | None = None, **rules: object) -> Plan:
     return made.model_copy(update={"spec": made.spec.model_copy(update={"supervision": supervision})})
 
 
-def run(made: Plan, runs: Path, texts: Path = ROOT) -> RunRecord:
-    return read_record(run_plan(made, runs_dir=runs, base_dir=texts, progress=False) / "record.jsonl")
-
-
-def copied_texts(folder: Path) -> Path:
-    """The sources as they are now, so that runs minutes apart read the same in a tree that is being worked on."""
-    for pattern in ("specs/*.py", "specs/schema/*.json"):
-        for path in ROOT.glob(pattern):
-            copy = folder / path.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-    return folder
+def run(made: Plan, runs: Path) -> RunRecord:
+    return read_record(run_plan(made, runs_dir=runs, base_dir=ROOT, progress=False) / "record.jsonl")
 
 
 def losses(record: RunRecord) -> dict[int, tuple[float, float]]:

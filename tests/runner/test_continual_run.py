@@ -11,7 +11,7 @@ from sixnd.reports.forgetting_comparison import forgetting_comparison
 from sixnd.specs.continual_record import BaseTaken
 from sixnd.specs.load import load_plan
 from sixnd.specs.record import Launch, RunRecord, read_record
-from tests.runner.conftest import ROOT
+from tests.runner.conftest import TEXTS
 
 pytestmark = [
     pytest.mark.integration,
@@ -88,8 +88,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("base")
     texts = folder / "texts"
     texts.mkdir()
-    for file in [*(ROOT / "docs").glob("*.md"), *(ROOT / "specs").glob("*.py")]:
-        shutil.copyfile(file, texts / file.name)
+    for kind, suffix in (("prose", ".md"), ("code", ".py")):
+        for file in (TEXTS / kind).glob("*.txt"):
+            shutil.copyfile(file, texts / f"{file.stem}{suffix}")
     path = spec(folder, _BASE, NAME="prose", RATE=", learning_rate: 0.01", COMPUTE="5.1e10", TEXT=str(texts))
     run, record = trained(path, folder / "runs")
     return Base(run, record.source_losses()[-1].sources[0].loss, texts)

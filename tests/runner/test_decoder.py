@@ -97,7 +97,7 @@ def test_z_loss_is_the_same_on_every_layout(train: Train) -> None:
     assert min(value or 0 for value in told) > FACTOR * 25, "log Z of random logits over 512 entries is about 6.2"
     plain = tiny.plan(steps=4, sources=sources(12))
     _, without = train(plain, "without")
-    assert curve(one)["grad_norm"][0] != pytest.approx(curve(without)["grad_norm"][0], rel=1e-2)
+    assert curve(one)["grad_norm"][0] != pytest.approx(curve(without)["grad_norm"][0], rel=1e-3)
     for name, degrees in {"TP2-PP2": {"tensor": 2, "pipeline": 2}, "CP2": {"context": 2}}.items():
         _, split = train(plan(**degrees), name)
         for measure, values in curve(split).items():

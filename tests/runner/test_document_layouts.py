@@ -12,7 +12,7 @@ from sixnd.specs.evaluation_record import SourceLosses
 from sixnd.specs.plan import Plan, PlannedSource
 from sixnd.specs.record import RunRecord, Validation
 from tests.runner import tiny
-from tests.runner.conftest import ROOT, Train
+from tests.runner.conftest import TEXTS, Train
 from tests.runner.test_documents import masked
 from tests.runner.test_layout_parity import LAYOUTS, curve
 
@@ -22,9 +22,9 @@ STEPS, BRANCH = 5, 2
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Prepared]:
-    """Beginnings of this project's own lines, each a document: most sequences hold several."""
+    """Beginnings of lines, each a document: most sequences hold several."""
     root, texts = tmp_path_factory.mktemp("short"), tmp_path_factory.mktemp("texts")
-    lines = [line for path in sorted((ROOT / "specs").glob("*.py")) for line in path.read_text("utf-8").splitlines()]
+    lines = [line for path in sorted((TEXTS / "code").glob("*.txt")) for line in path.read_text("utf-8").splitlines()]
     (texts / "lines.jsonl").write_text(
         "".join(f"{json.dumps({'text': line.strip()[:24]})}\n" for line in lines if line), "utf-8"
     )

@@ -14,7 +14,7 @@ from sixnd.runner.tokenizers.tokenizer import END_OF_DOCUMENT, Tokenizer
 from sixnd.specs.errors import SixndError
 from tests.runner import tiny
 from tests.runner.checkpoints.damage import flip
-from tests.runner.conftest import ROOT, sources
+from tests.runner.conftest import ROOT, TEXTS, sources
 
 
 def silent(_text: str) -> None:
@@ -29,7 +29,7 @@ def tokens(root: Path, prefix: str) -> list[np.ndarray]:
 def test_documents_are_whole_and_held_out_ones_are_not_trained_on(data: tuple[Path, Prepared]) -> None:
     root, prepared = data
     tokenizer = Tokenizer(root / prepared.tokenizer)
-    texts = {path.read_text("utf-8") for path in (ROOT / "specs").glob("*.py")}
+    texts = {path.read_text("utf-8") for path in (TEXTS / "code").glob("*.txt")}
     source = prepared.sources[0]
     train = {tokenizer.detokenize(ids[:-1]) for ids in tokens(root, source.train_prefix)}
     held_out = {tokenizer.detokenize(ids[:-1]) for ids in tokens(root, source.validation_prefix)}
@@ -115,7 +115,7 @@ def test_a_source_too_small_for_one_sequence_is_told_with_numbers(tmp_path: Path
     for i, words in enumerate(["one two three", "four five six"]):
         (tmp_path / "texts" / f"{i}.txt").write_text(words)
     small = sources(4)[1].model_copy(update={"name": "small", "path": "texts/*.txt"})
-    here = sources(4)[0].model_copy(update={"path": str(ROOT / "specs/*.py")})
+    here = sources(4)[0].model_copy(update={"path": str(TEXTS / "code/*.txt")})
     plan = tiny.plan(steps=4, sources=[here, small])
     folder = JobFolder(tmp_path / "run")
     folder.create(plan)

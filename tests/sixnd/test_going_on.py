@@ -21,7 +21,7 @@ BEGUN = {
         "vocab_size": 512,
         "shape": {"layers": 4, "hidden": 64, "heads": 4, "kv_heads": 2, "ffn": 128},
     },
-    "data": {"sources": [{"name": "schemas", "path": "texts/*.json"}]},
+    "data": {"sources": [{"name": "schemas", "path": "texts/*.txt"}]},
     "training": {"global_batch": "256 tokens"},
     "checkpoints": {"every_steps": 12},
     "supervision": {"budget_factor": None},
@@ -55,7 +55,7 @@ def test_a_run_goes_on_with_other_machines_to_the_losses_of_one_that_kept_its_ow
     began, moved = tmp_path / "began", tmp_path / "moved"
     texts = began / "texts"
     texts.mkdir(parents=True)
-    for path in (ROOT / "specs" / "schema").glob("*.json"):
+    for path in (ROOT / "tests" / "texts" / "schemas").glob("*.txt"):
         (texts / path.name).write_bytes(path.read_bytes())
 
     whole = run(BEGUN, began, "--runs-dir", str(tmp_path / "whole"))

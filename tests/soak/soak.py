@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sixnd.specs.record import Launch, RunRecord, Step
-from tests.runner.supervised import copied_texts
+from tests.runner.conftest import ROOT
 from tests.soak import files, limits, processes
 from tests.soak.comparison import check_attempts, compare
 from tests.soak.disk import SmallDisk, small_disk
@@ -63,8 +63,7 @@ def ordered(seed: int = SEED, only: str = "") -> list[Fault]:
 def soak(work: Path, say: Say, seed: int = SEED, only: str = "") -> Soak:
     """Put a run to the faults; raises ``AssertionError`` where it does not end as one that nobody disturbed."""
     began = time.monotonic()
-    texts = copied_texts(work / "texts")
-    undisturbed, disturbed = (Run(work, name, texts) for name in ("undisturbed", "disturbed"))
+    undisturbed, disturbed = (Run(work, name, ROOT) for name in ("undisturbed", "disturbed"))
     with small_disk(disturbed.folder.checkpoints_path) as disk:
         try:
             finish(undisturbed)

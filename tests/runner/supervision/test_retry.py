@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sixnd.specs.run_events import Alarm
-from tests.runner.supervised import EVERY, STEPS, copied_texts, losses, plan, run
+from tests.runner.supervised import EVERY, STEPS, losses, plan, run
 
 
 @pytest.mark.integration
@@ -14,10 +14,9 @@ def test_a_step_that_is_ill_again_is_skipped_and_all_else_is_as_without_the_retr
     faulty, tmp_path: Path, step: int, saved: int | None
 ) -> None:
     faulty(f"nan:{step}")
-    texts = copied_texts(tmp_path / "texts")
-    record = run(plan(non_finite="retry"), tmp_path, texts)
+    record = run(plan(non_finite="retry"), tmp_path)
     alarms = [(alarm.step, alarm.action, alarm.to_step) for alarm in record.of(Alarm)]
     assert alarms == [(step, "retry", saved), (step, "skip", None)]
     assert [each.step for each in record.steps()] == list(range(1, STEPS + 1))
     assert [each.step for each in record.steps() if not each.applied] == [step]
-    assert losses(record) == losses(run(plan(non_finite="skip"), tmp_path / "skipped", texts))
+    assert losses(record) == losses(run(plan(non_finite="skip"), tmp_path / "skipped"))

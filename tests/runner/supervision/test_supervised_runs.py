@@ -13,7 +13,7 @@ from sixnd.runner.supervision.stopping import request_stop
 from sixnd.specs.errors import RunFailedError, RunPausedError, RunStoppedError
 from sixnd.specs.record import End, Launch, Step, read_record
 from sixnd.specs.run_events import Alarm, Paused, Spent
-from tests.runner.supervised import EVERY, STEPS, after_step, copied_texts, losses, plan, run
+from tests.runner.supervised import EVERY, STEPS, after_step, losses, plan, run
 
 
 @pytest.mark.integration
@@ -54,11 +54,11 @@ def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_whe
     faulty, tmp_path: Path, degrees: dict[str, int], fault: str
 ) -> None:
     faulty(fault)
-    made, texts = plan(degrees, non_finite="rollback"), copied_texts(tmp_path / "texts")
-    record = run(made, tmp_path, texts)
+    made = plan(degrees, non_finite="rollback")
+    record = run(made, tmp_path)
     [alarm] = record.of(Alarm)
     assert (alarm.step, alarm.action, alarm.to_step) == (6, "rollback", EVERY)
-    alone = losses(run(plan(non_finite="rollback"), tmp_path / "alone", texts))
+    alone = losses(run(plan(non_finite="rollback"), tmp_path / "alone"))
     for step, values in losses(record).items():
         assert values[0] == pytest.approx(alone[step][0], rel=1e-5), f"step {step}: the ranks decided alike"
 
@@ -70,7 +70,7 @@ def test_a_rollback_takes_the_last_checkpoint_and_skips_what_came_after_also_whe
     for path in folder.checkpoints_path.glob("step_*"):
         if int(path.name.removeprefix("step_")) > EVERY:
             path.rename(tmp_path / path.name)
-    again = run(made, tmp_path, texts)
+    again = run(made, tmp_path)
     assert again.of(Launch)[-1].resumed_from_step == EVERY
     repeated = {s.step: (s.loss, s.grad_norm) for s in again.of(Step) if s.attempt == 2}
     assert sorted(repeated) == list(range(7, STEPS + 1))
