@@ -25,7 +25,7 @@ def budget_spent(run: Run, _disk: SmallDisk) -> None:
     assert "of wall-clock spent" in run.ended(7)
     launches = len(run.record().of(Launch))
     assert run.tried(**poor) == 7
-    assert "Raise supervision.budget_factor" in run.told()
+    assert "raise supervision.budget_factor" in run.told()
     assert len(run.record().of(Launch)) == launches
 
 
