@@ -9,6 +9,12 @@ from sixnd.data_prepare import prepare
 from sixnd.table_files import output_option, refuse_unknown, write_tables
 
 _FILE = click.Path(path_type=Path)
+_width_option = click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed tables (default: the terminal's).",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -19,12 +25,7 @@ def data() -> None:
 
 @data.command()
 @click.argument("subject", metavar="FOLDER_OR_RUN_OR_PREPARED_YAML", type=_FILE)
-@click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Columns of the printed tables (default: the terminal's).",
-)
+@_width_option
 @output_option
 @_json_option
 def stats(subject: Path, width: int | None, output: Path | None, as_json: bool) -> None:
@@ -94,12 +95,7 @@ def sample(
 
 @data.command()
 @click.argument("folder", metavar="FOLDER_OR_PREPARED_YAML", type=_FILE)
-@click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Columns of the printed tables (default: the terminal's).",
-)
+@_width_option
 @output_option
 @_json_option
 def audit(folder: Path, width: int | None, output: Path | None, as_json: bool) -> None:
