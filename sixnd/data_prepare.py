@@ -7,6 +7,7 @@ import click
 
 from sixnd.console import print_json, print_result, tell, text_width, use_color, write_text
 from sixnd.data_machines import PLACES, run_on
+from sixnd.table_files import width_option
 
 if TYPE_CHECKING:
     from sixnd.runner.data.preparation import PreparedTokens, Run
@@ -22,12 +23,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine (default: one a core).")
 @click.option("--on", type=click.Choice(PLACES), default="local", help="Where the tasks run (default: this machine).")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of Slurm or Ray, e.g. partition=cpu.")
-@click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Columns of the printed tables (default: the terminal's).",
-)
+@width_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def prepare(
     spec: Path,

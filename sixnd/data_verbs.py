@@ -6,15 +6,9 @@ import click
 
 from sixnd.console import print_json, print_result, tell, text_width, use_color
 from sixnd.data_prepare import prepare
-from sixnd.table_files import output_option, refuse_unknown, write_tables
+from sixnd.table_files import output_option, refuse_unknown, width_option, write_tables
 
 _FILE = click.Path(path_type=Path)
-_width_option = click.option(
-    "--width",
-    type=click.IntRange(min=40),
-    metavar="COLUMNS",
-    help="Columns of the printed tables (default: the terminal's).",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -25,7 +19,7 @@ def data() -> None:
 
 @data.command()
 @click.argument("subject", metavar="FOLDER_OR_RUN_OR_PREPARED_YAML", type=_FILE)
-@_width_option
+@width_option
 @output_option
 @_json_option
 def stats(subject: Path, width: int | None, output: Path | None, as_json: bool) -> None:
@@ -95,7 +89,7 @@ def sample(
 
 @data.command()
 @click.argument("folder", metavar="FOLDER_OR_PREPARED_YAML", type=_FILE)
-@_width_option
+@width_option
 @output_option
 @_json_option
 def audit(folder: Path, width: int | None, output: Path | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Reports of findings and tables as files: of prepared data, of an audit, of tokenizers."""
+"""Reports of findings and tables as files, and as wide as asked: of prepared data, of an audit, of tokenizers."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _FORMATS = (".html", ".md", ".json")
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write .html, .md or .json instead of printing."
+)
+width_option = click.option(
+    "--width",
+    type=click.IntRange(min=40),
+    metavar="COLUMNS",
+    help="Columns of the printed tables (default: the terminal's).",
 )
 
 

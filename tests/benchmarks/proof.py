@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sixnd.planner.plan import make_plan
 from sixnd.runner.job import job_folder
 from sixnd.specs.files import file_sha256, write_atomically
 from sixnd.specs.load import load_budget, load_plan
@@ -132,8 +133,6 @@ def trained(at: Experiment, document: Path) -> tuple[Plan, RunRecord, Path]:
 
 
 def _plan_of(document: Path) -> Plan:
-    from sixnd.planner.plan import make_plan
-
     return load_plan(document) if document.name == "plan.yaml" else make_plan(load_budget(document))
 
 
