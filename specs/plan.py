@@ -128,6 +128,9 @@ class PlannedModel(Document):
     """Exact training FLOPs a token (forward and backward, causal attention counted as half)."""
 
 
+_ANNEALED_SHARE = 0.1
+
+
 class PlannedSource(Document):
     """One source of text and what the plan takes of it."""
 
@@ -226,6 +229,18 @@ class PlannedData(Document):
     """Where the last share of training reads another blend."""
     document_masks: bool = False
     """Whether a token attends only to tokens of its own document."""
+
+    @property
+    def tokenizer_shares(self) -> dict[str, float]:
+        """Of the text that a tokenizer is trained on, by source: as in the main phase, with a tenth from annealing alone.
+
+        Not as in training as a whole, where the shares move with the steps that annealing is rounded to: runs of one
+        mix have one tokenizer, however long they are, and their losses can be compared.
+        """
+        if self.anneal is None:
+            return {source.name: source.weight for source in self.sources}
+        main, last = ({share.name: share.share for share in phase.sources} for phase in self.anneal.phases)
+        return {name: share or _ANNEALED_SHARE * last[name] for name, share in main.items()}
 
     def identity(self) -> dict[str, Any]:
         """What of it changes the model; document masks only where there are any, since plans of before have none."""

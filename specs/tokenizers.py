@@ -33,7 +33,8 @@ class TokenizerChoice(Document):
     """The tokenizer of a run."""
 
     kind: TokenizerKind = "byte-bpe"
-    """Trained on a sample of each source in proportion to its share. With a `file`, leave it out: the file says it."""
+    """Trained on a sample of each source in proportion to its weight, the same for runs of any length. With a `file`,
+    leave it out: the file says it."""
     file: str | None = None
     """A tokenizer that `sixnd tokenizer train` wrote, relative to the spec; nothing is trained then."""
     trained: TokenizerHeader | None = None

@@ -114,12 +114,12 @@ class Preparation:
     def _tokenizer(self, work: Work, vocab_size: int) -> Path:
         if self.data.tokenizer.file is not None:
             return self._given_tokenizer(self.base_dir / self.data.tokenizer.file, vocab_size)
-        kind = self.data.tokenizer.kind
-        decides = [kind, vocab_size, *((s.name, s.weight, work.final_digest(s.name)) for s in self.data.sources)]
+        kind, shares = self.data.tokenizer.kind, self.data.tokenizer_shares
+        decides = [kind, vocab_size, *((name, share, work.final_digest(name)) for name, share in shares.items())]
         path = self.folder / f"tokenizer-{sha256_of(decides)[:12]}.tok"
         if not path.is_file():
             self.say(f"training a {kind} tokenizer of {vocab_size:,} entries on the run's own text")
-            write_tokenizer(path, kind, train(kind, self._sample(work), vocab_size, cores()))
+            write_tokenizer(path, kind, train(kind, self._sample(work, shares), vocab_size, cores()))
         return path
 
     def _given_tokenizer(self, path: Path, vocab_size: int) -> Path:
@@ -133,10 +133,10 @@ class Preparation:
             shutil.copyfile(path, temporary)
         return copy
 
-    def _sample(self, work: Work) -> Iterator[str]:
+    def _sample(self, work: Work, shares: dict[str, float]) -> Iterator[str]:
         """Text of each source in proportion to its share."""
         for source in work.sources:
-            yield from _first_bytes(self._texts(work, source), source.source.weight * _TOKENIZER_TEXT_BYTES)
+            yield from _first_bytes(self._texts(work, source), shares[source.source.name] * _TOKENIZER_TEXT_BYTES)
 
     def _texts(self, work: Work, source: WorkSource) -> Iterator[str]:
         at_once = cores()

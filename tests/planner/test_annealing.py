@@ -61,6 +61,17 @@ def test_phases_are_whole_steps_that_add_up_to_the_plan(share, steps, weights, r
     assert [part.share for part in annealing.sources[:2]] == [0.75, 0.25]
 
 
+@settings(deadline=None)
+@given(share=st.floats(0.01, 0.9), steps=st.lists(st.integers(2, 10_000), min_size=2, max_size=2))
+def test_the_mix_of_a_tokenizer_is_that_of_every_length_of_the_run(share, steps):
+    given_spec = asked({"share": share, "weights": {"code": 1, "books": 3}}, WEB, CODE, BOOKS | {"weight": 0})
+    runs = [with_annealing(given_spec, planned_data(given_spec, n * 1024), n, StepBatches(8)) for n in steps]
+    first, second = (run.tokenizer_shares for run in runs)
+    assert first == second
+    assert first["web"] == pytest.approx(0.8)
+    assert first["books"] > 0, "text that only annealing reads"
+
+
 @given(st.floats(1, 1e12), st.floats(1, 1e12), st.floats(1, 1e12))
 def test_documents_held_apart_are_repeated_equally_often_in_both_phases_or_nowhere(unique, main, annealing):
     apart = held_for_annealing(unique, main, annealing)
