@@ -62,7 +62,7 @@ def _widths() -> list[int]:
 
     The narrowest are those of a ladder on a CPU, and closer together: or it had three sizes.
     """
-    narrow = ((48, 128, 16), (128, 512, 32), (512, 2048, 128))
+    narrow = ((32, 128, 16), (128, 512, 32), (512, 2048, 128))
     wide = ((2048, 4096, 512), (4096, 12_288, 1024), (12_288, 32_769, 2048))
     return [hidden for low, high, step in (*narrow, *wide) for hidden in range(low, high, step)]
 
@@ -77,13 +77,14 @@ def _heads_and_ffn(hidden: int) -> tuple[int, int, int]:
 def _depths(hidden: int) -> list[int]:
     """Depths near the width's usual aspect, even, and divisible by 4 (8) from 16 (64) layers on.
 
-    Narrow models, of which few are published, may be up to 1.7 times as deep or shallow as usual, wide ones 1.25 times.
+    Narrow models, of which few are published, may be up to 1.7 times as deep or shallow as usual, wide ones 1.25 times;
+    no model has a single layer.
     """
     aspect = float(np.clip(32 * (hidden / 64) ** (1 / 3), 32, 112))
     slack = 1.7 if hidden < 1024 else 1.25
     low, high = hidden / aspect / slack, hidden / aspect * slack
     depths = [n for n in range(2, 65, 2) if n <= 16 or n % 4 == 0] + list(range(72, 400, 8))
-    return [n for n in depths if low <= n <= high]
+    return [n for n in depths if low <= n <= high] or [2]
 
 
 def candidates(request: ModelRequest, multiple: int) -> list[Candidate]:

@@ -232,7 +232,7 @@ class PlannedData(Document):
 
     @property
     def tokenizer_shares(self) -> dict[str, float]:
-        """Of the text that a tokenizer is trained on, by source: as in the main phase, with a tenth from annealing alone.
+        """Of a tokenizer's text, by source: as in the main phase; a tenth of its share of annealing where that is all.
 
         Not as in training as a whole, where the shares move with the steps that annealing is rounded to: runs of one
         mix have one tokenizer, however long they are, and their losses can be compared.

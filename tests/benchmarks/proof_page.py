@@ -1,4 +1,4 @@
-"""docs/proof/: the experiment's results as a page, a picture and JSON.
+"""docs/proof/: the experiment's results as a page, a picture and JSON, and the head of the README.
 
     python -m tests.benchmarks.proof_page FOLDER
 
@@ -20,7 +20,9 @@ from sixnd.planner import laws
 from sixnd.specs.files import write_atomically
 from sixnd.specs.load import load_law
 
-DOCS = Path(__file__).parents[2] / "docs" / "proof"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS, README = ROOT / "docs" / "proof", ROOT / "README.md"
+BEGIN, END = "<!-- proof: written by tests/benchmarks/proof_page.py -->", "<!-- end of proof -->"
 _WALL, _MEMORY, _LOSS, _SIZES = 0.20, 0.15, 0.02, 0.005
 """How far off a prediction may be: wall time, memory, loss; and the planned size from the best of three."""
 _INK, _SOFT, _OWN = "#1f2328", "#8b949e", "#0969da"
@@ -48,7 +50,7 @@ def claims(found: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
 
 def _of_sizes(rows: list[dict[str, Any]]) -> tuple[float, float, float]:
     """Loss of the planned size, of the best size, and the standard deviation among seeds; means over seeds."""
-    of = {name: [row["loss"] for row in rows if row["size"] == name] for name in ("half", "planned", "double")}
+    of = {name: [row["actual_loss"] for row in rows if row["size"] == name] for name in ("half", "planned", "double")}
     means = {name: statistics.fmean(losses) for name, losses in of.items()}
     return means["planned"], min(means.values()), statistics.stdev(of["planned"])
 
@@ -93,25 +95,63 @@ def picture(found: dict[str, Any], law: Path) -> str:
 
 def page(found: dict[str, Any]) -> str:
     """docs/proof/README.md."""
-    times, said = found["target_flops"] / found["ladder_max_flops"], found["prediction"]["predicted_at"]
-    held = [
-        f"| {what} | {predicted} | {came} | {'yes' if holds else '**no**'} |"
-        for what, predicted, came, holds in claims(found)
-    ]
+    runs = len(found["ladder"])
     head = [
         "# The proof: a run predicted before it was trained",
         "",
-        f"{len(found['ladder'])} small runs, a law fitted to them, and a plan for {times:.1f} times the compute of the",
-        f"largest of them. The prediction was written, and its plan hashed, at {said}; then the plan was run.",
-        f"On {found['machine']}, commit {found['commit']}, {found['date']}; {found['seconds'] / 60:.0f} minutes.",
-        "Written by `python -m tests.benchmarks.proof_page`; all of it anew: `make proof`.",
+        f"{runs} small runs, a law of them, and a plan for {_times(found):.1f} times the compute of the largest.",
+        f"The prediction was written, and its plan hashed, at {found['predicted_at']}; then the plan was run.",
+        f"On {found['machine']}, commit {found['commit']}, {found['date']}; all {_minutes(found)}.",
+        "Written by `python -m tests.benchmarks.proof_page`; all of it anew: `make proof`. The same on a cluster",
+        "of your own: [own-cluster.md](own-cluster.md). What came before this run, and was mended for it:",
+        "[history.md](history.md). The same asked of published runs: [published.md](published.md).",
         "",
         "![loss over compute](loss.svg)",
         "",
-        "| claim | predicted | came | held |",
-        "|---|---|---|---|",
     ]
-    return "\n".join([*head, *held, "", *_ladder(found), "", *_sizes_table(found), ""])
+    parts = (_claims_table(found), _ladder(found), _laws(found), _sizes_table(found))
+    return "\n".join([*head, *(line for part in parts for line in [*part, ""])])
+
+
+def _minutes(found: dict[str, Any]) -> str:
+    runs = [row["wall_s"] for row in found["ladder"]] + [row["actual_wall_s"] for row in (found, *found["sizes"])]
+    return f"{len(runs)} runs took {sum(runs) / 60:.0f} minutes"
+
+
+def readme_head(found: dict[str, Any]) -> str:
+    """What the README opens with."""
+    picture = "![Loss over compute: the ladder, its law, the prediction and what came](docs/proof/loss.svg)"
+    said = [
+        f"**Predicted before it was trained**: {len(found['ladder'])} small runs gave a law, by which a run of "
+        f"{_times(found):.1f} times the",
+        f"compute of their largest was planned. {found['machine']}, commit {found['commit']}, {found['date']};",
+        f"{_minutes(found)}; again by `make proof`: [the page](docs/proof/README.md).",
+    ]
+    return "\n".join([picture, "", *said, "", *_claims_table(found)])
+
+
+def _times(found: dict[str, Any]) -> float:
+    return float(found["target_flops"] / found["ladder_max_flops"])
+
+
+def _claims_table(found: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {what} | {predicted} | {came} | {'yes' if holds else '**no**'} |"
+        for what, predicted, came, holds in claims(found)
+    ]
+    return ["| claim | predicted | came | held |", "|---|---|---|---|", *rows]
+
+
+def _laws(found: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {name} | {_law(found[key])} |" for name, key in (("ladder", "law"), ("with the target", "law_with_target"))
+    ]
+    head = ["## The law, before and after", "", "| fitted to | L |", "|---|---|", *rows]
+    return [*head, "", f"The plan's SHA-256, written before the run: `{found['plan_sha256']}`."]
+
+
+def _law(law: dict[str, float]) -> str:
+    return f"{law['E']:.4g} + {law['A']:,.4g}/N^{law['alpha']:.4g} + {law['B']:,.4g}/D^{law['beta']:.4g}"
 
 
 def _ladder(found: dict[str, Any]) -> list[str]:
@@ -120,9 +160,8 @@ def _ladder(found: dict[str, Any]) -> list[str]:
         f"| {float(row['loss']):.4f} |"
         for row in found["ladder"]
     ]
-    own = found["prediction"]
     rows.append(
-        f"| **the target** | {own['params']:,} | {own['tokens']:,} | {own['target_flops']:.2e} "
+        f"| **the target** | {found['params']:,} | {found['tokens']:,} | {found['target_flops']:.2e} "
         f"| {found['actual_loss']:.4f} (predicted {found['predicted_loss']:.4f}) |"
     )
     return ["## The ladder", "", "| run | N | D | FLOPs (6ND) | validation loss |", "|---|---|---|---|---|", *rows]
@@ -130,11 +169,21 @@ def _ladder(found: dict[str, Any]) -> list[str]:
 
 def _sizes_table(found: dict[str, Any]) -> list[str]:
     rows = [
-        f"| {row['size']} | {row['seed']} | {row['params']:,} | {row['tokens']:,} | {row['loss']:.4f} |"
+        f"| {row['size']} | {row['seed']} | {row['params']:,} | {row['tokens']:,} | {row['predicted_loss']:.4f} "
+        f"({row['interval95'][0]:.3f} to {row['interval95'][1]:.3f}) | {row['actual_loss']:.4f} "
+        f"| {row['predicted_wall_s']:.0f} | {row['actual_wall_s']:.0f} |"
         for row in found["sizes"]
     ]
-    head = ["## The planned size against its half and its double", "", "At one budget, on the same held-out text.", ""]
-    return [*head, "| size | seed | N | D | validation loss |", "|---|---|---|---|---|", *rows]
+    compute = found["sizes"][0]["target_flops"]
+    return [
+        "## The planned size against its half and its double",
+        "",
+        f"At one budget, {compute:.2e} FLOPs, on the same held-out text; each predicted before it was trained.",
+        "",
+        "| size | seed | N | D | predicted loss (95 %) | validation loss | predicted wall, s | wall, s |",
+        "|---|---|---|---|---|---|---|---|",
+        *rows,
+    ]
 
 
 def provenance() -> dict[str, str]:
@@ -159,7 +208,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args()
     found = json.loads((asked.folder / "results.json").read_text(encoding="utf-8"))
-    found |= provenance() | {"date": found["prediction"]["predicted_at"][:10]}
+    found |= provenance() | {"date": found["predicted_at"][:10]}
     published = DOCS / "published.json"
     if published.exists():
         found["published"] = json.loads(published.read_text(encoding="utf-8"))
@@ -167,6 +216,13 @@ def main() -> None:
     write_atomically(DOCS / "loss.svg", picture(found, asked.folder / "ladder" / "law.yaml"))
     write_atomically(DOCS / "results.json", json.dumps(found, indent=1) + "\n")
     write_atomically(DOCS / "README.md", page(found))
+    write_atomically(README, with_head(README.read_text(encoding="utf-8"), readme_head(found)))
+
+
+def with_head(text: str, head: str) -> str:
+    """The README's text with that head between its marks."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{head}\n{END}{rest.split(END)[1]}"
 
 
 if __name__ == "__main__":
