@@ -36,8 +36,8 @@ class Supervision(Document):
     """Skips, rollbacks and retries within `window` steps; the next one stops the run instead, as it no longer
     learns."""
     throughput_share: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    """Below this share of the usual speed (medians of the last 8 and the last `window` steps) an alarm names the rank
-    that got slow."""
+    """Below this share of the usual speed (medians of the last 8 and the last `window` steps) for 10 s an alarm names
+    the rank that got slow."""
     heartbeat: Annotated[Seconds, Field(gt=0)] = 5.0
     """Time between two signs of life of a rank, e.g. `5 s`."""
     hang_steps: Factor = 20.0

@@ -13,6 +13,8 @@ _NORMAL = 1.4826
 _LEAST_RISE = 0.05
 """Share of the median by which a loss must rise: a window that hardly varies makes no spike of nothing."""
 _RECENT_STEPS = 8
+_LEAST_SLOW_S = 10.0
+"""Time for which steps must be slow: short ones are slow for a second whenever a checkpoint is written beside them."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def loss_threshold(losses: list[float], deviations: float) -> float:
 
 
 class ThroughputRule:
-    """Tells once when the recent steps are slower than usual, and again only after they were as fast as usual.
+    """Tells once when steps have been slower than usual for a while, and again only after they were as fast as usual.
 
     Steps of another batch take another time by nature: where it changes, what is usual is learnt anew.
     """
@@ -83,7 +85,7 @@ class ThroughputRule:
     def __init__(self, rules: Supervision) -> None:
         self.rules = rules
         self.seconds: deque[float] = deque(maxlen=rules.window)
-        self.slow, self.batch = False, 0
+        self.slow_s, self.batch = 0.0, 0
 
     def step_s(self, batch: int) -> float:
         """Median time of the steps, as it would be of so large a batch; 0 before there is one."""
@@ -93,14 +95,14 @@ class ThroughputRule:
         """Take the time of a step of so many sequences; what is wrong, if that is new."""
         if batch != self.batch:
             self.seconds.clear()
-            self.slow, self.batch = False, batch
+            self.slow_s, self.batch = 0.0, batch
         self.seconds.append(seconds)
         if len(self.seconds) < max(self.rules.window // 4, 2 * _RECENT_STEPS):
             return None
         usual, recent = statistics.median(self.seconds), statistics.median(list(self.seconds)[-_RECENT_STEPS:])
-        was_slow, threshold = self.slow, self.rules.throughput_share
-        self.slow = usual < threshold * recent
-        if was_slow or not self.slow:
+        before, threshold = self.slow_s, self.rules.throughput_share
+        self.slow_s = before + seconds if usual < threshold * recent else 0.0
+        if not before < _LEAST_SLOW_S <= self.slow_s:
             return None
         message = f"steps take {recent:.3g} s where {usual:.3g} s are usual: {usual / recent:.0%} of the usual speed"
         return Finding("throughput", usual / recent, threshold, message)

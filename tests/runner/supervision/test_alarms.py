@@ -82,7 +82,7 @@ def test_a_falling_loss_raises_no_alarm() -> None:
 
 def test_a_drop_of_speed_is_told_once_until_it_is_over() -> None:
     rule = ThroughputRule(RULES)
-    told = [rule.judge(seconds, 8) for seconds in [1.0] * 20 + [2.0] * 8 + [1.0] * 12 + [2.0] * 8]
+    told = [rule.judge(seconds, 8) for seconds in [1.0] * 20 + [4.0] * 8 + [1.0] * 12 + [4.0] * 8]
     found = [i for i, finding in enumerate(told) if finding is not None]
     assert len(found) == 2
     assert 20 <= found[0] < 28
@@ -90,6 +90,15 @@ def test_a_drop_of_speed_is_told_once_until_it_is_over() -> None:
     first = told[found[0]]
     assert first is not None
     assert first.value < RULES.throughput_share
+
+
+@pytest.mark.parametrize(("slow_steps", "is_told"), [(4, False), (5, True)])
+def test_steps_are_slow_for_ten_seconds_before_it_is_told(slow_steps: int, is_told: bool) -> None:
+    rule = ThroughputRule(RULES)
+    for _ in range(20):
+        rule.judge(1.0, 8)
+    before = 3  # with the fourth the median of the last eight is slow
+    assert any(rule.judge(2.4, 8) for _ in range(before + slow_steps)) == is_told
 
 
 @given(st.lists(st.floats(0.9, 1.2), max_size=100))
