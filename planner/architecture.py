@@ -58,7 +58,7 @@ def lattice() -> tuple[Shape, ...]:
 
 
 def _widths() -> list[int]:
-    """Widths whose head count splits over tensor-parallel ranks: by 8 from 4096 on, by 4 from 2048, by 2 below.
+    """Widths whose head count splits over tensor-parallel ranks: by 8 from 4096 on, by 4 from 2048, by 2 from 128.
 
     The narrowest are those of a ladder on a CPU, and closer together: or it had three sizes.
     """
@@ -68,10 +68,19 @@ def _widths() -> list[int]:
 
 
 def _heads_and_ffn(hidden: int) -> tuple[int, int, int]:
-    head_dim = (32 if hidden % 64 == 0 else 16) if hidden < 512 else 64 if hidden < 2048 else 128
-    heads = hidden // head_dim if hidden % 32 == 0 else 2
+    heads = hidden // _head_dim(hidden)
     multiple = 16 if hidden < 128 else 64 if hidden < 1024 else 128 if hidden < GQA_HIDDEN else 256
     return heads, 8 if hidden >= GQA_HIDDEN else heads, padded(-(-8 * hidden // 3), multiple)
+
+
+def _head_dim(hidden: int) -> int:
+    """Of one size up to a width of 256, so that the runs of a CPU's ladder differ in size and not in kind.
+
+    With two heads at some widths and six at others they did: the law of those with two said nothing of those with six.
+    """
+    if hidden < 512:
+        return 32 if hidden >= 256 and hidden % 64 == 0 else 16
+    return 64 if hidden < 2048 else 128
 
 
 def _depths(hidden: int) -> list[int]:

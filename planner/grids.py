@@ -10,8 +10,11 @@ from sixnd.planner.laws import CHINCHILLA_RATIO, Array
 
 GRID_RATIO_SPAN, GRID_SIZE_SPAN = 16.0, 16.0
 """Largest over smallest D/N, and largest over smallest N, of the uniform grid: 5 to 80 tokens per parameter."""
-CURVE_SPAN = 64.0
-"""Largest over smallest budget of the isoFLOP curves: three decades would leave the smallest without a sane model."""
+CURVE_SPANS = (64.0, 32.0, 16.0, 8.0, 4.0)
+"""Largest over smallest budget of the isoFLOP curves, as tried: three decades would leave the smallest without a sane
+model."""
+_PARABOLA_SIZES = 3
+"""Different models that a curve needs for its minimum to be seen."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,27 @@ def uniform_grid(
 
 
 def isoflop_curves(sizes: Sizes, ratios: Sequence[float], budget: float, runs: int) -> Points:
-    """Curves of equal compute, log-spaced; on each, sizes log-spaced over all of ``ratios``."""
+    """Curves of equal compute, log-spaced; on each, sizes log-spaced over all of ``ratios``.
+
+    They span as much compute as leaves each of them a parabola: of a small budget only the smallest models are left.
+    """
+    tried = [_curves(sizes, ratios, budget, runs, span) for span in CURVE_SPANS]
+    return next((found for found in tried if _fewest_sizes(found, runs) >= _PARABOLA_SIZES), tried[0])
+
+
+def _curves(sizes: Sizes, ratios: Sequence[float], budget: float, runs: int, span: float) -> Points:
     points, curves = _factors(runs)
-    each = np.geomspace(1 / CURVE_SPAN, 1, curves)
+    each = np.geomspace(1 / span, 1, curves)
     compute = np.repeat(each * budget / (points * each.sum()), points)
     wanted = np.sqrt(compute / 6 / np.tile(np.geomspace(ratios[0], ratios[1], points), curves))
     models = sizes.nearest(wanted)
     return _spending(models, compute / models.flops_per_token, budget)
+
+
+def _fewest_sizes(found: Points, runs: int) -> int:
+    """Different models on the curve that has the fewest."""
+    curves = np.sort(found.params.reshape(_factors(runs)[::-1]), axis=1)
+    return int(np.min(1 + np.count_nonzero(np.diff(curves, axis=1), axis=1)))
 
 
 def _spending(models: Sizes, tokens: Array, budget: float) -> Points:

@@ -124,7 +124,6 @@ def _by_its_law(spec: BudgetSpec, spec_file: str, rung: BudgetSpec) -> dict[str,
         "version": spec.version,
         "extends": spec_file,
         "law": LAW_FILE,
-        "data": {"validation_fraction": rung.data.validation_fraction},
         "evaluation": evaluation,
     }
 

@@ -124,7 +124,7 @@ def planned_data(spec: BudgetSpec, tokens: int) -> PlannedData:
             for source, share in zip(spec.data.counted_sources, shares, strict=True)
         ],
         tokens=tokens,
-        validation_fraction=spec.data.validation_fraction,
+        validation_fraction=0.0 if spec.evaluation.tokens is not None else spec.data.validation_fraction,
         across=resolved(spec.data.across or []),
         tokenizer=spec.data.tokenizer,
         prepared_sha256=None if prepared is None else prepared.content_sha256(),

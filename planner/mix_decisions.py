@@ -35,7 +35,7 @@ def _measured(spec: BudgetSpec) -> str:
         return ""
     return (
         f"; unique tokens measured after deduplication (data.prepared: {prepared.name}), less the "
-        f"{spec.data.validation_fraction:.3g} of them that is held out"
+        f"{spec.data.validation_fraction:.3g} of them for what is held out"
     )
 
 

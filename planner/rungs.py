@@ -93,9 +93,7 @@ def rung_plans(shared: BudgetSpec, wanted: list[tuple[Candidate, float]], target
     named = [_named(spec, drafted[:i], i + 1) for i, spec in enumerate(drafted)]
     plans = [make_plan(spec) for spec in named]
     validated = _validation_sequences(plans, target) * target.model.sequence_length
-    most = max(plan.data.tokens for plan in (*plans, target))
-    fraction = min(shared.data.validation_fraction, validated / most)
-    specs = [_validated(spec, plan, validated, fraction) for spec, plan in zip(named, plans, strict=True)]
+    specs = [_validated(spec, plan, validated) for spec, plan in zip(named, plans, strict=True)]
     return [RungPlan(spec, make_plan(spec)) for spec in specs]
 
 
@@ -168,8 +166,7 @@ def _validation_sequences(plans: list[Plan], target: Plan) -> int:
     return whole * math.ceil(least / whole)
 
 
-def _validated(spec: BudgetSpec, plan: Plan, validated: int, fraction: float) -> BudgetSpec:
+def _validated(spec: BudgetSpec, plan: Plan, validated: int) -> BudgetSpec:
     """Held out is exactly what is validated on: the same first documents of every source, whatever the tokens."""
     evaluation = Evaluation(every_steps=plan.training.steps, tokens=validated, source_batches=1)
-    data = spec.data.model_copy(update={"validation_fraction": fraction})
-    return spec.model_copy(update={"data": data, "evaluation": evaluation})
+    return spec.model_copy(update={"evaluation": evaluation})

@@ -218,7 +218,8 @@ class PlannedData(Document):
     tokens: Count
     """Training tokens D: the batches of all steps × sequence length."""
     validation_fraction: float
-    """Share of each source's documents that is held out."""
+    """Share of each source that is held out, and at least what one validation reads; 0: exactly that, so that runs of
+    any length hold out the same documents."""
     across: Annotated[list[CorpusStageSettings], Field(default_factory=list)]
     """What is done over all sources together, after their own stages."""
     tokenizer: TokenizerChoice = TokenizerChoice()

@@ -20,6 +20,7 @@ from sixnd.planner.laws import WIDENING_PER_DECADE
 SHARES = (1 / 4, 1 / 8, 1 / 16)
 """Of the largest compute: what is fitted lies at or below, what is predicted above."""
 LEAST_FITTED = FEWEST_RUNS + 3
+"""Different runs: of a repeated one the second tells nothing of the form, and a fit of four says anything of a fifth."""
 _DRAWS = 200
 _HAIR = 1.01
 """Runs of one isoFLOP budget differ by their rounding."""
@@ -52,7 +53,7 @@ class Split:
 
 
 def back_tests(runs: Runs, fit: SurfaceFit, *, seed: int = 0) -> list[Split]:
-    """The splits that leave eight runs or more to fit and one to predict; the form and threshold are the fit's."""
+    """The splits that leave eight different runs to fit and one to predict; the form and threshold are the fit's."""
     found: list[Split] = []
     for share in SHARES:
         small = runs.compute <= _HAIR * share * runs.compute.max()
@@ -77,7 +78,8 @@ def _missed(split: Split) -> float:
 
 
 def _can_be_fitted(runs: Runs) -> bool:
-    return len(runs) >= LEAST_FITTED and bool(np.ptp(runs.params) > 0 and np.ptp(runs.tokens) > 0)
+    different = len(np.unique(np.stack([runs.params, runs.tokens]), axis=1).T)
+    return different >= LEAST_FITTED and bool(np.ptp(runs.params) > 0 and np.ptp(runs.tokens) > 0)
 
 
 def _split(runs: Runs, small: Mask, share: float, fit: SurfaceFit, seed: int) -> Split:

@@ -28,8 +28,9 @@ def test_the_lattice_reaches_from_tiny_to_a_trillion_without_large_gaps():
 def test_every_shape_is_a_sane_decoder(shape):
     assert shape.hidden % shape.heads == 0
     assert shape.heads % shape.kv_heads == 0
-    assert shape.hidden // shape.heads in (16, 24, 32, 40, 56, 64, 128), "fused attention takes multiples of 8"
-    assert shape.heads % 2 == 0
+    assert shape.hidden // shape.heads in (16, 32, 64, 128), "fused attention takes multiples of 8"
+    assert shape.hidden // shape.heads == 16 or shape.hidden >= 256, "of one kind on a CPU's ladder"
+    assert shape.heads % 2 == 0 or shape.hidden < 128
     assert shape.layers % 2 == 0
     assert 2.6 < shape.ffn / shape.hidden <= 3
     assert 16 <= shape.hidden / shape.layers < 141

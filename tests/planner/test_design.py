@@ -124,6 +124,14 @@ def test_isoflop_curves_are_of_equal_compute_and_span_the_ratios():
     assert ratios.max() == pytest.approx(RATIOS[1], rel=0.05)
 
 
+def test_isoflop_curves_lie_closer_together_where_small_models_are_missing():
+    smallest = np.sqrt(isoflop_curves(SIZES, RATIOS, BUDGET, 12).cost.min() / 6 / RATIOS[0])
+    few = Sizes(SIZES.params[SIZES.params > 0.99 * smallest], SIZES.flops_per_token[SIZES.params > 0.99 * smallest])
+    found = isoflop_curves(few, RATIOS, BUDGET, 12)
+    assert all(len(set(curve)) >= 3 for curve in np.split(found.params, 3))
+    assert found.cost.max() / found.cost.min() < 0.6 * 64
+
+
 def test_a_uniform_grid_lies_around_twenty_tokens_a_parameter():
     ratios = np.log(uniform_grid(SIZES, RATIOS, BUDGET, 16).tokens / uniform_grid(SIZES, RATIOS, BUDGET, 16).params)
     assert np.exp(ratios.mean()) == pytest.approx(20, rel=0.05)

@@ -62,6 +62,18 @@ def test_each_part_holds_what_it_needs_and_no_more_than_the_plan_reads(tmp_path:
     assert 1.05 * main <= found.main.tokens <= 1.05 * main + sequence + longest
 
 
+@pytest.mark.parametrize(("fraction", "alike"), [(0.0, True), (0.1, False)])
+def test_runs_of_any_length_hold_out_the_same_documents_where_no_share_is_asked_for(
+    tmp_path: Path, fraction: float, alike: bool
+) -> None:
+    shards, found = write_shards(tmp_path, documents(4000, 1), 5), []
+    for steps in (40, 160):
+        made = plan(steps)
+        made = made.model_copy(update={"data": made.data.model_copy(update={"validation_fraction": fraction})})
+        found.append(tokens(dealt(made, shards, tmp_path / str(steps)).validation))
+    assert (found[0] == found[1]) == alike
+
+
 def test_a_source_that_annealing_alone_reads_keeps_a_sequence_for_the_main_phase_and_the_rest_for_annealing(
     tmp_path: Path,
 ) -> None:

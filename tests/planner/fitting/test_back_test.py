@@ -48,7 +48,9 @@ def test_each_split_predicts_what_it_did_not_fit_and_none_is_told_twice():
     assert all(one.fitted + len(one.errors) == len(runs) for one in splits)
     two_budgets = runs.picked((runs.compute < 2e19) | (runs.compute > 1e21))
     two_budgets = Runs(
-        np.tile(two_budgets.params, 2), np.tile(two_budgets.tokens, 2), np.tile(two_budgets.loss, 2) * 1.001
+        np.concatenate([two_budgets.params, two_budgets.params * 1.1]),
+        np.concatenate([two_budgets.tokens, two_budgets.tokens / 1.1]),
+        np.tile(two_budgets.loss, 2) * 1.001,
     )
     assert len(back_tests(two_budgets, fit_surface(two_budgets))) == 1
 
@@ -57,6 +59,12 @@ def test_too_few_small_runs_are_no_test():
     runs = isoflop().picked(np.arange(42) % 6 == 2)
     assert back_tests(runs, fit_surface(runs)) == []
     assert missed_per_decade([]) == 0.0
+
+
+def test_runs_that_are_repeated_are_one_run_to_a_back_test():
+    runs = isoflop().picked(np.arange(42) % 6 == 2)
+    twice = Runs(*(np.tile(column, 2) for column in (runs.params, runs.tokens, runs.loss)))
+    assert back_tests(twice, fit_surface(twice)) == []
 
 
 @settings(max_examples=6, deadline=None)
