@@ -35,7 +35,8 @@ def step_time_s(facts: Facts) -> list[Step]:
 
 def memory_bytes(facts: Facts) -> list[Step]:
     """Bytes on the fullest rank by what they hold."""
-    found = peak_memory(facts.model, facts.plan.layout, facts.machine, facts.plan.training.global_batch)
+    plan = facts.plan
+    found = peak_memory(facts.model, plan.layout, facts.machine, plan.training.global_batch, plan.data.tokens)
     parts = {name: value for name, value in found.plain().items() if name != "rank"}
     where = "on the " + found.rank.removeprefix("the ")
     steps = [Step(name, where, value, "planner/memory.py", "bytes") for name, value in parts.items()]

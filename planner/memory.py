@@ -17,6 +17,8 @@ from sixnd.planner.stage_memory import StageMemory, Stages
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.plan import MemoryBreakdown, PlannedLayout
 
+_SHORT_ID, _SHORT_IDS = 2, 65_500
+"""Bytes of a token in Megatron's indexed files, twice as many from so many entries on (``DType.optimal_dtype``)."""
 _BLOCK = 4000
 """Layouts that are counted together: so few that their arrays stay in a core's cache."""
 
@@ -80,11 +82,15 @@ def program(machine: Machine) -> tuple[Software, StateBytes]:
     return software, FP32_STATE if wide else StateBytes(quantised=2 if quantised else 0)
 
 
-def peak_memory(model: Transformer, layout: PlannedLayout, machine: Machine, global_batch: int) -> MemoryBreakdown:
-    """Bytes on the fullest rank of one layout."""
+def peak_memory(
+    model: Transformer, layout: PlannedLayout, machine: Machine, global_batch: int, tokens: float = 0.0
+) -> MemoryBreakdown:
+    """Bytes on the fullest rank of one layout; of a process on a CPU with the text of ``tokens`` that it maps."""
     terms = memory_terms(model, Layouts.of(layout), machine, global_batch)
     names = [f.name for f in fields(MemoryTerms) if f.name not in ("stage", "moment")]
     parts = {name: float(getattr(terms, name)[0]) for name in names}
+    if machine.accelerator.kind == "cpu":  # the kernel counts what was read of a mapped file to the process
+        parts["overhead"] += tokens / layout.data * (_SHORT_ID if model.vocab < _SHORT_IDS else 2 * _SHORT_ID)
     return MemoryBreakdown(rank=_name(int(terms.stage[0]), layout.pipeline), **parts)
 
 

@@ -134,7 +134,7 @@ def _estimates(spec: BudgetSpec, machine: Machine, drafter: Drafter, draft: Draf
     held = "wall-clock × accelerators" + (", spare machines' included" if spec.cluster.spares else "")
     hours = scaled(run.wall, spec.accelerators_held / 3600, "accelerator-hours", held)
     energy = energy_estimate(spec, machine, run.wall)
-    memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences)
+    memory = peak_memory(m, draft.found.layout, machine, draft.batch.sequences, draft.tokens)
     held_bytes = sum(value for value in memory.plain().values() if not isinstance(value, str))
     flops_per_peak = drafter.mfu(draft) * draft.step_time_s
     mfu = inverse(step, flops_per_peak, "share of peak", "exact model FLOPs, causal attention as half, over dense peak")

@@ -249,8 +249,8 @@ class Data(Document):
     tokens: AutoTokens = None
     """Training tokens D, e.g. `2T tokens`; `auto` follows from the budget and N."""
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.01
-    """Share of each source's documents held out for validation, of those that are read; with `evaluation.tokens` exactly
-    so much is held out instead, whatever D."""
+    """Share of each source's documents held out for validation, of those that are read; with `evaluation.tokens` it is
+    exactly so much instead, whatever D."""
     document_masks: bool = False
     """Let a token attend only to its own document's tokens, not to all that stand before it in its sequence."""
     across: Stages | None = None

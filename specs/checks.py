@@ -25,6 +25,7 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_budget_agrees(spec),
         *_model_consistent(spec),
         *training_problems(spec.training),
+        *_batch_holds_a_sequence(spec),
         *_layout_fits(spec),
         *_shape_divides(spec),
         *_sources(spec),
@@ -36,6 +37,16 @@ def check_budget(spec: BudgetSpec) -> list[Problem]:
         *_tokenizer_fits(spec),
         *_inference(spec),
     ]
+
+
+def _batch_holds_a_sequence(spec: BudgetSpec) -> list[Problem]:
+    batch, sequence = spec.training.global_batch, spec.model.sequence_length
+    if batch is None or batch >= sequence:
+        return []
+    message = f"a batch of {batch:,.0f} tokens holds no sequence of {sequence:,}"
+    do = f"give it in tokens: {batch:,.0f} sequences are {batch * sequence:,.0f} tokens"
+    also = (("model", "sequence_length"),)
+    return [Problem(("training", "global_batch"), message, do, also=also)]
 
 
 def _tokenizer_fits(spec: BudgetSpec) -> list[Problem]:

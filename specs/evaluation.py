@@ -32,8 +32,8 @@ class Evaluation(Document):
     batches: Annotated[int, Field(ge=1), WHOLE] = _BATCHES
     """Global batches in one validation."""
     tokens: AutoTokens = None
-    """Tokens of one validation in place of `batches`, rounded up to whole global batches. They are all that is held out:
-    runs whose batches and lengths differ are then validated on the same text."""
+    """Tokens of one validation in place of `batches`, rounded up to whole global batches. They are all that is held
+    out: runs whose batches and lengths differ are then validated on the same text."""
     source_batches: AutoCount = None
     """Global batches of each source's own held-out text, at most, whose loss and bits per byte are measured at every
     validation; `auto`: over all sources about as many as `batches`."""

@@ -20,7 +20,7 @@ from sixnd.planner.laws import WIDENING_PER_DECADE
 SHARES = (1 / 4, 1 / 8, 1 / 16)
 """Of the largest compute: what is fitted lies at or below, what is predicted above."""
 LEAST_FITTED = FEWEST_RUNS + 3
-"""Different runs: of a repeated one the second tells nothing of the form, and a fit of four says anything of a fifth."""
+"""Different ones: a repeated run tells nothing of the form, and what was fitted to four says anything of a fifth."""
 _DRAWS = 200
 _HAIR = 1.01
 """Runs of one isoFLOP budget differ by their rounding."""

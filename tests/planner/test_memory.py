@@ -158,3 +158,10 @@ def test_the_last_stage_peaks_where_its_logits_weigh_most():
     found = peak_memory(LLAMA_3_8B, layout(1, 4, 8, recompute="full"), machine(), 512)
     assert found.rank == "last pipeline stage"
     assert found.logits == 6 * 8192 * 128256
+
+
+@pytest.mark.parametrize(("accelerators", "data", "mapped_bytes"), [("2 x cpu-2core", 2, 4e6), ("64 x h100-sxm", 1, 0)])
+def test_a_process_of_a_cpu_holds_the_text_that_it_maps(accelerators, data, mapped_bytes):
+    """Two million tokens of a vocabulary of 128k, four bytes each, over the data-parallel ranks."""
+    at = (LLAMA_3_8B, layout(data=data), machine(accelerators), 2)
+    assert peak_memory(*at, 2e6).overhead - peak_memory(*at).overhead == pytest.approx(mapped_bytes)

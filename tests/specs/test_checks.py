@@ -70,6 +70,11 @@ def test_the_example_holds_no_contradiction():
             ("training", "decay_fraction"),
             ("warmup_fraction", "decay_fraction"),
         ),
+        (
+            ("schedule: wsd", "schedule: wsd\n  global_batch: 512"),
+            ("training", "global_batch"),
+            ("a batch of 512 tokens", "no sequence of 4,096", "512 sequences are 2,097,152 tokens"),
+        ),
         (shape(heads=10, kv_heads=5), ("model", "shape", "heads"), ("hidden (768)", "heads (10)")),
         (shape(kv_heads=5), ("model", "shape", "kv_heads"), ("heads (12)", "kv_heads (5)")),
         (shape(hidden=756, heads=12), ("model", "shape", "heads"), ("hidden / heads is 63", "even")),
