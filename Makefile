@@ -6,10 +6,11 @@ ROOMS := specs planner runner reports
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-integration soak lint links typecheck layers schema clean
+.PHONY: help install quickstart proof test test-integration soak lint links typecheck layers schema clean
 
 help:
 	@echo "make quickstart   install, plan, train on this CPU, report (about ten minutes)"
+	@echo "make proof        predict a run from a ladder of small ones, train it, hold them together: an hour on two idle cores"
 	@echo "make test         style, types, layers, tests"
 	@echo "make test-integration   real trainings, clusters and processes: half an hour"
 	@echo "make soak         one run put to every fault there is, against one left alone"
@@ -27,6 +28,11 @@ install: $(INSTALLED)
 quickstart: install
 	$(BIN)/sixnd plan specs/examples/quickstart.yaml
 	$(BIN)/sixnd run specs/examples/quickstart.yaml
+
+# The whole product as one experiment; goes on where it was cut off. Writes docs/proof/ and the README's head.
+proof: install
+	$(BIN)/python -m tests.benchmarks.proof runs/proof
+	$(BIN)/python -m tests.benchmarks.proof_page runs/proof
 
 # Everything that must hold: style, types, layers, tests.
 test: lint typecheck layers

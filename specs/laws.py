@@ -21,6 +21,8 @@ LARGEST_LOG = math.log(1e60)
 _LARGEST_UNIT_LOG = 100.0  # of the best N for 6 FLOPs: with an exponent of 4 its power is still a float
 _LARGEST_DRAWN_LOG = 700.0  # of what a float still holds
 
+_LARGEST_VARIANCE = 4.0  # a constant that is known to a factor e² at best says nothing
+
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
 
 
@@ -31,6 +33,23 @@ def _of_finite_constants(draw: list[float]) -> list[float]:
     return draw
 
 
+def _rising(fitted: list[float]) -> list[float]:
+    low, high = fitted
+    if low > high:
+        raise SixndError(f"{low:g} is above {high:g}", "give the smallest and the largest of its runs")
+    return fitted
+
+
+def _can_be_drawn_from(rows: list[list[float]]) -> bool:
+    n = range(len(rows))
+    return all(0 <= rows[i][i] <= _LARGEST_VARIANCE for i in n) and all(
+        math.isclose(rows[i][j], rows[j][i], rel_tol=1e-6) and rows[i][j] ** 2 <= rows[i][i] * rows[j][j] * (1 + 1e-6)
+        for i in n
+        for j in n
+    )
+
+
+FittedRange = Annotated[Range, AfterValidator(_rising)]
 Draw = Annotated[Row, AfterValidator(_of_finite_constants)]
 Exponent = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 """Of N or D in a loss surface: published ones lie between 0.05 and 0.6, and a surface that falls faster is none."""
@@ -57,11 +76,11 @@ class LawEntry(Document):
     """What a reader must know before relying on it."""
     source: str
     """Paper and equation."""
-    fitted_params: Range | None = None
+    fitted_params: FittedRange | None = None
     """Smallest and largest N of the runs behind it; none where the source does not say."""
-    fitted_tokens: Range | None = None
+    fitted_tokens: FittedRange | None = None
     """Smallest and largest D of the runs behind it."""
-    fitted_compute: Range | None = None
+    fitted_compute: FittedRange | None = None
     """Smallest and largest C of the runs behind it, FLOPs."""
 
 
@@ -98,6 +117,18 @@ class SurfaceLaw(LawEntry):
     @model_validator(mode="after")
     def _has_an_optimum(self) -> Self:
         check_optimum(self.A, self.B, self.alpha, self.beta)
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_covariance(self) -> Self:
+        if self.log_covariance is None or self.draws is not None:
+            return self
+        if not (self.E > 0 and _can_be_drawn_from(self.log_covariance)):
+            raise SixndError(
+                "log_covariance is no covariance of (ln A, ln B, ln E, alpha, beta)",
+                f"make it symmetric, with variances from 0 to {_LARGEST_VARIANCE:g} and correlations within 1, and E "
+                "above 0",
+            )
         return self
 
     @property

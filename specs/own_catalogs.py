@@ -4,7 +4,6 @@ Each file is a document of its own (`version: catalog/1`) and is checked as one,
 its line. An entry has the very form of a shipped one, and may be moved among those as it is.
 """
 
-import math
 import os
 from typing import Any, Literal
 
@@ -18,12 +17,6 @@ from sixnd.specs.laws import Law
 from sixnd.specs.mixes import Mix
 from sixnd.specs.step_family import StepFamily
 from sixnd.specs.yaml_reader import Marked, read_yaml
-
-_LARGEST_VARIANCE = 4.0
-"""A constant that is known to a factor e² at best says nothing."""
-_COVARIANCE = (
-    f"it should be symmetric, with variances from 0 to {_LARGEST_VARIANCE:g} and correlations within 1, and E above 0"
-)
 
 
 class OwnCatalog(Document):
@@ -48,8 +41,8 @@ class OwnCatalog(Document):
 def read(files: str, shipped: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Entries of all files by catalog and name, as plain data.
 
-    Raises ``InvalidDocumentError`` where a file is no catalog, gives a name that there is already, an accelerator
-    whose family of chips nobody knows, or a law whose ranges or covariance can be none.
+    Raises ``InvalidDocumentError`` where a file is no catalog, gives a name that there is already, or an accelerator
+    whose family of chips nobody knows.
     """
     from sixnd.specs.load import parse, read_text
 
@@ -59,7 +52,7 @@ def read(files: str, shipped: dict[str, dict[str, Any]]) -> dict[str, dict[str, 
         parse(text, file, OwnCatalog)
         marked = read_yaml(text, file)
         known = {kind: {*shipped[kind], *found[kind]} for kind in shipped}
-        problems = [*_taken(marked, known), *_unknown_families(marked, known), *_unsound_laws(marked)]
+        problems = [*_taken(marked, known), *_unknown_families(marked, known)]
         if problems:
             raise marked.refused(problems)
         for key, entries in _given(marked):
@@ -86,30 +79,6 @@ def _unknown_families(marked: Marked, known: dict[str, set[str]]) -> list[Proble
         for name, entry in marked.data.get("accelerators", {}).items()
         if entry["step_family"] not in families
     ]
-
-
-def _unsound_laws(marked: Marked) -> list[Problem]:
-    found = []
-    for name, law in marked.data.get("laws", {}).items():
-        for key in ("fitted_params", "fitted_tokens", "fitted_compute"):
-            low, high = law.get(key) or (0, 1)
-            if low >= high:
-                said = f"laws.{name}.{key}: {low:g} is not below {high:g}"
-                found.append(marked.problem(("laws", name, key), said, "give the smallest and the largest of its runs"))
-        covariance = law.get("log_covariance")
-        if covariance and not (law["E"] > 0 and _is_covariance(covariance)):
-            said = f"laws.{name}.log_covariance is no covariance of (ln A, ln B, ln E, alpha, beta)"
-            found.append(marked.problem(("laws", name, "log_covariance"), said, _COVARIANCE))
-    return found
-
-
-def _is_covariance(rows: list[list[float]]) -> bool:
-    n = range(len(rows))
-    return all(0 <= rows[i][i] <= _LARGEST_VARIANCE for i in n) and all(
-        math.isclose(rows[i][j], rows[j][i], rel_tol=1e-6) and rows[i][j] ** 2 <= rows[i][i] * rows[j][j] * (1 + 1e-6)
-        for i in n
-        for j in n
-    )
 
 
 def _given(marked: Marked) -> list[tuple[str, dict[str, Any]]]:

@@ -9,7 +9,6 @@ import argparse
 import json
 import platform
 import statistics
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.specs.files import write_atomically
 from sixnd.specs.load import load_law
+from sixnd.specs.record import Launch, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, README = ROOT / "docs" / "proof", ROOT / "README.md"
@@ -103,7 +103,7 @@ def page(found: dict[str, Any]) -> str:
         f"The prediction was written, and its plan hashed, at {found['predicted_at']}; then the plan was run.",
         f"On {found['machine']}, commit {found['commit']}, {found['date']}; all {_minutes(found)}.",
         "Written by `python -m tests.benchmarks.proof_page`; all of it anew: `make proof`. The same on a cluster",
-        "of your own: [own-cluster.md](own-cluster.md). What came before this run, and was mended for it:",
+        "of your own: [own-cluster.md](own-cluster.md). All attempts, why they came as they did, and what each mended:",
         "[history.md](history.md). The same asked of published runs: [published.md](published.md).",
         "",
         "![loss over compute](loss.svg)",
@@ -125,7 +125,8 @@ def readme_head(found: dict[str, Any]) -> str:
         f"**Predicted before it was trained**: {len(found['ladder'])} small runs gave a law, by which a run of "
         f"{_times(found):.1f} times the",
         f"compute of their largest was planned. {found['machine']}, commit {found['commit']}, {found['date']};",
-        f"{_minutes(found)}; again by `make proof`: [the page](docs/proof/README.md).",
+        f"{_minutes(found)}; again by `make proof`. [The page](docs/proof/README.md),",
+        "[why it came so, and all attempts](docs/proof/history.md).",
     ]
     return "\n".join([picture, "", *said, "", *_claims_table(found)])
 
@@ -186,10 +187,11 @@ def _sizes_table(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def provenance() -> dict[str, str]:
-    """Machine, commit and date."""
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=DOCS.parent, capture_output=True, text=True)
-    return {"machine": _processor(), "commit": git.stdout.strip() or "none"}
+def provenance(run: Path) -> dict[str, str]:
+    """Machine, and commit at which the target was trained."""
+    launch = read_record(run / "record.jsonl").last(Launch)
+    commit = launch.git_commit if launch is not None else None
+    return {"machine": _processor(), "commit": (commit or "none")[:7]}
 
 
 def _processor() -> str:
@@ -208,10 +210,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args()
     found = json.loads((asked.folder / "results.json").read_text(encoding="utf-8"))
-    found |= provenance() | {"date": found["predicted_at"][:10]}
+    found |= provenance(Path(found["run"])) | {"date": found["predicted_at"][:10]}
     published = DOCS / "published.json"
     if published.exists():
         found["published"] = json.loads(published.read_text(encoding="utf-8"))
+    for row in (found, *found["sizes"], *found["ladder"]):
+        del row["run"]  # a path of the machine that it was trained on
     DOCS.mkdir(parents=True, exist_ok=True)
     write_atomically(DOCS / "loss.svg", picture(found, asked.folder / "ladder" / "law.yaml"))
     write_atomically(DOCS / "results.json", json.dumps(found, indent=1) + "\n")
