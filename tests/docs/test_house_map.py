@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 from tests.docs.pages import ROOT
 
@@ -10,8 +9,9 @@ from tests.docs.pages import ROOT
 def folders() -> set[str]:
     """The rooms' packages, and the folders beside them that a person looks into."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
-    inside = [Path("specs", pattern).parent for pattern in setuptools["package-data"]["sixnd.specs"]]
-    return {*setuptools["package-dir"].values(), *map(str, inside), "docs", "tests"}
+    data = [file for pattern in setuptools["package-data"]["sixnd.specs"] for file in (ROOT / "specs").glob(pattern)]
+    inside = {str(file.parent.relative_to(ROOT)) for file in data}
+    return {*setuptools["package-dir"].values(), *inside, "docs", "tests"}
 
 
 def test_every_folder_has_its_line():
