@@ -71,7 +71,9 @@ def test_what_is_left_and_what_is_spent_are_counted_by_samples(tmp_path: Path) -
 def test_a_larger_batch_is_no_drop_of_speed_and_a_slow_node_after_it_is() -> None:
     rule = ThroughputRule(Supervision(window=16))
     told = [rule.judge(seconds, batch) for seconds, batch in [(1.0, 2)] * 20 + [(4.0, 8)] * 20 + [(9.0, 8)] * 8]
-    assert [i for i, finding in enumerate(told) if finding is not None] == [44], "slow at step 43, for ten seconds at the next"
+    assert [i for i, finding in enumerate(told) if finding is not None] == [44], (
+        "slow at step 43, for ten seconds at the next"
+    )
     assert rule.step_s(16) == pytest.approx(2 * rule.step_s(8))
     times = ComputeTimes(window=16)
     for seconds, batch in [(1.0, 2)] * 12 + [(4.0, 8)] * 3:
