@@ -78,7 +78,7 @@ def _missed(split: Split) -> float:
 
 
 def _can_be_fitted(runs: Runs) -> bool:
-    different = len(np.unique(np.stack([runs.params, runs.tokens]), axis=1).T)
+    different = np.unique(np.stack([runs.params, runs.tokens]), axis=1).shape[1]
     return different >= LEAST_FITTED and bool(np.ptp(runs.params) > 0 and np.ptp(runs.tokens) > 0)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from tests.benchmarks import calibration_truth, memory_truth, step_fit
 from tests.benchmarks.layout_search import OTHERS_S
+from tests.benchmarks.marks import between
 from tests.benchmarks.step_columns import read
 
 BEGIN, END = "<!-- accuracy: written by tests/benchmarks/accuracy.py -->", "<!-- end of accuracy -->"
@@ -90,12 +91,6 @@ def table(lines: Iterator[Line]) -> str:
     return "\n".join([*head, *(f"| {one.what} | {one.against} | {one.error} |" for one in lines)])
 
 
-def written(text: str, body: str) -> str:
-    """A file's text with the table between its marks."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{body}\n{END}{rest.split(END)[1]}"
-
-
 def all_lines(folder: Path) -> Iterator[Line]:
     """Everything."""
     yield from step_time(folder)
@@ -113,7 +108,7 @@ def main() -> None:
     body = table(all_lines(given.folder))
     print(body)
     if given.write:
-        given.write.write_text(written(given.write.read_text("utf-8"), body), "utf-8")
+        given.write.write_text(between(given.write.read_text("utf-8"), BEGIN, END, body), "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sixnd.planner.flops import flops_6nd
 from sixnd.planner.plan import make_plan
 from sixnd.runner.job import job_folder
 from sixnd.specs.files import file_sha256, write_atomically
@@ -141,7 +142,7 @@ def _said(plan: Plan) -> dict[str, Any]:
     said: dict[str, Any] = {
         "params": plan.model.params,
         "tokens": plan.data.tokens,
-        "target_flops": 6.0 * plan.model.params * plan.data.tokens,
+        "target_flops": flops_6nd(plan.model.params, plan.data.tokens),
     }
     for name, field in PREDICTED.items():
         estimate: Estimate = getattr(plan.estimates, field)

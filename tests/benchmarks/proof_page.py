@@ -7,7 +7,6 @@ of what `tests.benchmarks.proof FOLDER` left there. The page says of each claim 
 
 import argparse
 import json
-import platform
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from sixnd.planner import laws
 from sixnd.specs.files import write_atomically
 from sixnd.specs.load import load_law
 from sixnd.specs.record import Launch, read_record
+from tests.benchmarks.marks import between
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, README = ROOT / "docs" / "proof", ROOT / "README.md"
@@ -188,20 +188,10 @@ def _sizes_table(found: dict[str, Any]) -> list[str]:
 
 
 def provenance(run: Path) -> dict[str, str]:
-    """Machine, and commit at which the target was trained."""
+    """Machine and commit with which the target was trained, as its record says."""
     launch = read_record(run / "record.jsonl").last(Launch)
-    commit = launch.git_commit if launch is not None else None
-    return {"machine": _processor(), "commit": (commit or "none")[:7]}
-
-
-def _processor() -> str:
-    models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    return f"{len(models)} cores of {models[0]}" if models else platform.processor()
-
-
-def _lines(file: str) -> list[str]:
-    path = Path(file)
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    assert launch is not None, "it was trained"
+    return {"machine": f"{launch.cpu_count} cores of {launch.device}", "commit": (launch.git_commit or "none")[:7]}
 
 
 def main() -> None:
@@ -220,13 +210,7 @@ def main() -> None:
     write_atomically(DOCS / "loss.svg", picture(found, asked.folder / "ladder" / "law.yaml"))
     write_atomically(DOCS / "results.json", json.dumps(found, indent=1) + "\n")
     write_atomically(DOCS / "README.md", page(found))
-    write_atomically(README, with_head(README.read_text(encoding="utf-8"), readme_head(found)))
-
-
-def with_head(text: str, head: str) -> str:
-    """The README's text with that head between its marks."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{head}\n{END}{rest.split(END)[1]}"
+    write_atomically(README, between(README.read_text(encoding="utf-8"), BEGIN, END, readme_head(found)))
 
 
 if __name__ == "__main__":

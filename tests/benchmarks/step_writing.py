@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sixnd.specs.step_family import StepFamily
+from tests.benchmarks.marks import between
 
 ROOT = Path(__file__).parents[2]
 CATALOG, DOCS = ROOT / "specs/catalogs/step-families.yaml", ROOT / "docs/step-time.md"
@@ -19,8 +20,7 @@ def write(found: Mapping[str, Any], families: Mapping[str, StepFamily]) -> None:
     for name, family in families.items():
         text = with_family(text, name, family)
     CATALOG.write_text(text, "utf-8")
-    before, rest = DOCS.read_text("utf-8").split(BEGIN)
-    DOCS.write_text(f"{before}{BEGIN}\n{table(found)}\n{END}{rest.split(END)[1]}", "utf-8")
+    DOCS.write_text(between(DOCS.read_text("utf-8"), BEGIN, END, table(found)), "utf-8")
 
 
 def with_family(text: str, name: str, family: StepFamily) -> str:

@@ -25,6 +25,7 @@ from sixnd.runner.job import Job, JobFolder, training_environment
 from sixnd.runner.prepare import prepare
 from sixnd.specs.budget import BudgetSpec
 from sixnd.specs.plan import Plan
+from tests.benchmarks.marks import between
 from tests.benchmarks.turns import Program, interleaved
 
 ROOT = Path(__file__).parents[2]
@@ -178,8 +179,7 @@ def main() -> None:
         print(table({name: found[name]}), file=sys.stderr)
     print(table(found))
     if arguments.write:
-        before, rest = DOCS.read_text("utf-8").split(BEGIN)
-        DOCS.write_text(f"{before}{BEGIN}\n{table(found)}\n{END}{rest.split(END, 1)[1]}", "utf-8")
+        DOCS.write_text(between(DOCS.read_text("utf-8"), BEGIN, END, table(found)), "utf-8")
 
 
 if __name__ == "__main__":

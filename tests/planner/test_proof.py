@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import proof_page
-from tests.benchmarks.proof_page import claims, page, readme_head, with_head
+from tests.benchmarks.marks import between
+from tests.benchmarks.proof_page import BEGIN, END, claims, page, readme_head
 
 RESULTS = json.loads((proof_page.DOCS / "results.json").read_text("utf-8"))
 
@@ -62,7 +63,7 @@ def test_another_size_is_better_only_by_more_than_the_noise(found: dict[str, Any
 def test_the_page_and_the_head_of_the_readme_are_those_of_the_results() -> None:
     assert (proof_page.DOCS / "README.md").read_text("utf-8") == page(RESULTS)
     text = proof_page.README.read_text("utf-8")
-    assert with_head(text, readme_head(RESULTS)) == text
+    assert between(text, BEGIN, END, readme_head(RESULTS)) == text
 
 
 def test_the_results_say_what_was_predicted_of_which_plan_and_what_came() -> None:
