@@ -1,6 +1,6 @@
 """One question to the allocator, answered with intervals: what `sixnd allocate` tells."""
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -136,7 +136,7 @@ def _mirrored(question: Question) -> Question:
     if isinstance(question.worth, Repetition):
         raise SixndError("the N for a loss on a fixed number of repeated tokens is not solved for", "leave one out")
     s = question.surface
-    return replace(question, surface=Surface(s.E, s.B, s.A, s.beta, s.alpha))
+    return replace(question, surface=s.mirrored())
 
 
 def _refuse_unreachable(found: Numbers, why: str) -> None:
@@ -172,4 +172,4 @@ def _interval(values: Numbers, center: float, level: float, wider: float, spread
 
 def _thinned(drawn: Surface) -> Surface:
     step = max(1, np.size(drawn.A) // _DRAWS_OF_A_SEARCH)
-    return Surface(*(np.asarray(v)[::step] for v in (drawn.E, drawn.A, drawn.B, drawn.alpha, drawn.beta)))
+    return Surface(*(v if np.ndim(v) == 0 else v[::step] for v in astuple(drawn)))

@@ -20,7 +20,7 @@ ASPECT_SOURCE = (
     "rule: hidden / layers from 32 in the smallest models to about 112 in the largest, between Llama 2 70B (8192/80) "
     "and Llama 3 405B (16384/126); loss depends only weakly on depth against width (Kaplan et al. 2020, §3)"
 )
-_FEWEST_LAYERS = 4
+_FEWEST_LAYERS = 2
 GQA_HIDDEN = 4096
 """From this width on, eight key-value heads serve all query heads (Ainslie et al. 2023)."""
 
@@ -88,7 +88,7 @@ def _depths(hidden: int) -> list[int]:
     """Depths near the width's usual aspect, even, and divisible by 4 (8) from 16 (64) layers on.
 
     Narrow models, of which few are published, may be up to 1.7 times as deep or shallow as usual, wide ones 1.25 times.
-    None has fewer than four layers: by runs of two, one of four was foretold 12 % too high a loss (docs/proof).
+    Two or four layers are as good for the smallest: within half a percent at 0.1M to 0.3M parameters (docs/proof).
     """
     aspect = float(np.clip(32 * (hidden / 64) ** (1 / 3), 32, 112))
     slack = 1.7 if hidden < 1024 else 1.25

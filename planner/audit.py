@@ -162,8 +162,7 @@ def _by_law(values: Values, law: SurfaceLaw, loss: float) -> Values:
     if "params" in values:
         return {"tokens": _reaching(own, values["params"].value, loss, "parameters")}
     if "tokens" in values:  # the law with N and D exchanged
-        exchanged = Surface(own.E, own.B, own.A, own.beta, own.alpha)
-        return {"params": _reaching(exchanged, values["tokens"].value, loss, "tokens")}
+        return {"params": _reaching(own.mirrored(), values["tokens"].value, loss, "tokens")}
     return {"compute": Known(float(compute_for_loss(Question(own), loss)), "the least by the law for the claimed loss")}
 
 

@@ -9,7 +9,7 @@ the truth.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -70,11 +70,18 @@ class Limits:
 
 
 def loss_gradient(surface: Surface, params: Array, tokens: Array) -> Array:
-    """J = d ln L/dθ at each (N, D) for each draw: shape (draws, points, 5)."""
+    """J = d ln L/dθ at each (N, D) for each draw: shape (draws, points, 5); γ is taken as known."""
     s = _columns(surface)
     of_N, of_D = s.A * params**-s.alpha, s.B * tokens**-s.beta
-    parts = (of_N, of_D, s.E + 0 * of_N, -of_N * np.log(params), -of_D * np.log(tokens))
-    return np.stack(parts, axis=-1) / (s.E + of_N + of_D)[..., None]
+    steeper = s.gamma * (of_N + of_D) ** (s.gamma - 1)
+    parts = (
+        steeper * of_N,
+        steeper * of_D,
+        s.E + 0 * of_N,
+        -steeper * of_N * np.log(params),
+        -steeper * of_D * np.log(tokens),
+    )
+    return np.stack(parts, axis=-1) / (s.E + (of_N + of_D) ** s.gamma)[..., None]
 
 
 def optimum_gradient(surface: Surface, compute: float) -> Array:
@@ -94,7 +101,7 @@ def optimum_gradient(surface: Surface, compute: float) -> Array:
 
 def _columns(surface: Surface) -> Surface:
     """Every constant as a column, so that it meets a row of points."""
-    return Surface(*(np.asarray(getattr(surface, name))[:, None] for name in ("E", "A", "B", "alpha", "beta")))
+    return Surface(*(one if np.ndim(one) == 0 else one[:, None] for one in astuple(surface)))
 
 
 def _places(chosen: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":

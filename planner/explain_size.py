@@ -13,6 +13,7 @@ from sixnd.planner.question import drawn_question
 from sixnd.planner.repetition import Repetition
 from sixnd.planner.transformer import Transformer
 from sixnd.specs.checks import accelerator_hours_given, price_usd_per_hour
+from sixnd.specs.laws import SurfaceLaw
 from sixnd.specs.plan import LawChoice
 
 SERVING = "Sardana et al. 2024, arXiv:2401.00448, eq. 3 to 6"
@@ -31,10 +32,18 @@ def _form(facts: Facts) -> Step:
     d, s = facts.drafter, facts.drafter.law
     return Step(
         "L(N, D)",
-        f"E + A/N^α + B/D^β with E {s.E:g}, A {s.A:g}, B {s.B:g}, α {s.alpha:g}, β {s.beta:g}; {s.counts}",
+        f"{_sum(s)} with E {s.E:g}, A {s.A:g}, B {s.B:g}, α {s.alpha:g}, β {s.beta:g}{_bend(s)}; {s.counts}",
         d.law_name,
         f"{s.source}. Weakness: {s.weakness}",
     )
+
+
+def _sum(s: SurfaceLaw) -> str:
+    return "E + A/N^α + B/D^β" if s.gamma == 1 else "E + (A/N^α + B/D^β)^γ"
+
+
+def _bend(s: SurfaceLaw) -> str:
+    return "" if s.gamma == 1 else f", γ {s.gamma:g}"
 
 
 def _range(facts: Facts) -> list[Step]:
@@ -422,15 +431,15 @@ def _worth_formula(worth: Repetition) -> str:
 
 
 def loss(facts: Facts) -> list[Step]:
-    """The loss by its three terms."""
+    """The loss by its terms."""
     s, worth = facts.drafter.law, facts.drafter.question.worth
     N, D = float(worth.params(float(facts.N))), float(worth.tokens(float(facts.D)))
     of_N, of_D = s.A * N**-s.alpha, s.B * D**-s.beta
     repeats = _epochs(facts)[-1:] if isinstance(worth, Repetition) else []
     planned = facts.plan.estimates.loss
-    total = Step(
-        "L", f"E + A/N^α + B/D^β = {s.E:g} + {of_N:.5g} + {of_D:.5g}", s.E + of_N + of_D, s.source, "nats per token"
-    )
+    summed = f"{of_N:.5g} + {of_D:.5g}" if s.gamma == 1 else f"({of_N:.5g} + {of_D:.5g})^{s.gamma:g}"
+    value, unit = s.E + (of_N + of_D) ** s.gamma, "nats per token" if s.gamma == 1 else ""
+    total = Step("L", f"{_sum(s)} = {s.E:g} + {summed}", value, s.source, "nats per token")
     intervals = facts.loss_intervals(facts.N, facts.D)
     if repeats:  # the spread of the law of repetition is in the plan's estimate
         intervals = {"80 %": laws.Interval(planned.low, planned.high)}
@@ -438,8 +447,8 @@ def loss(facts: Facts) -> list[Step]:
         _form(facts),
         *repeats,
         Step("E", "irreducible", s.E, s.source, "nats per token"),
-        Step("A/N^α", f"{s.A:g} / {N:.6g}^{s.alpha:g}", of_N, s.source, "nats per token"),
-        Step("B/D^β", f"{s.B:g} / {D:.6g}^{s.beta:g}", of_D, s.source, "nats per token"),
+        Step("A/N^α", f"{s.A:g} / {N:.6g}^{s.alpha:g}", of_N, s.source, unit),
+        Step("B/D^β", f"{s.B:g} / {D:.6g}^{s.beta:g}", of_D, s.source, unit),
         total.within(intervals),
         *_range(facts),
         *_uncertainty(facts),

@@ -50,9 +50,11 @@ def isoflop_curves(sizes: Sizes, ratios: Sequence[float], budget: float, runs: i
     """Curves of equal compute, log-spaced; on each, sizes log-spaced over all of ``ratios``.
 
     They span as much compute as leaves each of them a parabola: of a small budget only the smallest models are left.
+    Where no span does, it is the one with the most different runs.
     """
     tried = [_curves(sizes, ratios, budget, runs, span) for span in CURVE_SPANS]
-    return next((found for found in tried if _fewest_sizes(found, runs) >= _PARABOLA_SIZES), tried[0])
+    whole = (found for found in tried if _fewest_sizes(found, runs) >= _PARABOLA_SIZES)
+    return next(whole, max(tried, key=_different))
 
 
 def _curves(sizes: Sizes, ratios: Sequence[float], budget: float, runs: int, span: float) -> Points:
@@ -68,6 +70,10 @@ def _fewest_sizes(found: Points, runs: int) -> int:
     """Different models on the curve that has the fewest."""
     curves = np.sort(found.params.reshape(_factors(runs)[::-1]), axis=1)
     return int(np.min(1 + np.count_nonzero(np.diff(curves, axis=1), axis=1)))
+
+
+def _different(found: Points) -> int:
+    return len(np.unique(np.stack([found.params, found.tokens]), axis=1).T)
 
 
 def _spending(models: Sizes, tokens: Array, budget: float) -> Points:

@@ -96,7 +96,7 @@ def _drawn(before: Known) -> Surface:
     drawn = np.random.default_rng(_SEED).standard_normal((_DRAWS, 5)) @ root.T
     log_A, log_B, log_E, alpha, beta = (mean + drawn).T
     exponents = np.maximum(alpha, _FLATTEST), np.maximum(beta, _FLATTEST)
-    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *exponents)
+    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *exponents, law.gamma)
 
 
 def _between_corpora() -> Array:

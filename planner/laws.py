@@ -1,7 +1,8 @@
 """Scaling laws: the loss of N and D, the compute-optimal N and D, and how sure a law is of them.
 
-A loss surface is L(N, D) = E + A/N^α + B/D^β (Hoffmann et al. 2022, eq. 2). Its uncertainty is a covariance of
-(ln A, ln B, ln E, α, β), from which draws are taken; every interval is a percentile over draws.
+A loss surface is L(N, D) = E + (A/N^α + B/D^β)^γ (Busbridge et al. 2025, arXiv:2502.08606, for supervised training);
+with γ = 1 it is that of Hoffmann et al. 2022, eq. 2. Its uncertainty is a covariance of (ln A, ln B, ln E, α, β), or
+draws of these and ln γ; every interval is a percentile over draws.
 """
 
 from dataclasses import dataclass
@@ -39,17 +40,22 @@ class Surface:
     B: Numbers
     alpha: Numbers
     beta: Numbers
+    gamma: Numbers = 1.0
 
     def loss(self, params: Numbers, tokens: Numbers) -> Numbers:
-        """L(N, D), nats per token (Hoffmann et al. 2022, eq. 2)."""
-        return self.E + self.A * params**-self.alpha + self.B * tokens**-self.beta
+        """L(N, D), nats per token."""
+        return self.E + (self.A * params**-self.alpha + self.B * tokens**-self.beta) ** self.gamma
 
     def optimal_params(self, compute: Numbers) -> Numbers:
-        """Compute-optimal N for C = 6ND in FLOPs, in closed form (Hoffmann et al. 2022, eq. 4)."""
+        """Compute-optimal N for C = 6ND in FLOPs, in closed form (Hoffmann et al. 2022, eq. 4); γ does not move it."""
         log_g = np.log(self.alpha * self.A / (self.beta * self.B)) / (self.alpha + self.beta)
         log_N = log_g + self.beta / (self.alpha + self.beta) * np.log(np.asarray(compute) / 6)
         found: Numbers = np.exp(np.clip(log_N, -LARGEST_LOG, LARGEST_LOG))
         return found
+
+    def mirrored(self) -> "Surface":
+        """N and D exchanged."""
+        return Surface(self.E, self.B, self.A, self.beta, self.alpha, self.gamma)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Allocation:
 
 def surface(law: SurfaceLaw | RepetitionLaw) -> Surface:
     """The law's own constants."""
-    return Surface(law.E, law.A, law.B, law.alpha, law.beta)
+    return Surface(law.E, law.A, law.B, law.alpha, law.beta, law.gamma if isinstance(law, SurfaceLaw) else 1.0)
 
 
 def loss(law: SurfaceLaw, params: float, tokens: float) -> float:
@@ -109,9 +115,9 @@ def draws(law: SurfaceLaw) -> Surface | None:
 
 
 def _surfaces(rows: Array) -> Surface:
-    log_A, log_B, log_E, alpha, beta = rows.T
+    log_A, log_B, log_E, alpha, beta, *log_gamma = rows.T
     flat = np.maximum(alpha, FLATTEST), np.maximum(beta, FLATTEST)
-    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *flat)
+    return Surface(np.exp(log_E), np.exp(log_A), np.exp(log_B), *flat, *np.exp(log_gamma))
 
 
 def _root(covariance: Array) -> Array:

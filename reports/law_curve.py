@@ -40,4 +40,5 @@ def optimum(law: SurfaceLaw | RepetitionLaw, compute_flops: float) -> tuple[floa
     G = (law.alpha * law.A / (law.beta * law.B)) ** (1 / (law.alpha + law.beta))
     N = G * (compute_flops / 6) ** (law.beta / (law.alpha + law.beta))
     D = compute_flops / 6 / N
-    return N, D, law.E + law.A / N**law.alpha + law.B / D**law.beta
+    gamma = law.gamma if isinstance(law, SurfaceLaw) else 1.0
+    return N, D, law.E + (law.A / N**law.alpha + law.B / D**law.beta) ** gamma

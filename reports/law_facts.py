@@ -57,9 +57,10 @@ def law_facts(document: LawDocument, at: Sequence[Frontier] = ()) -> LawFacts:
 def _verdict(document: LawDocument) -> str:
     law, fit = document.law, document.fit
     error = fmt.percent(fit.leave_one_out_error)
+    terms = f"{fmt.number(law.A)}/N^{law.alpha:.4f} + {fmt.number(law.B)}/D^{law.beta:.4f}"
+    summed = terms if law.gamma == 1 else f"({terms})^{law.gamma:.4f}"
     return (
-        f"L = {law.E:.3f} + {fmt.number(law.A)}/N^{law.alpha:.4f} + {fmt.number(law.B)}/D^{law.beta:.4f} "
-        f"from {_runs(len(fit.runs))}; leave-one-out error {error}; {_agreement(document)}."
+        f"L = {law.E:.3f} + {summed} from {_runs(len(fit.runs))}; leave-one-out error {error}; {_agreement(document)}."
     )
 
 
@@ -95,6 +96,8 @@ def _surface(document: LawDocument) -> list[KeyNumber]:
         ("alpha", "alpha", "exponent", law.alpha, "exponent of N"),
         ("beta", "beta", "exponent", law.beta, "exponent of D"),
     ]
+    if law.gamma != 1:
+        rows.append(("gamma", "gamma", "exponent", law.gamma, "exponent of the sum of both terms"))
     return [
         _key(key, label, interval_figure(kind, value, drawn.get(key)), reason, hero=key == "E")
         for key, label, kind, value, reason in rows
@@ -105,8 +108,9 @@ def _drawn(document: LawDocument) -> dict[str, list[float]]:
     """Intervals of the constants; none without draws."""
     if document.law.draws is None:
         return {}
-    ln_A, ln_B, ln_E, alpha, beta = drawn_constants(document.law)
+    ln_A, ln_B, ln_E, alpha, beta, *ln_gamma = drawn_constants(document.law)
     drawn = {"E": np.exp(ln_E), "A": np.exp(ln_A), "B": np.exp(ln_B), "alpha": alpha, "beta": beta}
+    drawn |= {"gamma": np.exp(ln_gamma[0])} if ln_gamma else {}
     return {key: percentiles(values) for key, values in (drawn | {"a": beta / (alpha + beta)}).items()}
 
 

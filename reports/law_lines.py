@@ -42,10 +42,13 @@ def percentiles(values: "np.typing.NDArray[np.float64]") -> list[float]:
 
 
 def drawn_constants(law: SurfaceLaw) -> "np.typing.NDArray[np.float64]":
-    """Draws of ln A, ln B, ln E, alpha and beta, one row each; the law must have draws."""
+    """Draws of ln A, ln B, ln E, alpha, beta, and ln gamma where it was fitted, one row each.
+
+    The law must have draws.
+    """
     assert law.draws is not None, "asked of laws with draws"
     drawn = np.array(law.draws).T
-    drawn[3:] = np.maximum(drawn[3:], FLATTEST)
+    drawn[3:5] = np.maximum(drawn[3:5], FLATTEST)
     return drawn
 
 
@@ -90,7 +93,7 @@ def _own_point(law: SurfaceLaw, compute: float) -> OptimalPoint:
     N, D, loss = optimum(law, compute)
     if law.draws is None:
         return OptimalPoint(compute_flops=compute, params=N, tokens=D, loss=loss)
-    ln_A, ln_B, _, alpha, beta = drawn_constants(law)
+    ln_A, ln_B, _, alpha, beta = drawn_constants(law)[:5]
     ln_N = (np.log(alpha / beta) + ln_A - ln_B + beta * np.log(compute / 6)) / (alpha + beta)
     low, high = np.exp(np.clip(percentiles(ln_N), -LARGEST_LOG, LARGEST_LOG)).tolist()
     return OptimalPoint(

@@ -65,10 +65,10 @@ def _is_number(word: str) -> bool:
 )
 @click.option(
     "--estimator",
-    type=click.Choice(["huber", "likelihood"]),
-    default="huber",
+    type=click.Choice(["frontier", "huber", "likelihood"]),
+    default="frontier",
     show_default=True,
-    help="Least Huber loss, or most likely by a density of that form whose scale is free.",
+    help="Least Huber loss, runs near the frontier counting most; all alike, as published; most likely by its density.",
 )
 @click.option(
     "--delta",
@@ -77,12 +77,6 @@ def _is_number(word: str) -> bool:
     default=1e-3,
     show_default=True,
     help="From which residual on Huber's loss grows linearly.",
-)
-@click.option(
-    "--near",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SHARE",
-    help="Only runs whose loss is within this share of the least at their compute, e.g. 0.01: far ones bend the fit.",
 )
 @click.option("--draws", type=click.IntRange(min=400), default=4000, show_default=True, help="Draws behind intervals.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed draws the same.")
@@ -143,7 +137,7 @@ def _fit_mix(runs: Path, options: dict[str, Any], target: str | None, *how: Any)
 
     given = click.get_current_context().get_parameter_source
     output, skip_refused, width, as_json = how
-    for name in ("columns", "at", "form", "approach", "estimator", "delta", "near", "draws", "against"):
+    for name in ("columns", "at", "form", "approach", "estimator", "delta", "draws", "against"):
         if given(name) == click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} means nothing with --mix")
     return fit_mix_file(
@@ -186,6 +180,7 @@ def _fit_json(fitted: "Fitted", approach: int, budgets: list[float]) -> dict[str
     found: dict[str, Any] = {"form": document.fit.form, "approach": approach}
     if approach == 3:
         found["parameters"] = {"E": law.E, "A": law.A, "B": law.B, "alpha": law.alpha, "beta": law.beta}
+        found["parameters"] |= {"gamma": law.gamma} if law.gamma != 1 else {}
         allocation = [_allocated(row) for row in fitted.at(budgets)]
     else:
         found["parameters"], allocation = _by_power_law(fitted, approach, budgets)

@@ -153,7 +153,7 @@ class Fit(Document):
     """Input file, and its columns where they were named."""
     data_sha256: str
     """Of the table of runs."""
-    estimator: Literal["huber", "likelihood"]
+    estimator: Literal["frontier", "huber", "likelihood"]
     """Huber losses with a fixed threshold, or a Huber likelihood with a free scale."""
     delta: Positive
     """Huber's threshold on log loss."""

@@ -24,6 +24,7 @@ _LARGEST_DRAWN_LOG = 700.0  # of what a float still holds
 _LARGEST_VARIANCE = 4.0  # a constant that is known to a factor e² at best says nothing
 
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
+DrawRow = Annotated[list[Finite], Field(min_length=5, max_length=6)]
 
 
 def _of_finite_constants(draw: list[float]) -> list[float]:
@@ -50,7 +51,7 @@ def _can_be_drawn_from(rows: list[list[float]]) -> bool:
 
 
 FittedRange = Annotated[Range, AfterValidator(_rising)]
-Draw = Annotated[Row, AfterValidator(_of_finite_constants)]
+Draw = Annotated[DrawRow, AfterValidator(_of_finite_constants)]
 Exponent = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 """Of N or D in a loss surface: published ones lie between 0.05 and 0.6, and a surface that falls faster is none."""
 
@@ -85,7 +86,11 @@ class LawEntry(Document):
 
 
 class SurfaceLaw(LawEntry):
-    """Loss surface L(N, D) = E + A/N^alpha + B/D^beta in nats a token (Hoffmann et al. 2022, eq. 2)."""
+    """Loss surface L(N, D) = E + (A/N^alpha + B/D^beta)^gamma in nats a token.
+
+    With gamma = 1 it is that of Hoffmann et al. 2022, eq. 2; with any gamma that of Busbridge et al. 2025
+    (arXiv:2502.08606).
+    """
 
     form: Literal["chinchilla"]
     """The loss surface of Hoffmann et al."""
@@ -99,12 +104,15 @@ class SurfaceLaw(LawEntry):
     """Exponent of N."""
     beta: Exponent
     """Exponent of D."""
+    gamma: Exponent = 1.0
+    """Exponent of the sum of both terms: how fast the frontier falls beside how steeply loss rises away from it."""
     rounded: bool = False
     """Whether the exponents were published with two digits only: too few to allocate by."""
     log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
     """Covariance of (ln A, ln B, ln E, alpha, beta). A law without covariance and draws gives no interval."""
     draws: Annotated[list[Draw], Field(min_length=100)] | None = None
-    """Draws of (ln A, ln B, ln E, alpha, beta) around the law; they stand for the covariance where they are given."""
+    """Draws of (ln A, ln B, ln E, alpha, beta), and ln gamma where it was fitted, around the law; they stand for the
+    covariance where they are given."""
     residual_sd: Positive | None = None
     """Standard deviation of log loss around the fit."""
     missed_per_decade: Positive | None = None

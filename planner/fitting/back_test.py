@@ -13,14 +13,12 @@ import numpy as np
 
 from sixnd.planner.fitting.polish import Mask
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.planner.fitting.surface import FEWEST_RUNS, SurfaceFit, as_surface, fit_surface, log_residuals
-from sixnd.planner.fitting.uncertainty import draws, residual_sd
+from sixnd.planner.fitting.surface import FEWEST_DIFFERENT, SurfaceFit, as_surface, fit_surface, log_residuals
+from sixnd.planner.fitting.uncertainty import draws, told_sd
 from sixnd.planner.laws import WIDENING_PER_DECADE
 
 SHARES = (1 / 4, 1 / 8, 1 / 16)
 """Of the largest compute: what is fitted lies at or below, what is predicted above."""
-LEAST_FITTED = FEWEST_RUNS + 3
-"""Different ones: a repeated run tells nothing of the form, and what was fitted to four says anything of a fifth."""
 _DRAWS = 200
 _HAIR = 1.01
 """Runs of one isoFLOP budget differ by their rounding."""
@@ -78,8 +76,8 @@ def _missed(split: Split) -> float:
 
 
 def _can_be_fitted(runs: Runs) -> bool:
-    different = np.unique(np.stack([runs.params, runs.tokens]), axis=1).shape[1]
-    return different >= LEAST_FITTED and bool(np.ptp(runs.params) > 0 and np.ptp(runs.tokens) > 0)
+    """Different ones count: a repeated run tells nothing of the form, and a fit to four says anything of a fifth."""
+    return runs.different >= FEWEST_DIFFERENT and bool(np.ptp(runs.params) > 0 and np.ptp(runs.tokens) > 0)
 
 
 def _split(runs: Runs, small: Mask, share: float, fit: SurfaceFit, seed: int) -> Split:
@@ -89,7 +87,7 @@ def _split(runs: Runs, small: Mask, share: float, fit: SurfaceFit, seed: int) ->
     drawn = np.log(as_surface(theta[:, None, :]).loss(larger.params, larger.tokens))
     outside = _decades_outside(fitted, larger)
     wider = 1 + WIDENING_PER_DECADE * outside
-    expected = wider * np.hypot(drawn.std(axis=0), residual_sd(fitted, found))
+    expected = wider * np.hypot(drawn.std(axis=0), told_sd(fitted, found))
     return Split(share, len(fitted), log_residuals(larger, found.theta[None])[0], expected, wider * outside)
 
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 
 from sixnd.planner.fitting.approaches import beside
-from sixnd.planner.fitting.back_test import LEAST_FITTED, Split, back_tests, missed_per_decade
+from sixnd.planner.fitting.back_test import Split, back_tests, missed_per_decade
 from sixnd.planner.fitting.data_constrained import fit_repetition
 from sixnd.planner.fitting.downstream import fit_error
 from sixnd.planner.fitting.frontier import frontier
@@ -14,7 +14,7 @@ from sixnd.planner.fitting.polish import Mask
 from sixnd.planner.fitting.resample import leave_one_out
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import DELTA, Estimator, SurfaceFit, fit_surface
-from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, residual_sd, weaknesses
+from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, told_sd, weaknesses
 from sixnd.planner.flop_conventions import off_6nd
 from sixnd.planner.laws import surface
 from sixnd.specs.errors import SixndError, UnfitRunsError
@@ -33,17 +33,16 @@ class Options:
 
     name: str = "my-law"
     form: Form = "chinchilla"
-    estimator: Estimator = "huber"
+    estimator: Estimator = "frontier"
+    """Runs of the over-training form lie far from the frontier by intent, so that they count alike there."""
     delta: float = DELTA
-    near: float | None = None
-    """Only runs whose loss is at most this share above the best run of no more compute; none fits all."""
     draws: int = 4000
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A law document, and all draws behind it: θ (R, 5)."""
+    """A law document, and all draws behind it: θ (R, 5), or (R, 6) with ln γ."""
 
     document: LawDocument
     theta: Array
@@ -60,15 +59,14 @@ def fit_law(table: RunTable, options: Options) -> Fitted:
     """
     runs = as_runs(table)
     once = _first_epoch(table, runs) if options.form == "data-constrained" else np.full(len(runs), True)
-    once, apart = _near(runs, once, options.near)
     base = runs.picked(once)
     tied = options.form == "over-training"
-    fit = fit_surface(base, delta=options.delta, tied=tied, estimator=options.estimator, thorough=True)
+    estimator = "huber" if tied and options.estimator == "frontier" else options.estimator
+    fit = fit_surface(base, delta=options.delta, tied=tied, estimator=estimator, thorough=True)
     theta = draws(base, fit, count=options.draws, seed=options.seed)
     splits = back_tests(base, fit, seed=options.seed)
     kept = replace(table, rows=[row for row, first in zip(table.rows, once, strict=True) if first])
     repetition, notes = _repetition(table, runs, fit, options) if options.form == "data-constrained" else (None, [])
-    notes = [*notes, *apart]
     document = LawDocument(
         version="law/1",
         name=options.name,
@@ -104,9 +102,10 @@ def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, splits: lis
         B=float(s.B),
         alpha=float(s.alpha),
         beta=float(s.beta),
-        log_covariance=_rounded(np.cov(theta, rowvar=False)) if count else None,
+        gamma=float(s.gamma),
+        log_covariance=_rounded(np.cov(theta[:, :5], rowvar=False)) if count else None,
         draws=_rounded(theta[:_KEPT_DRAWS]) if count else None,
-        residual_sd=residual_sd(runs, fit) or None,
+        residual_sd=told_sd(runs, fit) or None,
         missed_per_decade=missed_per_decade(splits) or None,
         fitted_params=_range(runs.params),
         fitted_tokens=_range(runs.tokens),
@@ -160,7 +159,7 @@ def _fit(
         form=options.form,
         data=table.data,
         data_sha256=table.sha256,
-        estimator=options.estimator,
+        estimator=fit.estimator,
         delta=options.delta,
         objective=fit.objective,
         leave_one_out_error=float(np.median(np.abs(left_out / runs.loss - 1))),
@@ -223,21 +222,6 @@ def _first_epoch(table: RunTable, runs: Runs) -> Mask:
             f"{once.sum()} runs read nothing twice", "add some: a data-constrained law needs six for its surface"
         )
     return np.asarray(once)
-
-
-def _near(runs: Runs, chosen: Mask, share: float | None) -> tuple[Mask, list[str]]:
-    """Those of the chosen runs near the frontier, and in words how many are not."""
-    if share is None:
-        return chosen, []
-    near = chosen & runs.near_frontier(share)
-    if near.sum() < LEAST_FITTED:
-        raise UnfitRunsError(
-            f"{near.sum()} runs lie within {share:.3g} of the least loss at their compute; {LEAST_FITTED} are needed",
-            "allow more, or fit all",
-        )
-    far = int(chosen.sum() - near.sum())
-    told = f"{far} runs more than {share:.1%} above the least loss at their compute are not fitted"
-    return near, [told] if far else []
 
 
 def _unique(table: RunTable) -> Array:

@@ -16,12 +16,15 @@ def resamples(runs: int, count: int, seed: int) -> Array:
 
 
 def refit(runs: Runs, fit: SurfaceFit, weights: Array, log_loss: Array | None = None) -> Array:
-    """θ (R, 5) under each row of weights (R, n), or of other losses (R, n), from the fit's own optimum."""
+    """θ under each row of weights (R, n), or of other losses (R, n), from the fit's own optimum.
+
+    The weights multiply the fit's own.
+    """
     basis, chunks = TIED if fit.tied else None, max(1, len(weights) // _CHUNK)
     losses = np.broadcast_to(runs.log_loss if log_loss is None else log_loss, weights.shape)
     found = []
     for w, loss in zip(np.array_split(weights, chunks), np.array_split(losses, chunks), strict=True):
-        theta = np.repeat(fit.theta[None], len(w), axis=0)
+        theta, w = np.repeat(fit.theta[None], len(w), axis=0), w * fit.weights
         for threshold in _thresholds(fit):
             theta = polish(runs, w, theta, threshold, basis, loss)[0]
         found.append(theta)

@@ -9,6 +9,7 @@ Array = NDArray[np.float64]
 
 _SAME_BUDGET = 1.01
 """Runs of one isoFLOP budget differ by their rounding."""
+_NEAR, _LEAST = 0.02, 0.02
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,23 @@ class Runs:
         """Those of them."""
         return Runs(self.params[which], self.tokens[which], self.loss[which])
 
-    def near_frontier(self, share: float) -> NDArray[np.bool_]:
-        """Which of them lie at most ``share`` of the loss above the best run of no more compute (to 1 %)."""
+    def frontier_weights(self) -> Array:
+        """What each run counts in a fit that is to tell the frontier beyond the runs: (n,), 1 at the most.
+
+        It falls by a factor e for each 2 % of loss that the best run of no more compute is better, and with the root
+        of the compute. Chosen by published runs (docs/proof/published.md): far from the frontier, and at little
+        compute, they bend away from any form.
+        """
         least = np.min(np.where(self.compute <= _SAME_BUDGET * self.compute[:, None], self.loss, np.inf), axis=1)
-        return np.asarray(self.loss <= (1 + share) * least)
+        near = np.exp(-(self.loss / least - 1) / _NEAR)
+        found: Array = np.sqrt(self.compute / self.compute.max()) * np.maximum(near, _LEAST)
+        whole: Array = found / found.max()
+        return whole
+
+    @property
+    def different(self) -> int:
+        """How many of them differ in N or D."""
+        return int(np.unique(np.stack([self.params, self.tokens]), axis=1).shape[1])
 
     @property
     def compute(self) -> Array:

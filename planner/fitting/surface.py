@@ -1,8 +1,11 @@
-"""The best loss surface L(N, D) = E + A/N^α + B/D^β for some runs, and the proof that no better one was found.
+"""The best loss surface L(N, D) = E + (A/N^α + B/D^β)^γ for some runs, and the proof that no better one was found.
 
-For fixed exponents the surface is linear in E, A and B: a grid of (α, β) is solved in closed form (variable
-projection, Golub and Pereyra 1973) and its best cells are polished on the robust objective of Hoffmann et al. 2022
-(§3.3, appendix D.2): the sum of Huber losses of log loss.
+With γ = 1 and for fixed exponents the surface is linear in E, A and B: a grid of (α, β) is solved in closed form
+(variable projection, Golub and Pereyra 1973) and its best cells are polished on the robust objective of Hoffmann et al.
+2022 (§3.3, appendix D.2): the sum of Huber losses of log loss.
+
+γ lets the runs of one compute tell how steep the sides of the valley are, and the best runs of each compute how fast
+its floor falls: with γ = 1 one pair of exponents has to tell both.
 """
 
 import math
@@ -12,18 +15,25 @@ from typing import Literal
 import numpy as np
 
 from sixnd.planner.fitting.huber_density import best_scale, log_likelihood
-from sixnd.planner.fitting.polish import gradient, objective, polish
+from sixnd.planner.fitting.polish import STEEPEST, gradient, objective, polish
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.laws import Surface
 from sixnd.specs.errors import UnfitRunsError
 
-Estimator = Literal["huber", "likelihood"]
+Estimator = Literal["frontier", "huber", "likelihood"]
+"""Huber losses that count by ``Runs.frontier_weights``, with γ; all alike, without; or a density of a free scale."""
 
 DELTA = 1e-3
 """Huber's threshold on log loss (Hoffmann et al. 2022, appendix D.2)."""
 TIED = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1]], dtype=float)
 """Directions in which α = β."""
 FEWEST_RUNS = 5
+FEWEST_DIFFERENT = 8
+"""Different runs from which γ is fitted: on fewer it is 1."""
+_BENDS, _IRREDUCIBLE = (0.15, 0.25, 0.4, 0.6, 0.8, 1.4), (0.05, 0.5)
+"""γ, and E as a share of the mean loss, from which a surface with γ starts."""
+_FALL = 0.3
+"""αγ and βγ there."""
 _EXPONENTS = np.linspace(0.05, 1.2, 24)
 _NEAR, _FAR = 6, 5
 """Best cells polished; and the side of the coarse lattice of other starts that proves convergence."""
@@ -39,9 +49,11 @@ class SurfaceFit:
 
     surface: Surface
     theta: Array
-    """(ln A, ln B, ln E, α, β)."""
+    """(ln A, ln B, ln E, α, β), and ln γ where it was fitted."""
+    weights: Array
+    """What each run counts: 1 at the most."""
     objective: float
-    """Sum of Huber losses of log loss; with the likelihood, the negative log-likelihood."""
+    """Weighted sum of Huber losses of log loss; with the likelihood, the negative log-likelihood."""
     delta: float
     estimator: Estimator
     tied: bool
@@ -61,7 +73,7 @@ class SurfaceFit:
 def fit_surface(
     runs: Runs, *, delta: float = DELTA, tied: bool = False, estimator: Estimator = "huber", thorough: bool = False
 ) -> SurfaceFit:
-    """Fit the surface to runs; ``tied`` fits α = β, ``likelihood`` a Huber density whose scale is free.
+    """Fit the surface to runs; ``tied`` fits α = β.
 
     ``thorough`` also starts from a coarse lattice over all exponents: slower, and the proof that the optimum is the
     best to be found.
@@ -69,21 +81,25 @@ def fit_surface(
     Raises ``UnfitRunsError`` for fewer than five runs, or a single N or D.
     """
     _check(runs)
-    ones = np.ones((1, len(runs)))
-    starts = _starts(runs, delta, tied, thorough)
+    weights = runs.frontier_weights() if estimator == "frontier" else np.ones(len(runs))
+    starts = _starts(runs, weights, delta, tied, thorough)
     basis = TIED if tied else None
-    thetas, values = _settled(runs, starts, delta, basis)
+    thetas, values = _settled(runs, weights, starts, delta, basis)
+    if estimator == "frontier" and not tied and runs.different >= FEWEST_DIFFERENT:
+        starts = _bent_starts(runs, thetas[np.argmin(values)])
+        thetas, values = _settled(runs, weights, starts, delta, None)
     best = int(np.argmin(values))
     others = values[values > values[best] * (1 + _SAME)]
     theta, value, scale, threshold = thetas[best], float(values[best]), None, delta
     if estimator == "likelihood":
         theta, value, scale = _most_likely(runs, theta, delta, basis)
         threshold = delta * scale
-    free = np.eye(5) if basis is None else basis
-    pull = np.abs(gradient(runs, ones, theta[None], threshold)[0] @ free).max()
+    free = np.eye(len(theta)) if basis is None else basis
+    pull = np.abs(gradient(runs, weights[None], theta[None], threshold)[0] @ free).max()
     return SurfaceFit(
         surface=as_surface(theta),
         theta=theta,
+        weights=weights,
         objective=value,
         delta=delta,
         estimator=estimator,
@@ -97,12 +113,11 @@ def fit_surface(
     )
 
 
-def _settled(runs: Runs, starts: Array, delta: float, basis: Array | None) -> tuple[Array, Array]:
+def _settled(runs: Runs, weights: Array, starts: Array, delta: float, basis: Array | None) -> tuple[Array, Array]:
     """Optima and objectives of the starts, polished anew while that helps: a far start may stall on a fold."""
-    ones = np.ones((1, len(runs)))
-    thetas, values = polish(runs, ones, starts, delta, basis)
+    thetas, values = polish(runs, weights[None], starts, delta, basis)
     for _ in range(_AGAIN):
-        again, lower = polish(runs, ones, thetas, delta, basis)
+        again, lower = polish(runs, weights[None], thetas, delta, basis)
         stalled = np.any(lower < values * (1 - _SAME))
         thetas, values = again, lower
         if not stalled:
@@ -110,19 +125,33 @@ def _settled(runs: Runs, starts: Array, delta: float, basis: Array | None) -> tu
     return thetas, values
 
 
+def _bent_starts(runs: Runs, plain: Array) -> Array:
+    """The best surface without γ, and others of many γ and E, whose terms are alike at the middle of the runs."""
+    x0, y0, mean = runs.log_params.mean(), runs.log_tokens.mean(), float(runs.loss.mean())
+    found = [np.append(plain, 0.0)]
+    for bend in _BENDS:
+        exponent = min(_FALL / bend, STEEPEST)
+        for share in _IRREDUCIBLE:
+            half = math.log(mean * (1 - share)) / bend - math.log(2)
+            terms = [half + exponent * x0, half + exponent * y0, math.log(mean * share)]
+            found.append(np.array([*terms, exponent, exponent, math.log(bend)]))
+    return np.array(found)
+
+
 def as_surface(theta: Array) -> Surface:
-    """The surface of θ (5,), or surfaces of many θ (R, 5)."""
-    log_A, log_B, log_E, alpha, beta = np.moveaxis(np.asarray(theta, dtype=float), -1, 0)
-    return Surface(np.exp(log_E)[()], np.exp(log_A)[()], np.exp(log_B)[()], alpha[()], beta[()])
+    """The surface of θ (5 or 6,), or surfaces of many θ (R, 5 or 6)."""
+    log_A, log_B, log_E, alpha, beta, *log_gamma = np.moveaxis(np.asarray(theta, dtype=float), -1, 0)
+    constants = (np.exp(log_E), np.exp(log_A), np.exp(log_B), alpha, beta, *(np.exp(one) for one in log_gamma))
+    return Surface(*(one[()] for one in constants))
 
 
 def as_theta(surface: Surface) -> Array:
-    """θ of a surface."""
+    """θ (5,) of a surface without γ."""
     return np.array([np.log(surface.A), np.log(surface.B), np.log(surface.E), surface.alpha, surface.beta])
 
 
 def log_residuals(runs: Runs, theta: Array) -> Array:
-    """Ln predicted − ln measured: (R, n) for θ (R, 5)."""
+    """Ln predicted − ln measured: (R, n) for θ (R, 5 or 6)."""
     s = as_surface(theta[:, None, :])
     return np.asarray(np.log(s.loss(runs.params, runs.tokens)) - runs.log_loss)
 
@@ -140,10 +169,10 @@ def _check(runs: Runs) -> None:
             )
 
 
-def _starts(runs: Runs, delta: float, tied: bool, thorough: bool) -> Array:
+def _starts(runs: Runs, weights: Array, delta: float, tied: bool, thorough: bool) -> Array:
     """The best cells of the closed-form scan, and for a thorough fit a coarse lattice over all of it."""
     alpha, beta, thetas = _scan(runs, tied)
-    values = objective(runs, np.ones((1, len(runs))), thetas, delta)
+    values = objective(runs, weights[None], thetas, delta)
     order = np.argsort(values)
     near = order[:1]
     for cell in order[1:]:

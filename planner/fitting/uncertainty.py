@@ -2,14 +2,17 @@
 
 From fifty runs on, runs are drawn anew (case resampling, Efron 1979), which assumes nothing about the noise. Fewer runs
 would leave resamples without half of the design, and intervals too wide: there the noise is drawn anew instead, normal
-with the residuals' standard deviation, itself drawn with its n − p degrees of freedom (Student's t). How often such
-intervals hold the truth is measured in ``tests/benchmarks/fit_coverage.py``.
+with the residuals' standard deviation, itself drawn with its n − p degrees of freedom (Student's t). Noise is taken for
+equal in all runs, and its size is that of the residuals as the runs count. How often such intervals hold the truth is
+measured in ``tests/benchmarks/fit_coverage.py``.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from sixnd.planner.fitting.polish import LOG_E_FLOOR
-from sixnd.planner.fitting.resample import bootstrap, refit
+from sixnd.planner.fitting.resample import bootstrap, leave_one_out, refit
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import SurfaceFit
 
@@ -22,7 +25,7 @@ _MAD_OF_NORMAL = 0.6745
 
 def degrees_of_freedom(runs: Runs, fit: SurfaceFit) -> int:
     """Runs less free constants."""
-    return len(runs) - (4 if fit.tied else 5)
+    return len(runs) - (4 if fit.tied else len(fit.theta))
 
 
 def interval_method(runs: Runs) -> str:
@@ -36,16 +39,17 @@ def interval_method(runs: Runs) -> str:
 
 
 def draws(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0) -> Array:
-    """θ (count, 5) around the fit; none (0, 5) where as few runs as constants leave nothing to judge by."""
+    """θ (count, 5 or 6) around the fit; none (0, 5 or 6) where as few runs as constants leave nothing to judge by."""
     free = degrees_of_freedom(runs, fit)
     if free < 1:
-        return np.empty((0, 5))
+        return np.empty((0, len(fit.theta)))
     if len(runs) >= MANY_RUNS:
         return bootstrap(runs, fit, count=count, seed=seed)
     generator = np.random.default_rng(seed)
     # An outlier counts as the least that is one: it must not pass for the noise of all runs.
     squares = np.minimum(np.abs(fit.residuals), _OUTLIER * residual_sd(runs, fit)) ** 2
-    spread = np.sqrt(squares.sum() / generator.chisquare(free, (count, 1)))
+    whole = len(runs) * np.average(squares, weights=fit.weights)
+    spread = np.sqrt(whole / generator.chisquare(free, (count, 1)))
     noise = spread * generator.standard_normal((count, len(runs)))
     return refit(runs, fit, np.ones((count, len(runs))), runs.log_loss + fit.residuals + noise)
 
@@ -53,12 +57,26 @@ def draws(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0) -> A
 def residual_sd(runs: Runs, fit: SurfaceFit) -> float:
     """Standard deviation of log loss around the fit, by the median residual and for the constants it used up."""
     free = max(degrees_of_freedom(runs, fit), 1)
-    return float(np.median(np.abs(fit.residuals)) / _MAD_OF_NORMAL * np.sqrt(len(runs) / free))
+    return float(_median(fit.residuals, fit.weights) / _MAD_OF_NORMAL * np.sqrt(len(runs) / free))
+
+
+def told_sd(runs: Runs, fit: SurfaceFit) -> float:
+    """What an interval reckons with: no less than what runs are missed by that are left out of the fit."""
+    errors = np.log(leave_one_out(runs, fit)[1]) - runs.log_loss
+    return max(residual_sd(runs, fit), _median(errors, fit.weights) / _MAD_OF_NORMAL)
+
+
+def _median(errors: Array, weights: Array) -> float:
+    """Of their sizes, each counting by its weight."""
+    order = np.argsort(np.abs(errors))
+    below = np.cumsum(weights[order]) / weights.sum()
+    return float(np.abs(errors)[order][np.searchsorted(below, 0.5)])
 
 
 def outliers(runs: Runs, fit: SurfaceFit) -> list[int]:
-    """Runs whose residual is more than five robust standard deviations: named, and left in the fit."""
-    return [int(row) for row in np.flatnonzero(np.abs(fit.residuals) > _OUTLIER * residual_sd(runs, fit))]
+    """Runs whose residual is more than five robust standard deviations of all alike: named, and left in the fit."""
+    alike = replace(fit, weights=np.ones(len(runs)))
+    return [int(row) for row in np.flatnonzero(np.abs(fit.residuals) > _OUTLIER * residual_sd(runs, alike))]
 
 
 def weaknesses(runs: Runs, fit: SurfaceFit, theta: Array) -> list[str]:

@@ -29,7 +29,7 @@ from sixnd.specs.plan import Estimate, Plan
 from sixnd.specs.record import End, RunRecord, read_record
 from sixnd.specs.yaml_reader import dump_yaml
 
-LADDER = ("--share", "70%", "--runs", "12", "--design", "isoflop")
+LADDER = ("--share", "70%", "--runs", "12", "--design", "isoflop", "--tokens-per-param", "5", "80")
 """isoFLOP curves, since published runs are told best by those near the frontier (docs/proof/published.md)."""
 QUESTION_SHARE = 1 / 8
 """Compute of each run of the second question, of the target's."""

@@ -10,11 +10,9 @@ import numpy as np
 from sixnd.planner import laws
 from sixnd.planner.fitting.fit import Options, as_runs, fit_law
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.planner.fitting.surface import fit_surface
 from sixnd.planner.laws import CHINCHILLA_RATIO, Interval
 from sixnd.planner.question import drawn_decay
 from sixnd.planner.repetition import Repetition
-from sixnd.specs.errors import UnfitRunsError
 from sixnd.specs.law_document import LawDocument
 from sixnd.specs.run_table import RunRow, RunTable
 from tests.benchmarks.published_series import Series
@@ -23,10 +21,6 @@ SHARES = (1 / 8, 1 / 4, 1 / 30)
 """Of the largest compute; the first is the headline."""
 LEAST_FITTED = 8
 LEVELS = (0.95, 0.8)
-NEAR = 0.01
-"""Of ``sixnd fit --near``."""
-SWEEP = (0.05, 0.02, 0.01, 0.005)
-"""Other shares, by their point predictions alone."""
 _DRAWS = 400
 """As many as a law document keeps, and a plan's intervals use."""
 _HAIR = 1.01
@@ -56,6 +50,10 @@ class Held:
         """Predicted over actual, less one."""
         return self.predicted / self.actual - 1
 
+    def is_of(self, row: RunRow) -> bool:
+        """Whether this is that run."""
+        return (self.params, self.tokens, self.actual) == (row.params, row.tokens, row.loss)
+
     def inside(self, level: float, *, before: bool = False) -> bool:
         """Whether its interval holds the actual loss."""
         found = (self.before if before else self.intervals)[level]
@@ -73,10 +71,8 @@ class Proof:
     document: LawDocument
     held: list[Held]
     target: Held
-    near: Held | None
-    """The target by the law of the runs near the frontier; none where too few are."""
-    sweep: dict[float, float]
-    """Loss of the target by laws of the runs within each share of the frontier, where enough are."""
+    alike: Held
+    """The target by ``sixnd fit --estimator huber``: all runs count alike, and gamma is 1."""
     baselines: dict[str, float] = field(default_factory=dict)
     """Loss of the target by each."""
 
@@ -110,31 +106,15 @@ def proof(every: Series, share: float, small: list[RunRow], *, package: bool) ->
     best = laws.optimum(document.law, top).params
     at_top = [one for one in held if _HAIR * 6 * one.params * one.tokens >= top]
     target = min(at_top, key=lambda one: abs(np.log(one.params / best)))
-    near = near_frontier(every, table, target) if every.form == "chinchilla" else None
-    plain = every.form == "chinchilla"
-    sweep, found = (swept(as_runs(table), target), baselines(as_runs(table), target)) if plain else ({}, {})
-    if package and plain:
+    plain = fit_law(table, Options(form=every.form, estimator="huber", draws=_DRAWS)).document
+    row = next(
+        row for row in every.rows if (row.params, row.tokens, row.loss) == (target.params, target.tokens, target.actual)
+    )
+    alike = held_against(plain, row)
+    found = baselines(as_runs(table), target) if every.form == "chinchilla" else {}
+    if package and found:
         found["chinchilla"] = by_package(as_runs(table), target)
-    return Proof(every, share, len(small), largest(small), document, held, target, near, sweep, found)
-
-
-def near_frontier(every: Series, table: RunTable, target: Held) -> Held | None:
-    """The target by ``sixnd fit --near``."""
-    try:
-        document = fit_law(table, Options(form=every.form, draws=_DRAWS, near=NEAR)).document
-    except UnfitRunsError:
-        return None
-    return held_against(document, RunRow("", target.params, target.tokens, target.actual, 0.0))
-
-
-def swept(runs: Runs, target: Held) -> dict[float, float]:
-    """The target's loss by the surface alone, for other shares."""
-    chosen = {share: runs.picked(runs.near_frontier(share)) for share in SWEEP}
-    return {
-        share: float(fit_surface(near).surface.loss(target.params, target.tokens))
-        for share, near in chosen.items()
-        if len(near) >= LEAST_FITTED
-    }
+    return Proof(every, share, len(small), largest(small), document, held, target, alike, found)
 
 
 def held_against(document: LawDocument, row: RunRow) -> Held:

@@ -10,7 +10,7 @@ from sixnd.planner import laws
 from sixnd.specs.files import write_atomically
 from tests.benchmarks import published_words as words
 from tests.benchmarks.published_chart import chart
-from tests.benchmarks.published_fit import LEVELS, SHARES, SWEEP, Held, Proof, rule_of_thumb
+from tests.benchmarks.published_fit import LEVELS, SHARES, Held, Proof, rule_of_thumb
 from tests.benchmarks.published_series import LEFT_OUT
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/proof/published.md"
@@ -69,8 +69,8 @@ def _row(one: Proof) -> dict[str, Any]:
         "inside80": target.inside(0.8),
         "inside95_without_back_test": target.inside(0.95, before=True),
         "inside80_without_back_test": target.inside(0.8, before=True),
-        "near_frontier_error": one.near.error if one.near else None,
-        "near_frontier_interval95": _ends(one.near, 0.95) if one.near else None,
+        "huber_error": one.alike.error,
+        "huber_interval95": _ends(one.alike, 0.95),
         "held_out_runs": len(one.held),
         "held_out_median_error": median(abs(each.error) for each in one.held),
         "held_out_inside95": _inside(one.held, 0.95),
@@ -89,16 +89,15 @@ def _inside(held: list[Held], level: float, *, before: bool = False) -> float | 
 
 def _summary(name: str, chosen: list[Proof]) -> dict[str, Any]:
     targets, every = [one.target for one in chosen], [each for one in chosen for each in one.held]
-    near = [one.near for one in chosen if one.near]
+    alike = [one.alike for one in chosen]
     return {
         "split": name,
         "series": len(chosen),
         "median_error": _median(one.error for one in targets),
         **{f"inside{100 * level:.0f}": _inside(targets, level) for level in LEVELS},
         **{f"inside{100 * level:.0f}_without_back_test": _inside(targets, level, before=True) for level in LEVELS},
-        "near_frontier_series": len(near),
-        "near_frontier_median_error": _median(one.error for one in near),
-        **{f"near_frontier_inside{100 * level:.0f}": _inside(near, level) for level in LEVELS},
+        "huber_median_error": _median(one.error for one in alike),
+        **{f"huber_inside{100 * level:.0f}": _inside(alike, level) for level in LEVELS},
         "held_out_runs": len(every),
         "held_out_median_error": _median(one.error for one in every),
         **{f"held_out_inside{100 * level:.0f}": _inside(every, level) for level in LEVELS},
@@ -145,14 +144,13 @@ def text(found: list[Proof], optima: Optima) -> str:
             inside80=_percent(every["inside80"], 0),
             old=_percent(every["inside95_without_back_test"], 0),
             old80=_percent(every["inside80_without_back_test"], 0),
-            near=_percent(headline["near_frontier_median_error"]),
-            near_inside=_percent(every["near_frontier_inside95"], 0),
+            alike=_percent(headline["huber_median_error"]),
+            alike_inside=_percent(every["huber_inside95"], 0),
             frontier=_percent(headline["baseline_median_errors"]["power + E"]),
         ),
         "![Error of the largest run's predicted loss with its 95 % interval, by series](published.svg)",
         "## In short\n\n" + _table(_SUMMARY, told["summary"]),
         "By data set, all splits:\n\n" + _table(_SUMMARY, _by_dataset(found)),
-        words.SWEEP + "\n\n" + _sweep(found),
         words.WHY,
         "## Every split\n\n" + _table(_ROWS, told["rows"]),
         "## Compute-optimal N at the largest budget\n\n"
@@ -194,11 +192,8 @@ _SUMMARY: dict[str, Column] = {
     "median error": lambda row: _percent(row["median_error"]),
     "in 95 % (before)": lambda row: _before_and_after(row, "inside95"),
     "in 80 % (before)": lambda row: _before_and_after(row, "inside80"),
-    "`--near 0.01`: error, in 95 %": lambda row: (
-        f"{_percent(row['near_frontier_median_error'])}, {_percent(row['near_frontier_inside95'], 0)} "
-        f"of {row['near_frontier_series']}"
-        if row["near_frontier_series"]
-        else ""
+    "all alike: error, in 95 %": lambda row: (
+        f"{_percent(row['huber_median_error'])}, {_percent(row['huber_inside95'], 0)}"
     ),
     "all larger runs: error, in 95 %, in 80 %": lambda row: (
         f"{_percent(row['held_out_median_error'])}, {_percent(row['held_out_inside95'], 0)}, "
@@ -220,7 +215,7 @@ _ROWS: dict[str, Column] = {
     "95 %": lambda row: "{:.3f} to {:.3f}".format(*row["interval95"]) + ("" if row["inside95"] else " **misses**"),
     "actual": lambda row: f"{row['actual_loss']:.4f}",
     "error": lambda row: _percent(row["error"], 2, "+"),
-    "`--near 0.01`": lambda row: _percent(row["near_frontier_error"], 2, "+"),
+    "all alike": lambda row: _percent(row["huber_error"], 2, "+"),
     **{
         title: (lambda row, name=name: _percent(row["baseline_errors"].get(name), 2, "+"))  # type: ignore[misc]
         for name, title in BASELINES.items()
@@ -241,21 +236,6 @@ _OPTIMA: dict[str, Column] = {
 def _table(columns: dict[str, Column], rows: list[dict[str, Any]]) -> str:
     head = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     return "\n".join([*head, *("| " + " | ".join(cell(row) for cell in columns.values()) + " |" for row in rows)])
-
-
-def _sweep(found: list[Proof]) -> str:
-    lines = [
-        "| split | all | " + " | ".join(_percent(share) for share in SWEEP) + " |",
-        "|" + "---|" * (len(SWEEP) + 2),
-    ]
-    for share in SHARES:
-        rows = [one for one in at(found, share) if one.sweep]
-        cells = [_percent(_median(one.target.error for one in rows))]
-        for near in SWEEP:
-            held = [one.sweep[near] / one.target.actual - 1 for one in rows if near in one.sweep]
-            cells.append(f"{_percent(_median(held))} of {len(held)}")
-        lines.append(f"| 1/{1 / share:.0f} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def _left_out(found: list[Proof]) -> str:

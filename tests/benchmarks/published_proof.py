@@ -7,8 +7,9 @@ headline), of 1/4 and of 1/30; held out is everything above. A split with fewer 
 so is one that fits as many runs as a split before it. The target is the largest run; where several share the largest
 compute (isoFLOP designs), the one whose N is nearest to the N* that the small runs' law gives: what one would train.
 
-Each split is fitted as ``sixnd fit`` fits by default, and as ``sixnd fit --near 0.01`` does. That option and the
-back-test in every interval were made after a first look at these very errors: for them it is no blind test.
+Each split is fitted as ``sixnd fit`` fits by default, and with all runs alike (``--estimator huber``). The back-test in
+every interval, gamma and the weights of the default were made after looks at these very errors: for them it is no blind
+test.
 
 Baselines: power laws L = A·C^-b and E + A·C^-b through the frontier of the same small runs (those that no run of less
 compute beats); the PyPI package ``chinchilla`` by its default loss (``--package``: minutes, at 1/8 only); and 20 tokens

@@ -1,7 +1,6 @@
 """The smaller runs held against the larger: what a law's form misses, and what intervals make of it."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from sixnd.planner.fitting.fit import Options, fit_law
 from sixnd.planner.fitting.runs import Runs
 from sixnd.planner.fitting.surface import fit_surface
 from sixnd.planner.laws import Surface
-from sixnd.specs.errors import UnfitRunsError
 from sixnd.specs.run_table import RunRow, RunTable
 
 TRUTH = Surface(1.8, 480.0, 2100.0, 0.35, 0.37)
@@ -84,27 +82,24 @@ def test_what_was_missed_only_widens_and_only_beyond_the_runs(bend, seed):
             assert (wide.low, wide.high) == (narrow.low, narrow.high)
 
 
-def test_near_the_frontier_is_told_run_by_run():
+def test_a_run_counts_less_the_further_it_lies_from_the_frontier_and_the_less_compute_it_had():
     runs = isoflop(noise=0.0)
-    near = runs.near_frontier(0.01)
-    for i, (compute, loss) in enumerate(zip(runs.compute, runs.loss, strict=True)):
-        least = runs.loss[runs.compute <= 1.001 * compute].min()
-        assert near[i] == (loss <= 1.01 * least)
+    weights = runs.frontier_weights().reshape(7, 6)
+    loss = runs.loss.reshape(7, 6)
+    assert weights.max() == 1
+    for budget in range(7):
+        assert np.all(np.diff(weights[budget, np.argsort(loss[budget])]) <= 0)
+    assert np.all(np.diff(weights.max(axis=1)) > 0)
 
 
-def test_runs_far_from_the_frontier_that_break_the_form_bend_only_the_fit_that_takes_them():
+def test_runs_far_from_the_frontier_that_break_the_form_bend_only_the_fit_in_which_all_count_alike():
     runs = isoflop(noise=0.0005)
     far = runs.tokens < 8 * runs.params
     broken = Runs(runs.params, runs.tokens, np.where(far, 1.25, 1.0) * runs.loss)
-    every, near = (fit_law(table(broken), Options(draws=400, near=share)).document for share in (None, 0.03))
+    alike, near = (
+        fit_law(table(broken), Options(draws=400, estimator=name)).document for name in ("huber", "frontier")
+    )
     best = laws.optimum(near.law, 1e22)
     truth = float(TRUTH.loss(best.params, best.tokens))
-    errors = [abs(laws.loss(one.law, best.params, best.tokens) / truth - 1) for one in (every, near)]
+    errors = [abs(laws.loss(one.law, best.params, best.tokens) / truth - 1) for one in (alike, near)]
     assert errors[1] < 0.5 * errors[0]
-    assert any("are not fitted" in warning for warning in near.fit.warnings)
-    assert len(near.fit.runs) < len(runs)
-
-
-def test_a_share_that_leaves_too_few_is_refused():
-    with pytest.raises(UnfitRunsError, match="allow more"):
-        fit_law(table(isoflop().picked(np.arange(42) % 6 > 3)), Options(draws=400, near=1e-9))

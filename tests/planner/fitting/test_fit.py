@@ -117,11 +117,19 @@ def test_noise_that_drowns_the_law_is_called_weak():
     assert any("weakly identified" in warning for warning in fit_law(runs, FEW).document.fit.warnings)
 
 
-def test_more_noise_never_narrows_the_interval():
+@pytest.mark.parametrize(
+    ("estimator", "key", "noises"),
+    [
+        ("huber", "N", (0.001, 0.004, 0.016)),
+        ("frontier", "N", (0.001, 0.004)),
+        ("frontier", "L", (0.001, 0.004, 0.016)),
+    ],
+)
+def test_more_noise_never_narrows_the_interval(estimator, key, noises):
     widths = []
-    for noise in (0.001, 0.004, 0.016):
-        row = fit_law(table(*grid(), noise=noise), FEW).at([1e22])[0]
-        widths.append(np.log(row.intervals["N"][1] / row.intervals["N"][0]))
+    for noise in noises:
+        row = fit_law(table(*grid(), noise=noise), replace(FEW, estimator=estimator)).at([1e22])[0]
+        widths.append(np.log(row.intervals[key][1] / row.intervals[key][0]))
     assert widths == sorted(widths)
 
 

@@ -81,14 +81,34 @@ def test_a_planted_surface_is_found_again(surface):
     assert (s.E, s.A, s.B, s.alpha, s.beta) == pytest.approx(planted, rel=1e-4)
 
 
-@given(surfaces)
+@given(surfaces, st.floats(0.3, 1.5))
+@settings(max_examples=10, deadline=None)
+def test_a_planted_surface_with_an_exponent_of_the_sum_is_found_again(surface, gamma):
+    power = 1 / gamma
+    planted = Surface(surface.E, surface.A**power, surface.B**power, surface.alpha * power, surface.beta * power, gamma)
+    found = fit_surface(grid(planted), estimator="frontier").surface
+    params = planted.optimal_params(1e24)
+    assert found.loss(params, 1e24 / 6 / params) == pytest.approx(planted.loss(params, 1e24 / 6 / params), rel=1e-3)
+
+
+def test_from_few_different_runs_the_exponent_of_the_sum_is_not_fitted():
+    runs = grid(Surface(1.8, 480.0, 2100.0, 0.35, 0.37))
+    few = runs.picked(np.arange(len(runs)) % 7 == 0)
+    twice = Runs(np.tile(few.params, 2), np.tile(few.tokens, 2), np.tile(few.loss, 2))
+    assert fit_surface(twice, estimator="frontier").surface.gamma == 1
+    assert fit_surface(runs, estimator="huber").surface.gamma == 1
+
+
+@given(surfaces, st.sampled_from([None, 0.3, 0.7, 1.4]))
 @settings(max_examples=20, deadline=None)
-def test_the_gradient_is_that_of_the_objective(surface):
-    runs, theta = grid(surface, 0.01), as_theta(surface) + 0.01
+def test_the_gradient_is_that_of_the_objective(surface, gamma):
+    theta = as_theta(surface) + 0.01
+    theta = theta if gamma is None else np.append(theta, np.log(gamma))
+    runs, size = grid(surface, 0.01), len(theta)
     ones, step = np.ones((1, len(runs))), 1e-6
-    moved = theta + step * np.vstack([np.eye(5), -np.eye(5)])
+    moved = theta + step * np.vstack([np.eye(size), -np.eye(size)])
     values = objective(runs, ones, moved, 1e-3)
-    numeric = (values[:5] - values[5:]) / (2 * step)
+    numeric = (values[:size] - values[size:]) / (2 * step)
     assert gradient(runs, ones, theta[None], 1e-3)[0] == pytest.approx(numeric, rel=1e-4, abs=1e-7)
 
 
