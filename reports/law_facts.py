@@ -23,6 +23,11 @@ from sixnd.specs.law_document import FittedRun, Frontier, LawDocument
 
 _ALLOCATIONS = 7
 """Rows of the frontier that its table shows where no budgets were asked for."""
+_OBJECTIVES = {
+    "frontier": "sum of Huber losses of log loss, runs near the frontier counting most",
+    "huber": "sum of Huber losses of log loss",
+    "likelihood": "Huber likelihood with a free scale",
+}
 _FORMS = {
     "chinchilla": "Loss surface",
     "over-training": "Over-training law (alpha = beta)",
@@ -210,10 +215,7 @@ def _rows(number: int) -> str:
 
 
 def _objective(document: LawDocument) -> str:
-    what = (
-        "sum of Huber losses of log loss" if document.fit.estimator == "huber" else "Huber likelihood with a free scale"
-    )
-    return f"{what}, delta {document.fit.delta:g}"
+    return f"{_OBJECTIVES[document.fit.estimator]}, delta {document.fit.delta:g}"
 
 
 def _words(text: str) -> Figure:

@@ -26,6 +26,7 @@ from sixnd.runner.index_cache import remove_unproved
 from sixnd.runner.indexed_reader import IndexedReader
 from sixnd.runner.job import JobFolder, SourceFiles
 from sixnd.runner.proofs import FileProof, damaged, prove
+from sixnd.runner.repeated import repeated_shares
 from sixnd.runner.replayed import check_tokenizer, data_to_prepare, from_text, replayed
 from sixnd.runner.tokenizers.file import load_tokenizer
 from sixnd.specs.base_folders import RUN_DATA, RUN_TOKENIZER
@@ -68,12 +69,16 @@ def prepare(folder: JobFolder, plan: Plan, base_dir: Path, cache_dir: Path, say:
     taken = replayed(plan, base_dir, folder.data_path)
     told = {name: _told(*each) for name, each in own.items()} | {name: each.told for name, each in taken.items()}
     parts = {name: dealt for name, (_, dealt) in own.items()} | {name: each.parts for name, each in taken.items()}
+    repeated = repeated_shares(parts)
     dealt = [parts[source.name] for source in plan.data.sources]
     event = DataPrepared(
         tokenizer_sha256=file_sha256(tokens.tokenizer),
         vocab_size=load_tokenizer(tokens.tokenizer).vocab_size,
         bytes_per_token=sum(s.tokens.bytes for s in tokens.sources) / sum(s.tokens.tokens for s in tokens.sources),
-        sources=[told[source.name] for source in plan.data.sources],
+        sources=[
+            told[source.name].model_copy(update={"repeated_share": repeated[source.name]})
+            for source in plan.data.sources
+        ],
         unigram_loss=_unigram_loss(plan, dealt),
         seconds=time.perf_counter() - began,
     )

@@ -154,11 +154,12 @@ class Fit(Document):
     data_sha256: str
     """Of the table of runs."""
     estimator: Literal["frontier", "huber", "likelihood"]
-    """Huber losses with a fixed threshold, or a Huber likelihood with a free scale."""
+    """Huber losses with a fixed threshold, runs near the frontier counting most, or all alike; or a Huber likelihood
+    with a free scale."""
     delta: Positive
     """Huber's threshold on log loss."""
     objective: float
-    """Sum of Huber losses of log loss at the optimum."""
+    """Sum of Huber losses of log loss at the optimum, each times what its run counts."""
     leave_one_out_error: Annotated[float, Field(ge=0)]
     """Median relative error of each run's loss predicted from the others."""
     back_tests: list[BackTest] = Field(default_factory=list)

@@ -74,6 +74,9 @@ class SourceData(Document):
     """Tokens that are trained on."""
     validation_tokens: int
     """Tokens that are held out."""
+    repeated_share: float | None = None
+    """Share of the held-out passages of 24 tokens that stand in the training text too, of the first 20M tokens of each
+    part."""
     sha256: str
     """Of the source's tokens."""
 

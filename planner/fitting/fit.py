@@ -34,7 +34,7 @@ class Options:
     name: str = "my-law"
     form: Form = "chinchilla"
     estimator: Estimator = "frontier"
-    """Runs of the over-training form lie far from the frontier by intent, so that they count alike there."""
+    """Runs of the forms over-training and data-constrained lie far from the frontier by intent: they count alike."""
     delta: float = DELTA
     draws: int = 4000
     seed: int = 0
@@ -61,7 +61,8 @@ def fit_law(table: RunTable, options: Options) -> Fitted:
     once = _first_epoch(table, runs) if options.form == "data-constrained" else np.full(len(runs), True)
     base = runs.picked(once)
     tied = options.form == "over-training"
-    estimator = "huber" if tied and options.estimator == "frontier" else options.estimator
+    far = options.form in ("over-training", "data-constrained") and options.estimator == "frontier"
+    estimator = "huber" if far else options.estimator
     fit = fit_surface(base, delta=options.delta, tied=tied, estimator=estimator, thorough=True)
     theta = draws(base, fit, count=options.draws, seed=options.seed)
     splits = back_tests(base, fit, seed=options.seed)
@@ -233,6 +234,11 @@ def _repetition(
 ) -> tuple[RepetitionConstants, list[str]]:
     found = fit_repetition(fit.surface, runs, _unique(table), delta=options.delta, seed=options.seed)
     tokens, params = found.intervals(0.95)
+    if not np.all(np.isfinite([*tokens, *params])):
+        raise UnfitRunsError(
+            "these runs do not tell what repeated tokens are worth: the intervals of its constants have no end",
+            "add runs that read their text more often",
+        )
     constants = RepetitionConstants(
         repeated_tokens=found.repeated_tokens,
         excess_params=found.excess_params,

@@ -11,7 +11,7 @@ _LEVEL = 0.95
 
 
 def frontier(surface: Surface, theta: Array, computes: Array) -> list[Frontier]:
-    """N*, D* and L at each compute C = 6ND (FLOPs); ``theta`` (R, 5) may be empty, and then no interval is told."""
+    """N*, D* and L at each compute C = 6ND (FLOPs); ``theta`` (R, 5 or 6) may be empty: no interval then."""
     return [_at(surface, theta, float(compute)) for compute in computes]
 
 

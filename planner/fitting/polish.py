@@ -182,16 +182,24 @@ def _local(runs: Runs, weights: Array, theta: Array, delta: float, log_loss: Arr
     squares = (touching * p1 * p1) @ of_N[:, ::2], (touching * p2 * p2) @ of_D[:, ::2]
     of_E = (touching * p3 * p3).sum(axis=1)
     sizes = [squares[0][:, 0], squares[1][:, 0], of_E, squares[0][:, 1], squares[1][:, 1]]
-    if theta.shape[1] > _PLAIN:  # by ln γ
-        power = made.bend * made.log_sum
-        p4 = made.reducible * power
-        NG = (outer * p1 * p4 + pull * p1 * (1 + power)) @ of_N[:, :2]
-        DG = (outer * p2 * p4 + pull * p2 * (1 + power)) @ of_D[:, :2]
-        GG = (outer * p4 * p4 + pull * p4 * (1 + power)).sum(axis=1)
-        column = [NG[:, 0], DG[:, 0], (outer * p3 * p4).sum(axis=1), -NG[:, 1], -DG[:, 1]]
-        rows = [*([*row, last] for row, last in zip(rows, column, strict=True)), [*column, GG]]
-        gradient.append((pull * p4).sum(axis=1))
-        sizes.append((touching * p4 * p4).sum(axis=1))
+    if theta.shape[1] > _PLAIN:
+        column, slope = _by_bend(made, (p1, p2, p3), outer, pull, of_N, of_D)
+        rows = [*([*row, last] for row, last in zip(rows, column[:-1], strict=True)), column]
+        gradient.append(slope)
+        sizes.append((touching * (made.reducible * made.bend * made.log_sum) ** 2).sum(axis=1))
     value = np.sum(weights * inside * (size - inside / 2), axis=1)
     hessian = np.moveaxis(np.array(rows), 2, 0)
     return _Local(value, np.stack(gradient, axis=1), hessian, np.sqrt(np.stack(sizes, axis=1)))
+
+
+def _by_bend(
+    made: _Parts, p: tuple[Array, Array, Array], outer: Array, pull: Array, of_N: Array, of_D: Array
+) -> tuple[list[Array], Array]:
+    """The Hessian's row, and the gradient, by ln γ."""
+    power = made.bend * made.log_sum
+    p4 = made.reducible * power
+    NG = (outer * p[0] * p4 + pull * p[0] * (1 + power)) @ of_N[:, :2]
+    DG = (outer * p[1] * p4 + pull * p[1] * (1 + power)) @ of_D[:, :2]
+    EG = (outer * p[2] * p4).sum(axis=1)
+    GG = (outer * p4 * p4 + pull * p4 * (1 + power)).sum(axis=1)
+    return [NG[:, 0], DG[:, 0], EG, -NG[:, 1], -DG[:, 1], GG], (pull * p4).sum(axis=1)

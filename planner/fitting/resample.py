@@ -37,7 +37,7 @@ def _thresholds(fit: SurfaceFit) -> tuple[float, ...]:
 
 
 def bootstrap(runs: Runs, fit: SurfaceFit, *, count: int = 4000, seed: int = 0, weights: Array | None = None) -> Array:
-    """θ (R, 5) of case resamples of the runs, or of resamples given as how often each run is drawn (R, n)."""
+    """θ (R, 5 or 6) of case resamples of the runs, or of resamples given as how often each run is drawn (R, n)."""
     return refit(runs, fit, resamples(len(runs), count, seed) if weights is None else weights)
 
 

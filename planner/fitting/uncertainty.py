@@ -7,16 +7,16 @@ equal in all runs, and its size is that of the residuals as the runs count. How 
 measured in ``tests/benchmarks/fit_coverage.py``.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from sixnd.planner.fitting.polish import LOG_E_FLOOR
 from sixnd.planner.fitting.resample import bootstrap, leave_one_out, refit
 from sixnd.planner.fitting.runs import Array, Runs
-from sixnd.planner.fitting.surface import SurfaceFit
+from sixnd.planner.fitting.surface import SurfaceFit, fit_surface
 
 MANY_RUNS = 50
+_PLAIN = 5
+"""Constants without gamma."""
 _OUTLIER = 5.0
 _FEW_RUNS = 12
 _NARROW, _COLLINEAR, _LOOSE = 8.0, 0.98, 0.15
@@ -74,9 +74,12 @@ def _median(errors: Array, weights: Array) -> float:
 
 
 def outliers(runs: Runs, fit: SurfaceFit) -> list[int]:
-    """Runs whose residual is more than five robust standard deviations of all alike: named, and left in the fit."""
-    alike = replace(fit, weights=np.ones(len(runs)))
-    return [int(row) for row in np.flatnonzero(np.abs(fit.residuals) > _OUTLIER * residual_sd(runs, alike))]
+    """Runs more than five robust standard deviations off a fit in which all count alike: named, and left in the fit.
+
+    In one in which they do not, a run that counts little may lie far off without being wrong.
+    """
+    alike = fit_surface(runs, delta=fit.delta) if fit.estimator == "frontier" else fit
+    return [int(row) for row in np.flatnonzero(np.abs(alike.residuals) > _OUTLIER * residual_sd(runs, alike))]
 
 
 def weaknesses(runs: Runs, fit: SurfaceFit, theta: Array) -> list[str]:
@@ -107,10 +110,12 @@ def _of_design(runs: Runs, fit: SurfaceFit) -> list[str]:
 
 def _of_draws(theta: Array) -> list[str]:
     found = []
+    gamma = np.exp(theta[:, 5]) if theta.shape[1] > _PLAIN else 1.0
+    times = "" if theta.shape[1] == _PLAIN else " times gamma"
     for column, name in ((3, "alpha"), (4, "beta")):
-        low, high = np.quantile(theta[:, column], [0.025, 0.975])
+        low, high = np.quantile(theta[:, column] * gamma, [0.025, 0.975])
         if high - low > _LOOSE:
-            found.append(f"{name} is weakly identified: 95 % from {low:.3f} to {high:.3f}")
+            found.append(f"{name}{times} is weakly identified: 95 % from {low:.3f} to {high:.3f}")
     none = float(np.mean(theta[:, 2] <= LOG_E_FLOOR + 1))
     if none > 0.025:
         found.append(

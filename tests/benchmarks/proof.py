@@ -221,7 +221,7 @@ def prove(at: Experiment) -> dict[str, Any]:
 
 def _constants(file: Path) -> dict[str, Any]:
     law = load_law(file).law.plain()
-    return {name: law[name] for name in ("E", "A", "B", "alpha", "beta", "residual_sd", "missed_per_decade")}
+    return {name: law[name] for name in ("E", "A", "B", "alpha", "beta", "gamma", "residual_sd", "missed_per_decade")}
 
 
 def main() -> None:

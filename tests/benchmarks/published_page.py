@@ -11,30 +11,34 @@ from sixnd.specs.files import write_atomically
 from tests.benchmarks import published_words as words
 from tests.benchmarks.published_chart import chart
 from tests.benchmarks.published_fit import LEVELS, SHARES, Held, Proof, rule_of_thumb
+from tests.benchmarks.published_ladders import ESTIMATORS, Told
 from tests.benchmarks.published_series import LEFT_OUT
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/proof/published.md"
 BASELINES = {"power": "A·C^-b", "power + E": "E + A·C^-b", "chinchilla": "`chinchilla`"}
 _LARGEST_MEDIAN, _INSIDE = 0.01, (0.90, 0.98)
 """The aim: of the median error, and of the share of targets in their 95 % interval."""
+_WITHIN = 0.02
+"""The proof's own aim for one run."""
 Optima = dict[str, tuple[float, float]]
 
 
-def write(found: list[Proof], optima: Optima) -> None:
+def write(found: list[Proof], optima: Optima, ladders: list[Told]) -> None:
     """docs/proof/published.md, .json and .svg."""
     PAGE.parent.mkdir(exist_ok=True)
-    write_atomically(PAGE, text(found, optima))
-    write_atomically(PAGE.with_suffix(".json"), json.dumps(document(found, optima), indent=1) + "\n")
+    write_atomically(PAGE, text(found, optima, ladders))
+    write_atomically(PAGE.with_suffix(".json"), json.dumps(document(found, optima, ladders), indent=1) + "\n")
     write_atomically(PAGE.with_suffix(".svg"), chart(found))
 
 
-def document(found: list[Proof], optima: Optima) -> dict[str, Any]:
+def document(found: list[Proof], optima: Optima, ladders: list[Told]) -> dict[str, Any]:
     """The table and its summary; ``docs/proof/results.json`` may hold it as its ``published``."""
     return {
         "rows": [_row(one) for one in found],
         "summary": [_summary(f"1/{1 / share:.0f}", at(found, share)) for share in SHARES]
         + [_summary("all splits", found)],
         "allocation": [_allocated(one, *optima[one.series.name]) for one in with_optimum(found, optima)],
+        "ladders": [_of_ladders(name, [one[name] for one in ladders]) for name in ESTIMATORS],
         "left_out": LEFT_OUT,
     }
 
@@ -47,6 +51,18 @@ def at(found: list[Proof], share: float) -> list[Proof]:
 def with_optimum(found: list[Proof], optima: Optima) -> list[Proof]:
     """Those at the headline split whose compute-optimal N is published."""
     return [one for one in found if one.share == SHARES[0] and one.series.name in optima]
+
+
+def _of_ladders(estimator: str, held: list[Held]) -> dict[str, Any]:
+    sizes = sorted(abs(one.error) for one in held)
+    return {
+        "estimator": estimator,
+        "ladders": len(held),
+        "median_error": median(sizes),
+        "nine_of_ten_within": sizes[int(0.9 * len(sizes))],
+        "within_2_percent": sum(size <= _WITHIN for size in sizes) / len(sizes),
+        **{f"inside{100 * level:.0f}": _inside(held, level) for level in LEVELS},
+    }
 
 
 def _row(one: Proof) -> dict[str, Any]:
@@ -129,9 +145,9 @@ def _allocated(one: Proof, compute: float, best: float) -> dict[str, Any]:
     }
 
 
-def text(found: list[Proof], optima: Optima) -> str:
+def text(found: list[Proof], optima: Optima, ladders: list[Told]) -> str:
     """The page."""
-    told = document(found, optima)
+    told = document(found, optima, ladders)
     headline, every = told["summary"][0], told["summary"][-1]
     parts = [
         "# Published runs, predicted from their small ones",
@@ -151,6 +167,7 @@ def text(found: list[Proof], optima: Optima) -> str:
         "![Error of the largest run's predicted loss with its 95 % interval, by series](published.svg)",
         "## In short\n\n" + _table(_SUMMARY, told["summary"]),
         "By data set, all splits:\n\n" + _table(_SUMMARY, _by_dataset(found)),
+        words.LADDERS.format(count=len(ladders)) + "\n" + _table(_LADDERS, told["ladders"]),
         words.WHY,
         "## Every split\n\n" + _table(_ROWS, told["rows"]),
         "## Compute-optimal N at the largest budget\n\n"
@@ -220,6 +237,14 @@ _ROWS: dict[str, Column] = {
         title: (lambda row, name=name: _percent(row["baseline_errors"].get(name), 2, "+"))  # type: ignore[misc]
         for name, title in BASELINES.items()
     },
+}
+_LADDERS: dict[str, Column] = {
+    "estimator": lambda row: f"`{row['estimator']}`",
+    "median error": lambda row: _percent(row["median_error"]),
+    "nine of ten within": lambda row: _percent(row["nine_of_ten_within"]),
+    "within 2 %": lambda row: _percent(row["within_2_percent"], 0),
+    "in 95 %": lambda row: _percent(row["inside95"], 0),
+    "in 80 %": lambda row: _percent(row["inside80"], 0),
 }
 _OPTIMA: dict[str, Column] = {
     "series": lambda row: row["series"],

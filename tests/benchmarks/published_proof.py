@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.published_fit import optima, proofs
+from tests.benchmarks.published_ladders import told
 from tests.benchmarks.published_page import text, write
 from tests.benchmarks.published_series import series
 
@@ -32,16 +33,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--package", action="store_true", help="the PyPI package chinchilla too")
     parser.add_argument("--write", action="store_true", help="write docs/proof/published.md, .json and .svg")
-    given, found, start = parser.parse_args(), [], time.perf_counter()
+    given, found, ladders, start = parser.parse_args(), [], [], time.perf_counter()
     for every in series(given.folder):
+        ladders += told(every) if every.form == "chinchilla" else []
         for one in proofs(every, package=given.package):
             found.append(one)
-            told = f"{every.dataset}, {every.name}: 1/{1 / one.share:.0f}, {one.target.error:+.2%}"
-            print(f"{told}, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+            said = f"{every.dataset}, {every.name}: 1/{1 / one.share:.0f}, {one.target.error:+.2%}"
+            print(f"{said}, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     if given.write:
-        write(found, optima(given.folder))
+        write(found, optima(given.folder), ladders)
     else:
-        print(text(found, optima(given.folder)))
+        print(text(found, optima(given.folder), ladders))
 
 
 if __name__ == "__main__":

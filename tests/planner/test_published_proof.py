@@ -20,6 +20,8 @@ from tests.benchmarks.published_fit import (
     proofs,
     rule_of_thumb,
 )
+from tests.benchmarks.published_ladders import cut_ladders
+from tests.benchmarks.published_ladders import told as told_ladders
 from tests.benchmarks.published_page import document, text
 from tests.benchmarks.published_series import Series, series
 from tests.planner.shared_data import shared
@@ -96,6 +98,17 @@ def test_no_run_of_less_compute_beats_one_of_the_frontier():
     assert np.all(np.diff(loss) < 0)
 
 
+def test_a_cut_ladder_has_twelve_runs_of_three_lines_below_its_target():
+    found = list(cut_ladders(isoflop()))
+    assert len(found) == 1, "only the largest line has one at a 64th of its compute"
+    for runs, target in found:
+        assert len({row.where for row in runs}) == 12
+        below = sorted({round(target.compute / row.compute) for row in runs})
+        assert below[0] == 8
+        assert below[-1] == 64
+        assert len(below) == 3
+
+
 def test_twenty_tokens_a_parameter_spend_the_budget():
     N = rule_of_thumb(1.2e21)
     spent = 6 * N * 20 * N
@@ -104,13 +117,15 @@ def test_twenty_tokens_a_parameter_spend_the_budget():
 
 def test_the_page_the_json_and_the_chart_tell_the_same(found):
     optima = {"runs": (6.4e19, float(TRUTH.optimal_params(6.4e19)))}
-    told = document(found, optima)
+    ladders = told_ladders(isoflop())
+    told = document(found, optima, ladders)
     assert json.loads(json.dumps(told)) == told
-    page = text(found, optima)
+    page = text(found, optima, ladders)
     for row in told["rows"]:
         assert f"| {row['predicted_loss']:.4f} |" in page
         assert row["inside95"] == (row["interval95"][0] <= row["actual_loss"] <= row["interval95"][1])
     errors = sorted(abs(row["error"]) for row in told["rows"])
+    assert [row["ladders"] for row in told["ladders"]] == [len(ladders)] * 2
     assert errors[0] <= told["summary"][-1]["median_error"] <= errors[-1]
     picture = chart(found)
     assert picture.startswith("<svg")

@@ -9,7 +9,7 @@ from sixnd.reports.facts import plan_facts, run_facts
 from sixnd.reports.law_curve import optimal_loss
 from sixnd.specs import catalog
 from sixnd.specs.plan import Plan
-from sixnd.specs.record import Launch, RunRecord, Step, Validation
+from sixnd.specs.record import DataPrepared, Launch, RunRecord, Step, Validation
 from tests.reports import build
 from tests.reports.build import Story, estimate
 
@@ -160,6 +160,25 @@ def test_a_record_of_another_plan_is_flagged(small_plan: Plan, resumed: RunRecor
     other = [e.model_copy(update={"fingerprint": "0" * 8}) if isinstance(e, Launch) else e for e in resumed.events]
     warnings = run_facts(small_plan, RunRecord(events=other)).warnings
     assert warnings[0].startswith("The record was made by another plan (fingerprint 00000000")
+
+
+def test_held_out_text_that_the_training_text_repeats_is_warned_of(small_plan: Plan, resumed: RunRecord) -> None:
+    def told(share: float | None) -> list[str]:
+        events = [
+            e.model_copy(
+                update={"sources": [one.model_copy(update={"repeated_share": share}) for one in e.sources[:1]]}
+            )
+            if isinstance(e, DataPrepared)
+            else e
+            for e in resumed.events
+        ]
+        return [line for line in run_facts(small_plan, RunRecord(events=events)).warnings if "held-out text" in line]
+
+    assert told(None) == told(0.09) == []
+    (line,) = told(0.18)
+    assert line.startswith(
+        f"Of the held-out text of {small_plan.data.sources[0].name}, 18% stands in the training text"
+    )
 
 
 def test_facts_are_json_even_where_a_loss_is_no_number(small_plan: Plan, resumed: RunRecord) -> None:
