@@ -179,8 +179,8 @@ def _fit_json(fitted: "Fitted", approach: int, budgets: list[float]) -> dict[str
     document, law = fitted.document, fitted.document.law
     found: dict[str, Any] = {"form": document.fit.form, "approach": approach}
     if approach == 3:
-        found["parameters"] = {"E": law.E, "A": law.A, "B": law.B, "alpha": law.alpha, "beta": law.beta}
-        found["parameters"] |= {"gamma": law.gamma} if law.gamma != 1 else {}
+        names = ("E", "A", "B", "alpha", "beta", "gamma")
+        found["parameters"] = {name: getattr(law, name) for name in names}
         allocation = [_allocated(row) for row in fitted.at(budgets)]
     else:
         found["parameters"], allocation = _by_power_law(fitted, approach, budgets)

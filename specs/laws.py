@@ -21,6 +21,9 @@ LARGEST_LOG = math.log(1e60)
 _LARGEST_UNIT_LOG = 100.0  # of the best N for 6 FLOPs: with an exponent of 4 its power is still a float
 _LARGEST_DRAWN_LOG = 700.0  # of what a float still holds
 
+_LARGEST_GAMMA = 100
+_LARGEST_LOG_GAMMA = math.log(_LARGEST_GAMMA)
+_WITH_GAMMA = 6  # constants of a draw
 _LARGEST_VARIANCE = 4.0  # a constant that is known to a factor e² at best says nothing
 
 Row = Annotated[list[Finite], Field(min_length=5, max_length=5)]
@@ -31,7 +34,16 @@ def _of_finite_constants(draw: list[float]) -> list[float]:
     if max(draw[:3]) > _LARGEST_DRAWN_LOG:
         what = f"ln A, ln B and ln E are at most {_LARGEST_DRAWN_LOG:g}: above that A, B or E is no number"
         raise SixndError(what, "fit the law anew")
+    if len(draw) == _WITH_GAMMA and abs(draw[-1]) > _LARGEST_LOG_GAMMA:
+        what = f"ln gamma is {draw[-1]:g}: no surface has a gamma below 1/{_LARGEST_GAMMA} or above {_LARGEST_GAMMA}"
+        raise SixndError(what, "fit the law anew")
     return draw
+
+
+def _of_one_length(draws: list[list[float]]) -> list[list[float]]:
+    if len({len(draw) for draw in draws}) > 1:
+        raise SixndError("some draws have five constants, others six", "fit the law anew")
+    return draws
 
 
 def _rising(fitted: list[float]) -> list[float]:
@@ -110,7 +122,7 @@ class SurfaceLaw(LawEntry):
     """Whether the exponents were published with two digits only: too few to allocate by."""
     log_covariance: Annotated[list[Row], Field(min_length=5, max_length=5)] | None = None
     """Covariance of (ln A, ln B, ln E, alpha, beta). A law without covariance and draws gives no interval."""
-    draws: Annotated[list[Draw], Field(min_length=100)] | None = None
+    draws: Annotated[list[Draw], Field(min_length=100), AfterValidator(_of_one_length)] | None = None
     """Draws of (ln A, ln B, ln E, alpha, beta), and ln gamma where it was fitted, around the law; they stand for the
     covariance where they are given."""
     residual_sd: Positive | None = None
