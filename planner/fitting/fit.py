@@ -18,7 +18,7 @@ from sixnd.planner.fitting.uncertainty import draws, interval_method, outliers, 
 from sixnd.planner.flop_conventions import off_6nd
 from sixnd.planner.laws import surface
 from sixnd.specs.errors import SixndError, UnfitRunsError
-from sixnd.specs.law_document import BackTest, Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
+from sixnd.specs.law_document import Approach, BackTest, Convergence, Fit, FittedRun, Form, Frontier, LawDocument, Task
 from sixnd.specs.laws import RepetitionConstants, SurfaceLaw, check_optimum
 from sixnd.specs.run_table import RunTable
 
@@ -127,6 +127,20 @@ def _bent(splits: list[Split]) -> list[str]:
     ]
 
 
+def _at_odds(theta: Array, approaches: list[Approach]) -> list[str]:
+    """Approaches whose exponent of N* no draw's comes near: runs beside the frontier may tell another one."""
+    if not len(theta):
+        return []
+    low, high = (float(end) for end in np.quantile(theta[:, 4] / (theta[:, 3] + theta[:, 4]), [0.025, 0.975]))
+    return [
+        f"approach {one.approach} has N* grow as C^{one.exponent:.2f} ({one.exponent_interval[0]:.2f} to "
+        f"{one.exponent_interval[1]:.2f}), the surface as C^{low:.2f} to C^{high:.2f} (95 %): where a plan goes far "
+        "beyond the runs, hold both against each other; --estimator huber counts all runs alike"
+        for one in approaches
+        if one.exponent_interval and not low <= one.exponent <= high
+    ]
+
+
 def _told(splits: list[Split]) -> list[BackTest]:
     return [
         BackTest(
@@ -175,6 +189,7 @@ def _fit(
             *(f"{table.rows[i].where} is an outlier: {_off(fit, i)} from the fit; it stays in" for i in sorted(far)),
             *weaknesses(runs, fit, theta),
             *_bent(splits),
+            *_at_odds(theta, others.approaches),
             *notes,
             *others.notes,
         ],

@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 _SAME_BUDGET = 1.01
 """Runs of one isoFLOP budget differ by their rounding."""
-_NEAR, _LEAST = 0.02, 0.02
+_NEAR, _LEAST, _ALIKE = 0.02, 0.02, 0.75
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Runs:
         """What each run counts in a fit that is to tell the frontier beyond the runs: (n,), 1 at the most.
 
         It falls by a factor e for each 2 % of loss that the best run of no more compute is better, and with the root
-        of the compute. Chosen by published runs (docs/proof/published.md): far from the frontier, and at little
-        compute, they bend away from any form.
+        of the compute, in which the upper quarter is alike, so that no single run leads the fit. Chosen by published
+        runs (docs/proof/published.md): far from the frontier, and at little compute, they bend away from any form.
         """
         least = np.min(np.where(self.compute <= _SAME_BUDGET * self.compute[:, None], self.loss, np.inf), axis=1)
         near = np.exp(-(self.loss / least - 1) / _NEAR)
-        found: Array = np.sqrt(self.compute / self.compute.max()) * np.maximum(near, _LEAST)
+        large = np.minimum(self.compute / np.quantile(self.compute, _ALIKE), 1.0)
+        found: Array = np.sqrt(large) * np.maximum(near, _LEAST)
         whole: Array = found / found.max()
         return whole
 

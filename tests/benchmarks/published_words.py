@@ -16,9 +16,10 @@ plain baseline, E + A·C^-b through the frontier of the same runs, has {frontier
 nothing of N and D.
 
 The back-test, the weights of the default and gamma were made after looks at these errors, and their constants (2 %, the
-root of the compute, that the worst of the back-test's three splits counts) were chosen by them: for these the figures
-are no blind test. Tried for the weights were 0.5, 1, 2 and 3 % and the powers 0, 1/4 and 1/2 of the compute, with gamma
-and without; and the frontier's own power law as the level, with the surface for the shape.
+root of the compute, the upper quarter, the median of the back-test's three splits) were chosen by them: for these the
+figures are no blind test. Tried for the weights were 0.5, 1, 2 and 3 % and the powers 0, 1/4 and 1/2 of the compute, with gamma
+and without; and the frontier's own power law as the level, with the surface for the shape. With the worst split in
+place of the median the 95 % interval held 98 %, the 80 % interval 90 %.
 """
 
 LADDERS = """
@@ -38,7 +39,7 @@ WHY = """
 - **The form bends far away.** Porian's isoFLOP lines reach down to a hundredth of a token a parameter, to models whose
   training has hardly begun, and the fit is an L1 fit: if all runs count alike, the far ones pull E and the exponents.
   Mended by weights: a run counts less by a factor e for each 2 % of loss above the frontier, and as the root of its
-  compute.
+  compute, in which the upper quarter is alike.
 - **Intervals spoke of the constants alone.** Draws and residuals take the form for true. Now the fit is repeated on its
   own smaller runs (1/4, 1/8, 1/16 of its compute), and what it misses of its own larger ones beyond its intervals is
   added to every interval outside the fitted range: `missed_per_decade` in a law, `back_tests` in its fit, a warning in
