@@ -17,9 +17,9 @@ nothing of N and D.
 
 The back-test, the weights of the default and gamma were made after looks at these errors, and their constants (2 %, the
 root of the compute, the upper quarter, the median of the back-test's three splits) were chosen by them: for these the
-figures are no blind test. Tried for the weights were 0.5, 1, 2 and 3 % and the powers 0, 1/4 and 1/2 of the compute, with gamma
-and without; and the frontier's own power law as the level, with the surface for the shape. With the worst split in
-place of the median the 95 % interval held 98 %, the 80 % interval 90 %.
+figures are no blind test. Tried for the weights were 0.5, 1, 2 and 3 % and the powers 0, 1/4 and 1/2 of the compute,
+with gamma and without; and the frontier's own power law as the level, with the surface for the shape. With the worst
+split in place of the median the 95 % interval held 98 %, the 80 % interval 90 %.
 """
 
 LADDERS = """
