@@ -171,17 +171,24 @@ def frontier(runs: Runs) -> tuple[Array, Array]:
 
 
 def power_law(compute: Array, loss: Array, *, irreducible: bool) -> Predictor:
-    """Relative least squares of E + A·C^-b over a fine grid of b; E is 0, or at least 0."""
+    """Relative least squares of E + A·C^-b over a grid of b, and a finer one around its best; E is 0, or at least 0."""
     middle = np.log(compute).mean()
-    x, found = np.log(compute) - middle, []
-    for exponent in _EXPONENTS:
+    x = np.log(compute) - middle
+    best = min(_powers(x, loss, _EXPONENTS, irreducible=irreducible))[-1]
+    _, A, E, exponent = min(_powers(x, loss, best * np.geomspace(0.98, 1.02, 81), irreducible=irreducible))
+    return lambda flops: float(E + A * np.exp(-exponent * (np.log(flops) - middle)))
+
+
+def _powers(x: Array, loss: Array, exponents: Array, *, irreducible: bool) -> list[tuple[float, float, float, float]]:
+    """Sum of squares, A, E and b for each b."""
+    found = []
+    for exponent in exponents:
         features = np.stack([np.exp(-exponent * x), np.ones_like(x)], axis=1) / loss[:, None]
         A, E = np.linalg.lstsq(features, np.ones(len(loss)), rcond=None)[0] if irreducible else (0.0, -1.0)
         if E < 0:
             A, E = features[:, 0].sum() / (features[:, 0] ** 2).sum(), 0.0
         found.append((float(np.sum((features @ [A, E] - 1) ** 2)), A, E, exponent))
-    _, A, E, exponent = min(found)
-    return lambda flops: float(E + A * np.exp(-exponent * (np.log(flops) - middle)))
+    return found
 
 
 def by_package(runs: Runs, target: Held) -> float:
