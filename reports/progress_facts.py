@@ -59,7 +59,11 @@ def _sample_s(plan: Plan, steps: StepTable) -> float:
 
 
 def _with_stalls(record: RunRecord, steps: StepTable) -> float:
-    """Time of steps with evaluations and checkpoints between them, over that of the steps, so far."""
+    """Time of steps with evaluations and checkpoints between them, over that of the steps, so far.
+
+    1 where the steps took no time: a record may say so, however wrong.
+    """
     times = [times_of(record, steps, launch.attempt) for launch in record.of(Launch)]
     training = sum(each.steps for each in times)
-    return 1 + sum(each.evaluations + each.checkpoints for each in times) / training
+    stalls = sum(each.evaluations + each.checkpoints for each in times)
+    return 1 + stalls / training if training > 0 else 1.0

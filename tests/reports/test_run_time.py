@@ -209,6 +209,14 @@ def test_a_total_that_is_above_its_interval_already_is_told_so_while_the_run_goe
     assert progress.rows[0].course == "outside, above"
 
 
+def test_steps_that_took_no_time_by_their_record_have_nothing_left_to_wait_for(small_plan: Plan) -> None:
+    story = Story(small_plan).launch(1, "2026-05-04T08:00:00Z").train(1, 1, 100)
+    story.events = [e.model_copy(update={"step_time_s": 0.0}) if isinstance(e, Step) else e for e in story.events]
+    progress = run_facts(small_plan, story.record()).progress
+    assert progress is not None
+    assert progress.left.value == 0
+
+
 def test_a_run_that_was_resumed_and_goes_on_is_as_far_as_its_present_attempt(small_plan: Plan) -> None:
     story = Story(small_plan).launch(1, "2026-05-04T08:00:00Z").prepared().train(1, 1, 230)
     story.end(1, "2026-05-04T08:06:20Z", "failed", "rank 3 was killed by SIGKILL", 6)

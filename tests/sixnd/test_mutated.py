@@ -370,9 +370,12 @@ def _assert_told_in_a_sentence(room: Room) -> None:
         _assert_says_what_to_do(told, folder)
 
 
+_REPR_IS_LONG = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+"""As an error the warning would hide what failed."""
 _HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
+@_REPR_IS_LONG
 @settings(max_examples=300, derandomize=True, suppress_health_check=_HEALTH, database=None)
 @given(rooms())
 def test_no_mutated_file_makes_a_command_print_a_traceback(room: Room) -> None:
@@ -380,6 +383,7 @@ def test_no_mutated_file_makes_a_command_print_a_traceback(room: Room) -> None:
 
 
 @pytest.mark.integration
+@_REPR_IS_LONG
 @settings(max_examples=2000, derandomize=True, suppress_health_check=_HEALTH, database=None)
 @given(rooms())
 def test_none_of_two_thousand_mutated_files_makes_a_command_print_a_traceback(room: Room) -> None:
