@@ -128,7 +128,7 @@ def _bent(splits: list[Split]) -> list[str]:
 
 
 def _at_odds(theta: Array, approaches: list[Approach]) -> list[str]:
-    """Approaches whose exponent of N* no draw's comes near: runs beside the frontier may tell another one."""
+    """Approaches whose exponent of N* lies outside the draws' 95 %: the sides of the valley may tell another one."""
     if not len(theta):
         return []
     low, high = (float(end) for end in np.quantile(theta[:, 4] / (theta[:, 3] + theta[:, 4]), [0.025, 0.975]))

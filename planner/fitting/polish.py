@@ -22,7 +22,7 @@ FLATTEST, STEEPEST = 1e-3, 4.0
 """Bounds of the exponents: a law outside them is none, and only runs that cannot tell a law lead there."""
 LEAST_BEND, MOST_BEND = 0.05, 2.0
 """Bounds of γ."""
-_PLAIN = 5
+PLAIN = 5
 """Constants without γ."""
 _LONGEST_STEP = 2.0
 _DAMPING, _EASED, _STIFFENED, _STUCK = 1e-3, 0.2, 4.0, 1e6
@@ -122,7 +122,7 @@ class _Parts:
 
 
 def _parts(runs: Runs, theta: Array) -> _Parts:
-    bend = np.exp(theta[:, 5:6]) if theta.shape[1] > _PLAIN else 1.0
+    bend = np.exp(theta[:, 5:6]) if theta.shape[1] > PLAIN else 1.0
     log_N = theta[:, 0:1] - theta[:, 3:4] * runs.log_params
     log_D = theta[:, 1:2] - theta[:, 4:5] * runs.log_tokens
     log_sum = np.logaddexp(log_N, log_D)
@@ -182,7 +182,7 @@ def _local(runs: Runs, weights: Array, theta: Array, delta: float, log_loss: Arr
     squares = (touching * p1 * p1) @ of_N[:, ::2], (touching * p2 * p2) @ of_D[:, ::2]
     of_E = (touching * p3 * p3).sum(axis=1)
     sizes = [squares[0][:, 0], squares[1][:, 0], of_E, squares[0][:, 1], squares[1][:, 1]]
-    if theta.shape[1] > _PLAIN:
+    if theta.shape[1] > PLAIN:
         column, slope = _by_bend(made, (p1, p2, p3), outer, pull, of_N, of_D)
         rows = [*([*row, last] for row, last in zip(rows, column[:-1], strict=True)), column]
         gradient.append(slope)

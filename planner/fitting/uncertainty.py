@@ -9,14 +9,12 @@ measured in ``tests/benchmarks/fit_coverage.py``.
 
 import numpy as np
 
-from sixnd.planner.fitting.polish import LOG_E_FLOOR
+from sixnd.planner.fitting.polish import LOG_E_FLOOR, PLAIN
 from sixnd.planner.fitting.resample import bootstrap, leave_one_out, refit
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import SurfaceFit, fit_surface
 
 MANY_RUNS = 50
-_PLAIN = 5
-"""Constants without gamma."""
 _OUTLIER = 5.0
 _FEW_RUNS = 12
 _NARROW, _COLLINEAR, _LOOSE = 8.0, 0.98, 0.15
@@ -110,8 +108,8 @@ def _of_design(runs: Runs, fit: SurfaceFit) -> list[str]:
 
 def _of_draws(theta: Array) -> list[str]:
     found = []
-    gamma = np.exp(theta[:, 5]) if theta.shape[1] > _PLAIN else 1.0
-    times = "" if theta.shape[1] == _PLAIN else " times gamma"
+    gamma = np.exp(theta[:, 5]) if theta.shape[1] > PLAIN else 1.0
+    times = "" if theta.shape[1] == PLAIN else " times gamma"
     for column, name in ((3, "alpha"), (4, "beta")):
         low, high = np.quantile(theta[:, column] * gamma, [0.025, 0.975])
         if high - low > _LOOSE:
