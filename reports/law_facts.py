@@ -186,7 +186,7 @@ def _quality(document: LawDocument) -> list[KeyNumber]:
     worst = f"median; nine of ten below {ninth}, worst {last}"
     rows = [_key("leave_one_out", "Leave-one-out error", exact("percent", fit.leave_one_out_error), worst, hero=True)]
     if law.residual_sd is not None:
-        reason = "of log loss around the law, by the median residual"
+        reason = "of log loss around the law, by the median residual of the fit or of runs left out"
         rows.append(_key("residual_sd", "Residual spread", exact("percent", law.residual_sd), reason))
     outliers, refused = sum(run.outlier for run in fit.runs), len(fit.refused)
     counted = f"{outliers or 'none'} of them {'an outlier' if outliers < 2 else 'outliers'}; {_rows(refused)} refused"

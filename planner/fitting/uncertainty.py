@@ -72,12 +72,14 @@ def _median(errors: Array, weights: Array) -> float:
 
 
 def outliers(runs: Runs, fit: SurfaceFit) -> list[int]:
-    """Runs more than five robust standard deviations off a fit in which all count alike: named, and left in the fit.
+    """Runs more than five robust standard deviations off the fit, and off one in which all count alike.
 
-    In one in which they do not, a run that counts little may lie far off without being wrong.
+    They are named, and left in the fit. A run that counts little may lie far off without being wrong, and so may a run
+    on the frontier where the form is strained by those beside it.
     """
     alike = fit_surface(runs, delta=fit.delta) if fit.estimator == "frontier" else fit
-    return [int(row) for row in np.flatnonzero(np.abs(alike.residuals) > _OUTLIER * residual_sd(runs, alike))]
+    far = [np.abs(one.residuals) > _OUTLIER * residual_sd(runs, one) for one in (fit, alike)]
+    return [int(row) for row in np.flatnonzero(far[0] & far[1])]
 
 
 def weaknesses(runs: Runs, fit: SurfaceFit, theta: Array) -> list[str]:
