@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sixnd.planner.fitting.polish import Mask
+from sixnd.planner.fitting.resample import leave_one_out
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import FEWEST_DIFFERENT, SurfaceFit, as_surface, fit_surface, log_residuals
 from sixnd.planner.fitting.uncertainty import draws, told_sd
@@ -87,7 +88,7 @@ def _split(runs: Runs, small: Mask, share: float, fit: SurfaceFit, seed: int) ->
     drawn = np.log(as_surface(theta[:, None, :]).loss(larger.params, larger.tokens))
     outside = _decades_outside(fitted, larger)
     wider = 1 + WIDENING_PER_DECADE * outside
-    expected = wider * np.hypot(drawn.std(axis=0), told_sd(fitted, found))
+    expected = wider * np.hypot(drawn.std(axis=0), told_sd(fitted, found, leave_one_out(fitted, found)[1]))
     return Split(share, len(fitted), log_residuals(larger, found.theta[None])[0], expected, wider * outside)
 
 

@@ -65,6 +65,7 @@ def fit_law(table: RunTable, options: Options) -> Fitted:
     estimator = "huber" if far else options.estimator
     fit = fit_surface(base, delta=options.delta, tied=tied, estimator=estimator, thorough=True)
     theta = draws(base, fit, count=options.draws, seed=options.seed)
+    left_out = leave_one_out(base, fit)[1]
     splits = back_tests(base, fit, seed=options.seed)
     kept = replace(table, rows=[row for row, first in zip(table.rows, once, strict=True) if first])
     repetition, notes = _repetition(table, runs, fit, options) if options.form == "data-constrained" else (None, [])
@@ -72,10 +73,10 @@ def fit_law(table: RunTable, options: Options) -> Fitted:
         version="law/1",
         name=options.name,
         sixnd_version=version("sixnd"),
-        law=_law(base, fit, theta, table, splits),
+        law=_law(base, fit, theta, table, told_sd(base, fit, left_out), splits),
         repetition=repetition,
         task=_task(table, options) if options.form == "downstream" else None,
-        fit=_fit(kept, base, fit, theta, options, notes, splits),
+        fit=_fit(kept, base, fit, theta, options, notes, left_out, splits),
     )
     return Fitted(document, theta)
 
@@ -86,7 +87,7 @@ def as_runs(table: RunTable) -> Runs:
     return Runs(*(np.array(column, dtype=float) for column in columns))
 
 
-def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, splits: list[Split]) -> SurfaceLaw:
+def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, spread: float, splits: list[Split]) -> SurfaceLaw:
     s, count = fit.surface, len(theta)
     try:
         check_optimum(float(s.A), float(s.B), float(s.alpha), float(s.beta))
@@ -106,7 +107,7 @@ def _law(runs: Runs, fit: SurfaceFit, theta: Array, table: RunTable, splits: lis
         gamma=float(s.gamma),
         log_covariance=_rounded(np.cov(theta[:, :5], rowvar=False)) if count else None,
         draws=_rounded(theta[:_KEPT_DRAWS]) if count else None,
-        residual_sd=told_sd(runs, fit) or None,
+        residual_sd=spread or None,
         missed_per_decade=missed_per_decade(splits) or None,
         fitted_params=_range(runs.params),
         fitted_tokens=_range(runs.tokens),
@@ -137,7 +138,7 @@ def _at_odds(theta: Array, approaches: list[Approach]) -> list[str]:
         f"{one.exponent_interval[1]:.2f}), the surface as C^{low:.2f} to C^{high:.2f} (95 %): where a plan goes far "
         "beyond the runs, hold both against each other; --estimator huber counts all runs alike"
         for one in approaches
-        if one.exponent_interval and not low <= one.exponent <= high
+        if not low <= one.exponent <= high
     ]
 
 
@@ -164,9 +165,16 @@ def _rounded(rows: Array) -> list[list[float]]:
 
 
 def _fit(
-    table: RunTable, runs: Runs, fit: SurfaceFit, theta: Array, options: Options, notes: list[str], splits: list[Split]
+    table: RunTable,
+    runs: Runs,
+    fit: SurfaceFit,
+    theta: Array,
+    options: Options,
+    notes: list[str],
+    left_out: Array,
+    splits: list[Split],
 ) -> Fit:
-    left_out, far = leave_one_out(runs, fit)[1], set(outliers(runs, fit))
+    far = set(outliers(runs, fit))
     compute = np.array([row.compute for row in table.rows])
     others = beside(runs, compute, [row.curve for row in table.rows], fit.surface)
     budgets = np.geomspace(runs.compute.min(), runs.compute.max() * 10**_DECADES_BEYOND, _FRONTIER_POINTS)

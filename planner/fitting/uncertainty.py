@@ -10,7 +10,7 @@ measured in ``tests/benchmarks/fit_coverage.py``.
 import numpy as np
 
 from sixnd.planner.fitting.polish import LOG_E_FLOOR, PLAIN
-from sixnd.planner.fitting.resample import bootstrap, leave_one_out, refit
+from sixnd.planner.fitting.resample import bootstrap, refit
 from sixnd.planner.fitting.runs import Array, Runs
 from sixnd.planner.fitting.surface import SurfaceFit, fit_surface
 
@@ -58,9 +58,12 @@ def residual_sd(runs: Runs, fit: SurfaceFit) -> float:
     return float(_median(fit.residuals, fit.weights) / _MAD_OF_NORMAL * np.sqrt(len(runs) / free))
 
 
-def told_sd(runs: Runs, fit: SurfaceFit) -> float:
-    """What an interval reckons with: no less than what runs are missed by that are left out of the fit."""
-    errors = np.log(leave_one_out(runs, fit)[1]) - runs.log_loss
+def told_sd(runs: Runs, fit: SurfaceFit, left_out: Array) -> float:
+    """What an interval reckons with: no less than what runs are missed by that are left out of the fit.
+
+    ``left_out`` (n,) is the loss that ``leave_one_out`` predicts of each.
+    """
+    errors = np.log(left_out) - runs.log_loss
     return max(residual_sd(runs, fit), _median(errors, fit.weights) / _MAD_OF_NORMAL)
 
 

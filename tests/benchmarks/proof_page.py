@@ -153,8 +153,7 @@ def _laws(found: dict[str, Any]) -> list[str]:
 
 def _law(law: dict[str, float]) -> str:
     terms = f"{law['A']:,.4g}/N^{law['alpha']:.4g} + {law['B']:,.4g}/D^{law['beta']:.4g}"
-    gamma = law.get("gamma", 1.0)
-    return f"{law['E']:.4g} + {terms}" if gamma == 1 else f"{law['E']:.4g} + ({terms})^{gamma:.4g}"
+    return f"{law['E']:.4g} + {terms}" if law["gamma"] == 1 else f"{law['E']:.4g} + ({terms})^{law['gamma']:.4g}"
 
 
 def _ladder(found: dict[str, Any]) -> list[str]:
