@@ -50,10 +50,6 @@ class Held:
         """Predicted over actual, less one."""
         return self.predicted / self.actual - 1
 
-    def is_of(self, row: RunRow) -> bool:
-        """Whether this is that run."""
-        return (self.params, self.tokens, self.actual) == (row.params, row.tokens, row.loss)
-
     def inside(self, level: float, *, before: bool = False) -> bool:
         """Whether its interval holds the actual loss."""
         found = (self.before if before else self.intervals)[level]
@@ -101,16 +97,15 @@ def proof(every: Series, share: float, small: list[RunRow], *, package: bool) ->
     """Fit the small runs as ``sixnd fit`` does, and predict the others."""
     table = RunTable(every.name, "0" * 64, small)
     document = fit_law(table, Options(form=every.form, draws=_DRAWS)).document
-    held = [held_against(document, row) for row in every.rows if row.compute > _HAIR * share * largest(every.rows)]
+    above = [row for row in every.rows if row.compute > _HAIR * share * largest(every.rows)]
+    held = [held_against(document, row) for row in above]
     top = largest(every.rows)
     best = laws.optimum(document.law, top).params
-    at_top = [one for one in held if _HAIR * 6 * one.params * one.tokens >= top]
-    target = min(at_top, key=lambda one: abs(np.log(one.params / best)))
+    at_top = [place for place, row in enumerate(above) if _HAIR * 6 * row.params * row.tokens >= top]
+    place = min(at_top, key=lambda place: abs(np.log(above[place].params / best)))
+    target = held[place]
     plain = fit_law(table, Options(form=every.form, estimator="huber", draws=_DRAWS)).document
-    row = next(
-        row for row in every.rows if (row.params, row.tokens, row.loss) == (target.params, target.tokens, target.actual)
-    )
-    alike = held_against(plain, row)
+    alike = held_against(plain, above[place])
     found = baselines(as_runs(table), target) if every.form == "chinchilla" else {}
     if package and found:
         found["chinchilla"] = by_package(as_runs(table), target)
